@@ -1,0 +1,58 @@
+"""Velocity commands: how they are drawn, how long they hold, and the curriculum of their range."""
+
+import torch
+from torch import Tensor
+
+from legged_gym.envs.base.legged_robot_config import CommandsCfg
+from legged_gym.utils.math import assign_where, quat_yaw, uniform, wrap_to_pi
+
+
+class VelocityCommands:
+    """Forward and sideways velocity in m/s and yaw rate in rad/s, in the base's frame, per robot.
+
+    Every tensor attribute is state that belongs to a saved environment.
+    """
+
+    def __init__(self, cfg: CommandsCfg, num_envs: int, dt: float, device: torch.device):
+        self.cfg, self._n, self._dt, self._device = cfg, num_envs, dt, device
+        self._period = round(cfg.resampling_time / dt)
+        self.values = torch.zeros(num_envs, 3, device=device)
+        self.heading = torch.zeros(num_envs, device=device)  # rad, to turn to; with heading_command
+        self.age_s = torch.zeros(num_envs, device=device)  # since the last new command
+        self.lin_vel_x = torch.tensor(cfg.ranges.lin_vel_x, device=device)  # range, moved by the curriculum
+        self.progress = torch.zeros(3, device=device)  # steps, tracking reward and seconds since the last look
+
+    def update(self, episode_length: Tensor, root_quat_w: Tensor) -> None:
+        """Once a control step: new commands where they are due, and the yaw rate that turns to a heading."""
+        self.age_s.add_(self._dt)
+        self.resample((episode_length % self._period == 0) & (episode_length > 0))
+        if self.cfg.heading_command:
+            error = wrap_to_pi(self.heading - quat_yaw(root_quat_w))
+            rate = (self.cfg.heading_gain * error).clamp(*self.cfg.ranges.ang_vel_yaw)
+            self.values[:, 2] = torch.where(self.values[:, :2].norm(dim=1) > 0, rate, 0.0)
+
+    def resample(self, mask: Tensor) -> None:
+        """Draw new commands for the robots in `mask` (N,)."""
+        ranges, n, device = self.cfg.ranges, self._n, self._device
+        low, high = self.lin_vel_x
+        moving = (torch.rand(n, 1, device=device) >= self.cfg.standing_fraction).float()
+        forward = low + (high - low) * torch.rand(n, device=device)
+        sideways, turn = uniform(*ranges.lin_vel_y, n, device=device), uniform(*ranges.ang_vel_yaw, n, device=device)
+        assign_where(mask, self.values, moving * torch.stack([forward, sideways, turn], 1))
+        assign_where(mask, self.heading, uniform(*ranges.heading, n, device=device))
+        assign_where(mask, self.age_s, 0.0)
+
+    def update_curriculum(self, tracked: Tensor, seconds: Tensor, best: float, period: int) -> None:
+        """Widen the forward speeds by 0.5 m/s each way, up to `max_curriculum`, if they are followed to 80 %.
+
+        `tracked` and `seconds` (0-dim): tracking reward and length of the episodes that ended in this step; `best`: the
+        largest possible tracking reward per second; `period`: control steps between two looks (legged_gym).
+        """
+        self.progress.add_(torch.stack([torch.ones_like(tracked), tracked, seconds]))
+        due = self.progress[0] >= period
+        step = torch.where(due & (self.progress[1] > 0.8 * best * self.progress[2]), 0.5, 0.0)
+        low, high = self.cfg.ranges.lin_vel_x
+        limit = self.cfg.max_curriculum
+        self.lin_vel_x[0] = (self.lin_vel_x[0] - step).clamp(min=min(-limit, low))
+        self.lin_vel_x[1] = (self.lin_vel_x[1] + step).clamp(max=max(limit, high))
+        self.progress.copy_(torch.where(due, 0.0, self.progress))

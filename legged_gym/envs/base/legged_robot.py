@@ -1,0 +1,404 @@
+"""A legged robot that follows velocity commands: the base class of all tasks, in the manner of legged_gym."""
+
+import math
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from legged_gym.envs.base.base_task import BaseTask
+from legged_gym.envs.base.commands import VelocityCommands
+from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
+from legged_gym.envs.base.randomization import Randomization
+from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import assign_where, projected_gravity, quat_from_yaw, quat_rotate_inverse, uniform
+from legged_gym.utils.statistics import Statistics
+
+
+class LeggedRobot(BaseTask):
+    """Robots that follow velocity commands.
+
+    A task is a subclass: rewards are the methods `_reward_<name>` (N,) that `cfg.rewards.scales` names, observations the
+    terms of `_observation_terms`.
+    """
+
+    def __init__(self, cfg: LeggedRobotCfg, device: str | torch.device = "cpu"):
+        super().__init__(cfg, device)
+        self.randomization = Randomization(cfg.domain_rand, self.sim)
+        self.velocity_commands = VelocityCommands(cfg.commands, self.num_envs, self.dt, self.device)
+        self.commands = self.velocity_commands.values
+        self._init_buffers()
+        self._prepare_rewards()
+        self._prepare_observations()
+        self.reset()
+
+    @property
+    def command_age_s(self) -> Tensor:
+        """(N,) seconds since a robot got a new command."""
+        return self.velocity_commands.age_s
+
+    def components(self) -> dict[str, object]:
+        own = {"randomization": self.randomization, "velocity_commands": self.velocity_commands}
+        return super().components() | own
+
+    # -- set-up -----------------------------------------------------------------------------------------------------------
+    def _init_buffers(self) -> None:
+        cfg, n, device = self.cfg, self.num_envs, self.device
+
+        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(*shape, dtype=dtype, device=device)
+
+        num_joints = self.num_actions
+        unknown = set(cfg.init_state.default_joint_angles) ^ set(self.robot.joint_names)
+        if unknown:
+            raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
+        self.default_joint_pos = self._per_joint(cfg.init_state.default_joint_angles, "init_state.default_joint_angles")
+        self.p_gains = self._per_joint(cfg.control.stiffness, "control.stiffness")
+        self.d_gains = self._per_joint(cfg.control.damping, "control.damping")
+        self.torque_limits = torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=device)
+        if cfg.control.control_type not in ("P", "DC"):
+            raise UserError(f"control.control_type is {cfg.control.control_type!r}; it must be P or DC")
+        if cfg.control.control_type == "DC":
+            self.no_load_speed = self._per_joint(cfg.control.no_load_speed, "control.no_load_speed")
+        low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
+        middle, half = (low + high) / 2, (high - low) / 2 * cfg.rewards.soft_dof_pos_limit
+        self.soft_joint_low, self.soft_joint_high = middle - half, middle + half
+        self.feet = self._links((cfg.asset.foot_name,), "asset.foot_name")
+        self.penalized_links = self._links(cfg.asset.penalize_contacts_on, "asset.penalize_contacts_on")
+        self.termination_links = self._links(cfg.asset.terminate_after_contacts_on, "asset.terminate_after_contacts_on")
+
+        self.episode_length = zeros(n, dtype=torch.long)
+        self.rewards, self.episode_return, self.dones = zeros(n), zeros(n), zeros(n, dtype=torch.bool)
+        self.time_outs, self.falls = zeros(n, dtype=torch.bool), zeros(n, dtype=torch.bool)
+        self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
+        self.last_joint_vel = zeros(n, num_joints)
+        longest_delay = cfg.domain_rand.control_delay_max if cfg.domain_rand.control_delays else 0
+        self.action_history = zeros(n, 1 + math.ceil(longest_delay / cfg.control.decimation), num_joints)  # newest first
+        self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
+        self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
+        self.start_position = torch.tensor(cfg.init_state.pos, device=device)
+        scales = cfg.normalization.obs_scales
+        self.command_scale = torch.tensor([scales.lin_vel, scales.lin_vel, scales.ang_vel], device=device)
+        num_feet = len(self.feet)
+        self.feet_contacts = zeros(n, num_feet, dtype=torch.bool)  # now or one control step ago
+        self.last_raw_contacts, self.feet_first_contact = torch.zeros_like(self.feet_contacts), zeros(n, num_feet)
+        self.feet_air_time = zeros(n, num_feet)
+
+    def _prepare_rewards(self) -> None:
+        scales = {name: scale for name, scale in asdict(self.cfg.rewards.scales).items() if scale != 0}
+        for name in scales:
+            if not hasattr(self, f"_reward_{name}"):
+                raise UserError(f"rewards.scales.{name}: {type(self).__name__} has no method _reward_{name}")
+        self.reward_scales = {name: scale * self.dt for name, scale in scales.items()}
+        self.episode_sums = torch.zeros(len(scales), self.num_envs, device=self.device)
+        self.statistics = Statistics(
+            ["Train/mean_reward", "Train/mean_episode_length", "Metrics/base_velocity/error_vel_xy"]
+            + ["Metrics/base_velocity/error_vel_yaw", "Metrics/base_velocity/max_command_x"]
+            + [f"Episode_Reward/{name}" for name in scales],
+            ["Sim/non_finite"],
+            self.device,
+        )
+
+    def _prepare_observations(self) -> None:
+        terms = self._observation_terms()
+        self.observation_layout = {
+            group: {name: value.shape[1] for name, value in parts.items()} for group, parts in terms.items()
+        }
+        """Width of every term of every group, in order."""
+        self.observations = {
+            group: torch.zeros(self.num_envs, sum(widths.values()), device=self.device)
+            for group, widths in self.observation_layout.items()
+        }
+        half_widths = self._noise_half_widths()
+        noisy = [torch.full((w,), half_widths.get(name, 0.0)) for name, w in self.observation_layout["proprio"].items()]
+        self.noise_half_widths = self.cfg.noise.noise_level * torch.cat(noisy).to(self.device)
+
+    # -- the control step -------------------------------------------------------------------------------------------------
+    @torch.no_grad()
+    def step(self, actions: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
+        """Advance all robots by `dt` under `actions` (N, J); those whose episode ends start a new one.
+
+        Returns observations by group (N, d), rewards (N,), dones (N,) and time-outs (N,): tensors that the next step
+        overwrites.
+        """
+        self._take_actions(actions)
+        for substep in range(self.cfg.control.decimation):
+            self._compute_torques(substep)
+            self.sim.step(self.torques)
+        self.sim.refresh()
+        self.episode_length.add_(1)
+        self._update_base_state()
+        self._update_contacts()
+        self._post_physics_step()
+        self.check_termination()
+        self.compute_reward()
+        self._measure()
+        self.reset_where(self.dones)
+        self.velocity_commands.update(self.episode_length, self.sim.root_quat_w)
+        self._push_robots()
+        self._update_base_state()
+        self.compute_observations()
+        self.last_actions.copy_(self.actions)
+        self.last_joint_vel.copy_(self.sim.joint_vel)
+        return self.observations, self.rewards, self.dones, self.time_outs
+
+    def _take_actions(self, actions: Tensor) -> None:
+        clip, beta = self.cfg.normalization.clip_actions, self.cfg.control.beta
+        self.actions.copy_(torch.lerp(self.actions, actions.clamp(-clip, clip), beta))
+        if self.action_history.shape[1] > 1:
+            self.action_history[:, 1:] = self.action_history[:, :-1].clone()
+        self.action_history[:, 0] = self.actions
+
+    def _compute_torques(self, substep: int) -> None:
+        """Torques (N, J) of physics step `substep` of this control step, from the state now."""
+        control, random = self.cfg.control, self.randomization
+        action = self.actions
+        if self.action_history.shape[1] > 1:
+            late = torch.div(random.delay - substep + control.decimation - 1, control.decimation, rounding_mode="floor")
+            index = late.clamp(min=0).view(-1, 1, 1).expand(-1, 1, self.num_actions)
+            action = self.action_history.gather(1, index).squeeze(1)
+        target = self.default_joint_pos + control.action_scale * action
+        kp, kd = self.p_gains * random.kp_factor, self.d_gains * random.kd_factor
+        velocity = self.sim.joint_vel
+        torque = pd_torque(target, self.sim.joint_pos, velocity, kp, kd)
+        if self.cfg.domain_rand.torque_rfi_rand:
+            torque = torque + random.torque_offset * self.torque_limits
+        if control.control_type == "DC":
+            torque = dc_motor_clip(torque, velocity, self.torque_limits, self.torque_limits, self.no_load_speed)
+        else:
+            torque = clip_torque(torque, self.torque_limits)
+        self.torques.copy_(torque)
+
+    def _update_base_state(self) -> None:
+        orientation = self.sim.root_quat_w
+        self.base_lin_vel_b.copy_(quat_rotate_inverse(orientation, self.sim.root_lin_vel_w))
+        self.base_ang_vel_b.copy_(self.sim.root_ang_vel_b)
+        self.gravity_b.copy_(projected_gravity(orientation))
+
+    def _update_contacts(self) -> None:
+        contact = self.sim.contact_forces_w.index_select(1, self.feet).norm(dim=-1) > 2.0
+        self.feet_contacts.copy_(contact | self.last_raw_contacts)
+        self.last_raw_contacts.copy_(contact)
+        self.feet_first_contact.copy_((self.feet_air_time > 0) & self.feet_contacts)
+        self.feet_air_time.add_(self.dt)
+
+    def _post_physics_step(self) -> None:
+        """For subclasses: what is to be current before terminations and rewards."""
+
+    def check_termination(self) -> None:
+        """Falls and time-outs (N,). A world whose state is no longer finite counts as a fall."""
+        diverged = self.sim.diverged()
+        self.statistics.add("Sim/non_finite", diverged.float())
+        fall = diverged
+        if len(self.termination_links):
+            force = self.sim.contact_forces_w.index_select(1, self.termination_links).norm(dim=-1)
+            fall = fall | (force > 1.0).any(1)
+        if self.cfg.asset.terminate_after_large_feet_contact_forces:
+            force = self.sim.contact_forces_w.index_select(1, self.feet).norm(dim=-1)
+            fall = fall | (force > self.cfg.asset.large_feet_contact_force_threshold).any(1)
+        self.falls.copy_(fall)
+        self.time_outs.copy_((self.episode_length >= self.max_episode_length) & ~fall)
+        self.dones.copy_(self.falls | self.time_outs)
+
+    def compute_reward(self) -> None:
+        """Sum of the scaled terms (N,), and each added to its episode's."""
+        diverged = self.sim.diverged()
+        self.rewards.zero_()
+        for row, (name, scale) in enumerate(self.reward_scales.items()):
+            if name == "termination":
+                continue
+            term = torch.where(diverged, 0.0, scale * getattr(self, f"_reward_{name}")())
+            self.rewards.add_(term)
+            self.episode_sums[row].add_(term)
+        if self.cfg.rewards.only_positive_rewards:
+            self.rewards.clamp_(min=0.0)
+        if "termination" in self.reward_scales:  # on top of the clipped sum
+            term = self.reward_scales["termination"] * self._reward_termination()
+            self.rewards.add_(term)
+            self.episode_sums[list(self.reward_scales).index("termination")].add_(term)
+        self.episode_return.add_(self.rewards)
+        self.feet_air_time.mul_(~self.feet_contacts)
+
+    def _measure(self) -> None:
+        """Keep what the step achieved, as resets are about to change it, and add it to the statistics."""
+        self.measured_lin_vel_b.copy_(self.base_lin_vel_b)
+        self.measured_ang_vel_b.copy_(self.base_ang_vel_b)
+        self.measured_commands.copy_(self.commands)
+        add, fine = self.statistics.add, ~self.sim.diverged()
+        error_xy = (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).norm(dim=1)
+        add("Metrics/base_velocity/error_vel_xy", error_xy, fine)
+        add("Metrics/base_velocity/error_vel_yaw", (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).abs(), fine)
+        add("Train/mean_reward", self.episode_return, self.dones)
+        add("Train/mean_episode_length", self.episode_length.float(), self.dones)
+        for row, name in enumerate(self.reward_scales):
+            add(f"Episode_Reward/{name}", self.episode_sums[row] / self.cfg.env.episode_length_s, self.dones)
+        if self.cfg.commands.curriculum:
+            row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
+            tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
+            best = self.cfg.rewards.scales.tracking_lin_vel
+            self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
+            add("Metrics/base_velocity/max_command_x", self.velocity_commands.lin_vel_x[1])
+
+    # -- episodes ---------------------------------------------------------------------------------------------------------
+    @torch.no_grad()
+    def reset(self) -> dict[str, Tensor]:
+        """Start a new episode of every robot; returns its observations by group (N, d)."""
+        self.reset_where(torch.ones_like(self.dones))
+        self.sim.refresh()
+        self._update_base_state()
+        self.compute_observations()
+        return self.observations
+
+    def reset_where(self, mask: Tensor) -> None:
+        """Start a new episode of the robots in `mask` (N,); nothing of the others changes."""
+        self.randomization.start_episode(mask)
+        self.sim.set_state(mask, *self._start_state())
+        self.velocity_commands.resample(mask)
+        for buffer in (
+            *(self.episode_length, self.actions, self.last_actions, self.last_joint_vel, self.action_history),
+            *(self.episode_return, self.feet_air_time, self.feet_contacts, self.last_raw_contacts, self.feet_first_contact),
+        ):
+            assign_where(mask, buffer, torch.zeros((), dtype=buffer.dtype, device=self.device))
+        self.episode_sums.copy_(torch.where(mask, 0.0, self.episode_sums))
+
+    def _start_state(self) -> tuple[Tensor, Tensor]:
+        """qpos (N, 7 + J) and qvel (N, 6 + J) in which episodes start: any heading, near the default pose."""
+        n, init, device = self.num_envs, self.cfg.init_state, self.device
+        position = self.start_position.expand(n, 3)
+        heading = quat_from_yaw(uniform(-math.pi, math.pi, n, device=device))
+        joints = self.default_joint_pos + uniform(
+            -init.joint_pos_noise, init.joint_pos_noise, n, self.num_actions, device=device
+        )
+        joints = torch.minimum(torch.maximum(joints, self.soft_joint_low), self.soft_joint_high)
+        velocity = uniform(-init.root_vel_noise, init.root_vel_noise, n, 6, device=device)
+        still = torch.zeros(n, self.num_actions, device=device)
+        return torch.cat([position, heading, joints], 1), torch.cat([velocity, still], 1)
+
+    def randomize_episode_lengths(self) -> None:
+        """Let the running episodes end at different times, so that resets do not come all at once."""
+        self.episode_length.copy_(torch.randint_like(self.episode_length, self.max_episode_length))
+
+    def _push_robots(self) -> None:
+        random = self.cfg.domain_rand
+        if not random.push_robots:
+            return
+        period = round(random.push_interval_s / self.dt)
+        due = (self.episode_length % period == 0) & (self.episode_length > 0)
+        push = uniform(-random.max_push_vel_xy, random.max_push_vel_xy, self.num_envs, 3, device=self.device)
+        push[:, 2] = 0.0
+        self.sim.add_root_velocity(due, push)
+
+    # -- curriculum, part of a checkpoint ---------------------------------------------------------------------------------
+    def curriculum_state_dict(self) -> dict[str, Tensor]:
+        """What has been learnt to be easy: the range of forward speeds."""
+        return {"lin_vel_x": self.velocity_commands.lin_vel_x.clone()}
+
+    def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.velocity_commands.lin_vel_x.copy_(state["lin_vel_x"])
+
+    # -- observations -----------------------------------------------------------------------------------------------------
+    def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
+        """All groups, term by term (N, d), scaled. `proprio` is what a robot measures; `privileged` is for a critic."""
+        scales, random = self.cfg.normalization.obs_scales, self.randomization
+        proprio = {
+            "base_ang_vel": self.base_ang_vel_b * scales.ang_vel,
+            "gravity": self.gravity_b,
+            "commands": self.commands * self.command_scale,
+            "joint_pos": (self.sim.joint_pos - self.default_joint_pos) * scales.dof_pos,
+            "joint_vel": self.sim.joint_vel * scales.dof_vel,
+            "actions": self.actions,
+        }
+        privileged = {
+            "base_lin_vel": self.base_lin_vel_b * scales.lin_vel,
+            "feet_contacts": self.feet_contacts.float(),
+            "friction": random.friction[:, None],
+            "added_mass": random.added_mass[:, None],
+            "added_com": random.added_com * 10.0,
+            "kp_factor": random.kp_factor - 1.0,
+            "kd_factor": random.kd_factor - 1.0,
+        }
+        return {"proprio": proprio, "privileged": privileged}
+
+    def _noise_half_widths(self) -> dict[str, float]:
+        noise, scales = self.cfg.noise.noise_scales, self.cfg.normalization.obs_scales
+        return {
+            "base_ang_vel": noise.ang_vel * scales.ang_vel,
+            "gravity": noise.gravity,
+            "joint_pos": noise.dof_pos * scales.dof_pos,
+            "joint_vel": noise.dof_vel * scales.dof_vel,
+        }
+
+    def compute_observations(self) -> None:
+        clip = self.cfg.normalization.clip_observations
+        for group, terms in self._observation_terms().items():
+            value = torch.cat(list(terms.values()), 1)
+            if group == "proprio" and self.cfg.noise.add_noise:
+                value = value + self.noise_half_widths * (2.0 * torch.rand_like(value) - 1.0)
+            self.observations[group].copy_(value.clamp(-clip, clip))
+
+    # -- rewards: each (N,), weighted by rewards.scales -------------------------------------------------------------------
+    def _reward_termination(self) -> Tensor:
+        """1 where an episode ends by a fall."""
+        return self.falls.float()
+
+    def _reward_tracking_lin_vel(self) -> Tensor:
+        error = (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).square().sum(1)
+        return torch.exp(-error / self.cfg.rewards.tracking_sigma)
+
+    def _reward_tracking_ang_vel(self) -> Tensor:
+        error = (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).square()
+        return torch.exp(-error / self.cfg.rewards.tracking_sigma)
+
+    def _reward_lin_vel_z(self) -> Tensor:
+        return self.base_lin_vel_b[:, 2].square()
+
+    def _reward_ang_vel_xy(self) -> Tensor:
+        return self.base_ang_vel_b[:, :2].square().sum(1)
+
+    def _reward_orientation(self) -> Tensor:
+        """Squared sine of the tilt."""
+        return self.gravity_b[:, :2].square().sum(1)
+
+    def _reward_base_height(self) -> Tensor:
+        return (self.sim.root_pos_w[:, 2] - self.cfg.rewards.base_height_target).square()
+
+    def _reward_torques(self) -> Tensor:
+        return self.torques.square().sum(1)
+
+    def _reward_dof_vel(self) -> Tensor:
+        return self.sim.joint_vel.square().sum(1)
+
+    def _reward_dof_acc(self) -> Tensor:
+        return ((self.sim.joint_vel - self.last_joint_vel) / self.dt).square().sum(1)
+
+    def _reward_dof_pos_limits(self) -> Tensor:
+        """Radians beyond the soft limits."""
+        below, above = self.soft_joint_low - self.sim.joint_pos, self.sim.joint_pos - self.soft_joint_high
+        return (below.clamp(min=0.0) + above.clamp(min=0.0)).sum(1)
+
+    def _reward_action_rate(self) -> Tensor:
+        return (self.actions - self.last_actions).square().sum(1)
+
+    def _reward_feet_air_time(self) -> Tensor:
+        """Length of a step beyond feet_air_time_target, paid at the footfall; not while standing."""
+        target = self.cfg.rewards.feet_air_time_target
+        return ((self.feet_air_time - target) * self.feet_first_contact).sum(1) * (self.commands.norm(dim=1) > 0.1)
+
+    def _reward_feet_stumble(self) -> Tensor:
+        """1 if a foot hits something steep: a sideways force over 4 times the vertical one."""
+        force = self.sim.contact_forces_w.index_select(1, self.feet)
+        return (force[..., :2].norm(dim=-1) > 4.0 * force[..., 2].abs()).any(1).float()
+
+    def _reward_collision(self) -> Tensor:
+        """Number of links in contact that should not be."""
+        force = self.sim.contact_forces_w.index_select(1, self.penalized_links)
+        return (force.norm(dim=-1) > 0.1).sum(1).float()
+
+    def _reward_default_pose(self) -> Tensor:
+        return (self.sim.joint_pos - self.default_joint_pos).square().sum(1)
+
+    def _reward_stand_still(self) -> Tensor:
+        """Distance from the default pose when told to stand."""
+        offset = (self.sim.joint_pos - self.default_joint_pos).abs().sum(1)
+        return offset * (self.commands.norm(dim=1) < 0.1)

@@ -1,0 +1,255 @@
+"""Configuration of `LeggedRobot`: dataclasses, one per subject, in SI units and radians. Ranges are (low, high)."""
+
+from dataclasses import dataclass, field
+
+Range = tuple[float, float]
+
+
+@dataclass
+class EnvCfg:
+    num_envs: int = 4096
+    """robots that train side by side"""
+    episode_length_s: float = 20.0
+
+
+@dataclass
+class TerrainCfg:
+    num_boxes: int = 0
+    """box slots of each robot's ground; flat ground needs none"""
+
+
+@dataclass
+class CommandRanges:
+    lin_vel_x: Range = (-1.0, 1.0)
+    """forward velocity, m/s"""
+    lin_vel_y: Range = (-1.0, 1.0)
+    """sideways velocity, left positive, m/s"""
+    ang_vel_yaw: Range = (-1.0, 1.0)
+    """yaw rate, rad/s; with heading_command the limits of what the heading error asks for"""
+    heading: Range = (-3.14, 3.14)
+    """heading to turn to, rad; used with heading_command"""
+
+
+@dataclass
+class CommandsCfg:
+    ranges: CommandRanges = field(default_factory=CommandRanges)
+    resampling_time: float = 10.0
+    """seconds between new commands"""
+    heading_command: bool = False
+    """the yaw rate follows from the error to a commanded heading"""
+    heading_gain: float = 0.5
+    """yaw rate per heading error, 1/s"""
+    standing_fraction: float = 0.1
+    """share of commands that ask to stand still"""
+    curriculum: bool = False
+    """widen lin_vel_x once the robots follow it well"""
+    max_curriculum: float = 1.0
+    """largest forward speed that the curriculum goes to, m/s"""
+
+
+@dataclass
+class InitStateCfg:
+    pos: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    """of the base at the start of an episode, m"""
+    default_joint_angles: dict[str, float] = field(default_factory=dict)
+    """rad, by joint name; the pose that a zero action holds"""
+    joint_pos_noise: float = 0.1
+    """start joint angles: the default ± this, rad"""
+    root_vel_noise: float = 0.5
+    """start velocities of the base: ± this, m/s and rad/s"""
+
+
+@dataclass
+class ControlCfg:
+    control_type: str = "P"
+    """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
+    stiffness: dict[str, float] = field(default_factory=dict)
+    """kp in N·m/rad, by a part of the joints' names"""
+    damping: dict[str, float] = field(default_factory=dict)
+    """kd in N·m·s/rad, by a part of the joints' names"""
+    no_load_speed: dict[str, float] = field(default_factory=dict)
+    """rad/s, by a part of the joints' names; for control_type DC, whose stall torque is the joint's limit"""
+    action_scale: float = 0.25
+    """target angle = default + action_scale * action"""
+    decimation: int = 4
+    """physics steps per control step"""
+    beta: float = 1.0
+    """exponential moving average of the actions: beta * new + (1 - beta) * old; 1: none"""
+
+
+@dataclass
+class AssetCfg:
+    name: str = ""
+    """of the robot: resources/robots/<name>/<name>.xml"""
+    file: str = ""
+    """path of another MJCF file, instead of name's"""
+    foot_name: str = "foot"
+    """part of the names of the links that are feet"""
+    penalize_contacts_on: tuple[str, ...] = ()
+    """parts of names of links whose contacts the reward `collision` counts"""
+    terminate_after_contacts_on: tuple[str, ...] = ()
+    """parts of names of links whose contacts end an episode"""
+    terminate_after_large_feet_contact_forces: bool = False
+    large_feet_contact_force_threshold: float = 1000.0
+    """N"""
+    armature: float = -1.0
+    """reflected rotor inertia of all joints, kg·m²; negative: as in the asset"""
+
+
+@dataclass
+class DomainRandCfg:
+    randomize_friction: bool = True
+    friction_range: Range = (0.5, 1.25)
+    randomize_base_mass: bool = False
+    added_mass_range: Range = (-1.0, 1.0)
+    """kg"""
+    randomize_base_com: bool = False
+    added_com_range: Range = (-0.05, 0.05)
+    """m, each axis"""
+    randomize_motor_strength: bool = False
+    motor_strength_range: Range = (0.9, 1.1)
+    """factor on kp and, drawn apart, on kd, per joint, for the whole run"""
+    push_robots: bool = True
+    push_interval_s: float = 15.0
+    max_push_vel_xy: float = 1.0
+    """m/s, each axis, added to the base's velocity"""
+    p_gain_rand: bool = False
+    p_gain_rand_scale: float = 0.03
+    """kp (1 + scale * N(0, 1)), per joint and episode"""
+    d_gain_rand: bool = False
+    d_gain_rand_scale: float = 0.03
+    torque_rfi_rand: bool = False
+    rfi_scale: float = 0.04
+    """constant torque per joint and episode: scale * N(0, 1) * torque limit (random force injection)"""
+    control_delays: bool = False
+    control_delay_min: int = 0
+    control_delay_max: int = 1
+    """physics steps by which an action comes late, drawn per episode, both ends included"""
+
+
+@dataclass
+class RewardScales:
+    """Weight per second of each `_reward_<name>` method of `LeggedRobot`; those at 0 are not computed."""
+
+    termination: float = 0.0
+    tracking_lin_vel: float = 1.0
+    tracking_ang_vel: float = 0.5
+    lin_vel_z: float = -2.0
+    ang_vel_xy: float = -0.05
+    orientation: float = 0.0
+    base_height: float = 0.0
+    torques: float = -1e-5
+    dof_vel: float = 0.0
+    dof_acc: float = -2.5e-7
+    dof_pos_limits: float = 0.0
+    action_rate: float = -0.01
+    feet_air_time: float = 1.0
+    feet_stumble: float = 0.0
+    collision: float = -1.0
+    default_pose: float = 0.0
+    stand_still: float = 0.0
+
+
+@dataclass
+class RewardsCfg:
+    scales: RewardScales = field(default_factory=RewardScales)
+    only_positive_rewards: bool = True
+    """no negative sum of rewards (the termination reward comes on top)"""
+    tracking_sigma: float = 0.25
+    """tracking reward = exp(-error² / sigma)"""
+    soft_dof_pos_limit: float = 0.9
+    """share of the joint range beyond which dof_pos_limits counts"""
+    base_height_target: float = 0.3
+    """m"""
+    feet_air_time_target: float = 0.5
+    """s"""
+
+
+@dataclass
+class ObsScales:
+    lin_vel: float = 2.0
+    ang_vel: float = 0.25
+    dof_pos: float = 1.0
+    dof_vel: float = 0.05
+
+
+@dataclass
+class NormalizationCfg:
+    obs_scales: ObsScales = field(default_factory=ObsScales)
+    clip_observations: float = 100.0
+    clip_actions: float = 100.0
+
+
+@dataclass
+class NoiseScales:
+    """Half widths of uniform noise, in the quantity's own unit."""
+
+    ang_vel: float = 0.2
+    gravity: float = 0.05
+    dof_pos: float = 0.01
+    dof_vel: float = 1.5
+
+
+@dataclass
+class NoiseCfg:
+    add_noise: bool = True
+    noise_level: float = 1.0
+    """factor on all noise_scales"""
+    noise_scales: NoiseScales = field(default_factory=NoiseScales)
+
+
+@dataclass
+class SimCfg:
+    engine: str = "auto"
+    """auto (Warp on CUDA, C on CPU), mujoco (C, CPU) or warp"""
+    dt: float = 0.005
+    """physics step, s"""
+    num_threads: int = 0
+    """of the C engine; 0: all cores"""
+    solver_iterations: int = 10
+    line_search_iterations: int = 20
+    contacts_per_env: int = 32
+    """Warp: size of the shared contact buffer per robot"""
+    constraints_per_env: int = 160
+    """Warp: size of each robot's constraint buffer"""
+
+
+@dataclass
+class ViserCfg:
+    enable: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+@dataclass
+class LeggedRobotCfg:
+    env: EnvCfg = field(default_factory=EnvCfg)
+    terrain: TerrainCfg = field(default_factory=TerrainCfg)
+    commands: CommandsCfg = field(default_factory=CommandsCfg)
+    init_state: InitStateCfg = field(default_factory=InitStateCfg)
+    control: ControlCfg = field(default_factory=ControlCfg)
+    asset: AssetCfg = field(default_factory=AssetCfg)
+    domain_rand: DomainRandCfg = field(default_factory=DomainRandCfg)
+    rewards: RewardsCfg = field(default_factory=RewardsCfg)
+    normalization: NormalizationCfg = field(default_factory=NormalizationCfg)
+    noise: NoiseCfg = field(default_factory=NoiseCfg)
+    sim: SimCfg = field(default_factory=SimCfg)
+    viser: ViserCfg = field(default_factory=ViserCfg)
+
+    # -- variants: what differs when a task is looked at, evaluated, or trained without a GPU ------------------------------
+    def play(self) -> None:
+        """A few robots, undisturbed."""
+        self.env.num_envs = 16
+        self.noise.add_noise = False
+        self.domain_rand.push_robots = False
+        self.commands.curriculum = False
+        self.viser.enable = True
+
+    def evaluation(self) -> None:
+        """Noise and pushes as in training, no curriculum."""
+        self.env.num_envs = 256
+        self.commands.curriculum = False
+
+    def cpu(self) -> None:
+        """Sizes that suit a few cores."""
+        self.env.num_envs = 512

@@ -1,0 +1,70 @@
+"""Unitree Go2 on flat ground, following velocity commands."""
+
+from dataclasses import dataclass, field
+
+from legged_gym.envs.base.legged_robot_config import (
+    AssetCfg,
+    CommandRanges,
+    CommandsCfg,
+    ControlCfg,
+    DomainRandCfg,
+    InitStateCfg,
+    LeggedRobotCfg,
+    RewardScales,
+    RewardsCfg,
+)
+from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
+
+DEFAULT_POSE = {
+    f"{leg}_{joint}_joint": angle
+    for leg, side, front in (("FL", 1, 1), ("FR", -1, 1), ("RL", 1, 0), ("RR", -1, 0))
+    for joint, angle in (("hip", 0.1 * side), ("thigh", 0.8 if front else 1.0), ("calf", -1.5))
+}
+
+
+@dataclass
+class Go2Cfg(LeggedRobotCfg):
+    commands: CommandsCfg = field(
+        default_factory=lambda: CommandsCfg(
+            ranges=CommandRanges(lin_vel_x=(-0.5, 1.0), lin_vel_y=(-0.3, 0.3), ang_vel_yaw=(-0.8, 0.8))
+        )
+    )
+    init_state: InitStateCfg = field(
+        default_factory=lambda: InitStateCfg(pos=(0.0, 0.0, 0.34), default_joint_angles=dict(DEFAULT_POSE))
+    )
+    control: ControlCfg = field(
+        default_factory=lambda: ControlCfg(
+            stiffness={"joint": 25.0}, damping={"joint": 0.6}, no_load_speed={"hip": 30.1, "thigh": 30.1, "calf": 15.7}
+        )
+    )
+    asset: AssetCfg = field(
+        default_factory=lambda: AssetCfg(
+            name="go2", penalize_contacts_on=("thigh", "calf"), terminate_after_contacts_on=("base",)
+        )
+    )
+    domain_rand: DomainRandCfg = field(
+        default_factory=lambda: DomainRandCfg(
+            friction_range=(0.4, 1.25), randomize_base_mass=True, randomize_base_com=True, added_com_range=(-0.03, 0.03),
+            randomize_motor_strength=True, push_interval_s=8.0, max_push_vel_xy=0.5,
+        )
+    )  # fmt: skip
+    rewards: RewardsCfg = field(
+        default_factory=lambda: RewardsCfg(
+            scales=RewardScales(
+                tracking_lin_vel=1.5, tracking_ang_vel=0.75, orientation=-1.0, torques=-1e-4, dof_pos_limits=-2.0,
+                feet_air_time=0.5, default_pose=-0.05, stand_still=-0.2,
+            ),
+            feet_air_time_target=0.3,
+        )
+    )  # fmt: skip
+
+
+@dataclass
+class Go2TrainCfg(TrainCfg):
+    policy: PolicyCfg = field(
+        default_factory=lambda: PolicyCfg(actor_hidden_dims=(128, 128, 64), critic_hidden_dims=(128, 128, 64))
+    )
+    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=300)
+    )

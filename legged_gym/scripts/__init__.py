@@ -1,0 +1,1 @@
+"""What a user types: train, play, evaluate, list_tasks."""

@@ -1,0 +1,1 @@
+"""Task table, command line, runs and evaluation."""

@@ -1,0 +1,253 @@
+"""The command line: general flags, and every field of the task's two configs as `--env.x.y=v` and `--train.x.y=v`.
+
+`--task` is read first, because the rest of the flags depend on it. Defaults are the task's configs, or those of the run
+that is loaded, in the script's variant; what the user types is laid over them last. Nothing here writes, and mistakes
+are reported before torch and MuJoCo are imported.
+"""
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from legged_gym.utils import runs
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.task_registry import Task, all_tasks, get_task
+
+Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
+Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
+File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+
+
+@dataclass(kw_only=True)
+class Args:
+    """Flags of every script; None leaves the config as it is."""
+
+    task: str
+    """name of the task; list_tasks.py shows them"""
+    num_envs: Count = None
+    """robots that are simulated side by side"""
+    sim_device: Text = None
+    """cpu, cuda or cuda:N: where the robots are simulated; by default cuda:0 if there is one, else cpu"""
+    rl_device: Text = None
+    """where the networks are; has to be the simulation's device"""
+    device: Text = None
+    """sets --sim_device and --rl_device"""
+    headless: bool = False
+    """no viewer"""
+    no_graph: bool = False
+    """run eagerly on CUDA, not as a CUDA graph (slow; for debugging)"""
+    log_root: Path = Path("logs")
+    """folder of all experiments"""
+    experiment_name: Text = None
+    """folder of the runs, in the log root"""
+    load_run: Text = None
+    """run to load: its name or path; -1 or latest, the default, is the newest with a checkpoint"""
+    checkpoint: Text = None
+    """checkpoint to load: its iteration or path; -1 or latest, the default, is the run's newest"""
+
+
+@dataclass(kw_only=True)
+class TrainArgs(Args):
+    """Flags of train.py."""
+
+    seed: Count = None
+    """seed of all random numbers"""
+    max_iterations: Count = None
+    """iterations of this call; a resumed run adds them to those it has"""
+    resume: bool = False
+    """continue from a checkpoint, with its run's config, in a new run"""
+    run_name: Text = None
+    """added to the name of the run's folder; auto: the variable LOG_RUN_NAME, else host and seed"""
+    multi_gpu: Annotated[bool, tyro.conf.arg(aliases=["--distributed"])] = False
+    """one process per GPU, under torchrun (not available yet)"""
+    wandb: bool = False
+    """log to Weights & Biases too"""
+    wandb_note: str = ""
+    """note of the wandb run"""
+    no_eval: bool = False
+    """do not evaluate the policy at the end"""
+
+
+@dataclass(kw_only=True)
+class LoadArgs(Args):
+    """Flags of the scripts that load a trained policy."""
+
+    seed: int = 1
+    """seed of all random numbers"""
+    use_pretrained_checkpoint: bool = False
+    """load the policy that is shipped for the task"""
+
+
+@dataclass(kw_only=True)
+class EvaluateArgs(LoadArgs):
+    """Flags of evaluate.py."""
+
+    json: File = None
+    """file to write the figures to"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command line asks for."""
+
+    args: Any  # an instance of the script's flags
+    task: Task
+    env_cfg: Any
+    train_cfg: Any
+    checkpoint: Path | None
+    device: str
+
+
+def parse(
+    args_type: type[Args], variant: Literal["train", "play", "evaluation"], argv: Sequence[str] | None = None
+) -> Command:
+    """Reads the command line (`sys.argv` by default); exits with status 2 or raises UserError for a bad one.
+
+    `variant` names the method of the environment's config (`play`, `evaluation`) that is applied before the user's
+    overrides; training on the CPU applies `cpu`.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    task = _task(args_type, argv)
+    env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+    _vary(env_cfg, variant)
+    args = _flags(args_type, argv, task, env_cfg, train_cfg)
+    _check(args)
+
+    checkpoint = _checkpoint(args, task)
+    if checkpoint is not None:
+        env_cfg, train_cfg = _saved_configs(checkpoint, task)
+        _vary(env_cfg, variant)
+    device = choose_device(args)
+    if checkpoint is None and variant == "train" and device == "cpu":
+        env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+        env_cfg.cpu()
+    args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
+    _check(args)
+    return Command(args, task, args.env, args.train, checkpoint, device)
+
+
+def choose_device(args: Args) -> str:
+    """The one device of simulation and learning; says which it took when the user named none."""
+    asked = [device for device in (args.device, args.sim_device, args.rl_device) if device is not None]
+    asked = ["cuda:0" if device == "cuda" else device for device in asked]
+    for device in asked:
+        if not re.fullmatch(r"cpu|cuda:\d+", device):
+            raise UserError(f"device '{device}' is none of cpu, cuda, cuda:N")
+    if len(set(asked)) > 1:
+        raise UserError(f"simulation and learning share one device, but the flags name {' and '.join(asked)}")
+    import torch
+
+    count = torch.cuda.device_count()
+    if not asked:
+        device = "cuda:0" if count else "cpu"
+        print(f"device: {device} ({torch.cuda.get_device_name(0) if count else 'torch sees no CUDA device'})")
+        return device
+    if asked[0] != "cpu" and int(asked[0].removeprefix("cuda:")) >= count:
+        seen = ", ".join(["cpu", *(f"cuda:{i}" for i in range(count))])
+        raise UserError(f"torch sees no {asked[0]}; there are: {seen}")
+    return asked[0]
+
+
+def _task(args_type: type[Args], argv: list[str]) -> Task:
+    """The task that the command line names; without one, help shows the general flags."""
+    first = dataclasses.make_dataclass("First", [("task", Text, None)])
+    found, _ = tyro.cli(first, args=argv, return_unknown_args=True, add_help=False)
+    if found.task is not None:
+        return get_task(found.task)
+    tasks = ", ".join(all_tasks())
+    if {"-h", "--help"} & set(argv):
+        more = f"Tasks: {tasks}. With --task=NAME, --help also shows every config field of the task."
+        tyro.cli(args_type, args=["--help"], description=more, use_underscores=True, config=_MARKERS)
+    raise UserError(f"--task is missing; tasks: {tasks}")
+
+
+_MARKERS = (tyro.conf.FlagCreatePairsOff,)
+
+
+def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, train_cfg: Any) -> Any:
+    """The script's flags with the configs as `env` and `train`; tyro exits with status 2 on an unknown or bad one."""
+    groups = [
+        ("env", Annotated[type(env_cfg), tyro.conf.FlagConversionOff]),
+        ("train", Annotated[type(train_cfg), tyro.conf.FlagConversionOff]),
+    ]
+    whole = dataclasses.make_dataclass(args_type.__name__, groups, bases=(args_type,), kw_only=True)
+    default = whole(task=task.name, env=env_cfg, train=train_cfg)
+    args = tyro.cli(whole, args=argv, default=default, description=" ", use_underscores=True, config=_MARKERS)
+    if args.num_envs is not None:
+        args.env.env.num_envs = args.num_envs
+    if args.headless:
+        args.env.viser.enable = False
+    if args.experiment_name is not None:
+        args.train.runner.experiment_name = args.experiment_name
+    if args.seed is not None:
+        args.train.seed = args.seed
+    if isinstance(args, TrainArgs):
+        if args.max_iterations is not None:
+            args.train.runner.max_iterations = args.max_iterations
+        if args.run_name is not None:
+            args.train.runner.run_name = args.run_name
+    return args
+
+
+def _check(args: Any) -> None:
+    """Refuses values that no run can work with."""
+    if args.env.env.num_envs < 1:
+        raise UserError(f"--num_envs is {args.env.env.num_envs}: at least one robot is needed")
+    if not 0 <= args.train.seed < 2**32:
+        raise UserError(f"--seed is {args.train.seed}: it has to lie in 0 .. 2**32 - 1")
+    runs.check_name("--experiment_name", args.train.runner.experiment_name)
+    runs.require_finite(args.env, "env")
+    runs.require_finite(args.train, "train")
+    if args.checkpoint is not None and not args.checkpoint:
+        raise UserError("--checkpoint is empty: give an iteration or a path")
+    if isinstance(args, TrainArgs):
+        if args.train.runner.max_iterations < 1:
+            raise UserError(f"--max_iterations is {args.train.runner.max_iterations}: at least one is needed")
+        runs.check_name("--run_name", args.train.runner.run_name)
+        if not args.resume and (args.load_run is not None or args.checkpoint is not None):
+            raise UserError("--load_run and --checkpoint say what to continue: add --resume")
+        if args.wandb_note and not args.wandb:
+            raise UserError("--wandb_note has no meaning without --wandb")
+        if args.multi_gpu or int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise UserError("training with several processes (--multi_gpu, torchrun) is not available yet")
+    elif args.use_pretrained_checkpoint and (args.load_run is not None or args.checkpoint is not None):
+        raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
+    if isinstance(args, EvaluateArgs) and args.json is not None:
+        if not args.json.parent.is_dir():
+            raise UserError(f"--json: there is no folder {args.json.parent}")
+        if args.json.is_dir():
+            raise UserError(f"--json: {args.json} is a folder")
+
+
+def _checkpoint(args: Any, task: Task) -> Path | None:
+    """The checkpoint to load; None for a training from scratch."""
+    if isinstance(args, TrainArgs) and not args.resume:
+        return None
+    if isinstance(args, LoadArgs) and args.use_pretrained_checkpoint:
+        return runs.pretrained_checkpoint(task.name)
+    return runs.locate_checkpoint(args.log_root, args.train.runner.experiment_name, args.load_run, args.checkpoint)
+
+
+def _saved_configs(checkpoint: Path, task: Task) -> tuple[Any, Any]:
+    """The configs that the checkpoint's run was trained with."""
+    env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+    path = checkpoint.parent / "config.yaml"
+    if not path.is_file():
+        print(f"note: there is no {path}; the task's own config is used", file=sys.stderr)
+        return env_cfg, train_cfg
+    unknown = runs.load_config(path, task.name, env_cfg, train_cfg)
+    if unknown:
+        print(f"note: {path} has fields that this version does not know: {', '.join(unknown)}", file=sys.stderr)
+    return env_cfg, train_cfg
+
+
+def _vary(env_cfg: Any, variant: str) -> None:
+    if variant != "train":
+        getattr(env_cfg, variant)()

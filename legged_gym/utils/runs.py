@@ -1,0 +1,248 @@
+"""Runs on disk: their folders, configs, git state, and where their checkpoints are.
+
+A run is `<log_root>/<experiment>/<YYYYmmdd_HHMMSS>_<run_name>/` with `config.yaml`, `git.txt`, `model_<iteration>.pt`
+and the TensorBoard events.
+"""
+
+import dataclasses
+import math
+import os
+import random
+import re
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.utils.errors import UserError, nearest
+
+LATEST = (None, "-1", "latest")
+_CHECKPOINT = re.compile(r"model_(\d+)\.pt")
+
+
+# -- seeds -------------------------------------------------------------------------------------------------------------
+
+
+def rank_seed(seed: int) -> int:
+    """The seed of this process: `seed` plus its rank among the processes that torchrun started (`RANK`, else 0)."""
+    return seed + int(os.environ.get("RANK", "0"))
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds the generators of Python, numpy and torch (CPU and CUDA)."""
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+
+def resolve_run_name(run_name: str, seed: int) -> str:
+    """The run's name; for "auto" the variable LOG_RUN_NAME, else `<host>_seed<seed>`."""
+    if run_name == "auto":
+        run_name = os.environ.get("LOG_RUN_NAME") or f"{socket.gethostname()}_seed{seed}"
+    return check_name("--run_name or LOG_RUN_NAME", run_name)
+
+
+def check_name(flag: str, name: str) -> str:
+    """`name`, when it can be part of a folder's name."""
+    if re.search(r"[^\w.+=@-]", name) or name in (".", ".."):
+        raise UserError(f"{flag} '{name}' cannot name a folder: use letters, digits and any of . _ - + = @")
+    return name
+
+
+def create_run(log_root: Path, experiment: str, run_name: str) -> Path:
+    """Makes the folder of a new run; an earlier run's is never reused."""
+    stem = time.strftime("%Y%m%d_%H%M%S") + (f"_{run_name}" if run_name else "")
+    parent = Path(log_root) / experiment
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(100):  # two runs that start in one second
+            try:
+                run = parent / (stem if attempt == 0 else f"{stem}_{attempt + 1}")
+                run.mkdir()
+                return run
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise UserError(f"cannot make a run's folder in {parent}: {error.strerror}") from error
+    raise UserError(f"cannot make a run's folder: {parent / stem} and 99 more names are taken")
+
+
+def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
+    """The run to load: a name in `<log_root>/<experiment>`, a folder's path, or the newest that has a checkpoint."""
+    parent = Path(log_root) / experiment
+    if load_run not in LATEST:
+        for run in (parent / load_run, Path(load_run)):
+            if run.is_dir():
+                return run
+    if not parent.is_dir():
+        experiments = [d.name for d in Path(log_root).glob("*") if d.is_dir()]
+        raise UserError(f"there are no runs in {parent}; experiments in {log_root}: {nearest(experiment, experiments)}")
+    runs = sorted(d for d in parent.iterdir() if d.is_dir())
+    if load_run not in LATEST:
+        raise UserError(f"there is no run '{load_run}' in {parent}; {nearest(load_run, [d.name for d in runs])}")
+    runs = [run for run in runs if checkpoints(run)]
+    if not runs:
+        raise UserError(f"no run in {parent} has a checkpoint")
+    return runs[-1]
+
+
+def checkpoints(run: Path) -> dict[int, Path]:
+    """The checkpoints of a run by iteration, oldest first."""
+    found = ((_CHECKPOINT.fullmatch(path.name), path) for path in Path(run).iterdir())
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
+
+
+def find_checkpoint(run: Path, checkpoint: str | None) -> Path:
+    """The checkpoint of `run` of that iteration (a number in digits), or the newest."""
+    found = checkpoints(run)
+    if not found:
+        raise UserError(f"there is no checkpoint in {run}")
+    if checkpoint in LATEST:
+        return list(found.values())[-1]
+    if int(checkpoint) not in found:
+        closest = min(found, key=lambda iteration: abs(iteration - int(checkpoint)))
+        raise UserError(f"there is no model_{checkpoint}.pt in {run}; the nearest is model_{closest}.pt")
+    return found[int(checkpoint)]
+
+
+def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, checkpoint: str | None) -> Path:
+    """The checkpoint that `--load_run` and `--checkpoint` (a number or a path) mean."""
+    if checkpoint in LATEST or checkpoint.isdecimal():
+        return find_checkpoint(find_run(log_root, experiment, load_run), checkpoint)
+    path = Path(checkpoint)
+    if load_run is not None:
+        raise UserError(f"--checkpoint {checkpoint} is a path: --load_run beside it has no meaning")
+    if not path.is_file():
+        files = [f.name for f in path.parent.glob("*.pt")] if path.parent.is_dir() else []
+        raise UserError(f"there is no checkpoint {path}; .pt files in {path.parent}: {nearest(path.name, files)}")
+    return path
+
+
+def pretrained_checkpoint(task: str) -> Path:
+    """The trained policy that is shipped for a task."""
+    shipped = {path.parent.name: path for path in (RESOURCES_DIR / "policies").glob("*/model.pt")}
+    if task not in shipped:
+        raise UserError(f"no trained policy is shipped for task '{task}'; {nearest(task, shipped)}")
+    return shipped[task]
+
+
+# -- what a run was started with ---------------------------------------------------------------------------------------
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file so that it is there whole or not at all."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> None:
+    """Writes `config.yaml`: the task, the full configs, and where the run comes from (command, resumed checkpoint)."""
+    tree = {"task": task, **origin, "env": plain(env), "train": plain(train)}
+    write_atomically(run / "config.yaml", yaml.safe_dump(tree, sort_keys=False, width=120))
+
+
+def load_config(path: Path, task: str, env: Any, train: Any) -> list[str]:
+    """Lays a saved `config.yaml` over the task's own configs, in place.
+
+    Returns the keys that this version does not know (written by another version); they are left out.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict) or not {"task", "env", "train"} <= tree.keys():
+        raise UserError(f"{path} is not the config of a run: it has no task, env and train")
+    if tree["task"] != task:
+        raise UserError(f"{path.parent} is a run of task '{tree['task']}', not of '{task}'")
+    return _overlay(env, tree["env"], path, "env") + _overlay(train, tree["train"], path, "train")
+
+
+def save_git_state(run: Path) -> None:
+    """Writes `git.txt`: commit, status and difference of the source that the run uses."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*command: str) -> str:
+        return subprocess.run(("git", "-C", root, *command), capture_output=True, text=True, check=True).stdout
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel").strip()) != root:
+            raise FileNotFoundError  # installed inside somebody else's repository
+        state = git("log", "-1", "--format=%H %cI %s") + git("status", "--short", "--branch") + git("diff", "HEAD")
+    except (OSError, subprocess.CalledProcessError):
+        state = f"no commit: {root} is not a git checkout with one\n"
+    write_atomically(run / "git.txt", state)
+
+
+def require_finite(config: Any, key: str) -> None:
+    """Refuses nan, which every comparison lets pass, anywhere in a config."""
+    if dataclasses.is_dataclass(config):
+        for field in dataclasses.fields(config):
+            require_finite(getattr(config, field.name), f"{key}.{field.name}")
+    elif isinstance(config, dict):
+        for name, value in config.items():
+            require_finite(value, f"{key}.{name}")
+    elif isinstance(config, tuple | list):
+        for value in config:
+            require_finite(value, key)
+    elif isinstance(config, float) and math.isnan(config):
+        raise UserError(f"--{key} is nan")
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses and tuples as the dicts and lists that safe YAML knows."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+def _overlay(config: Any, tree: Any, path: Path, key: str) -> list[str]:
+    """Sets the fields of a config dataclass from a saved tree; returns the keys that it does not have."""
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: {key} is not a table")
+    unknown = []
+    known = {field.name for field in dataclasses.fields(config)}
+    for name, value in tree.items():
+        where = f"{key}.{name}"
+        if name not in known:
+            unknown.append(where)
+        elif dataclasses.is_dataclass(default := getattr(config, name)):
+            unknown += _overlay(default, value, path, where)
+        else:
+            setattr(config, name, _like(default, value, f"{path}: {where}"))
+    return unknown
+
+
+def _like(default: Any, value: Any, where: str) -> Any:
+    """A saved value in the type of the field's default: lists back to tuples, ints to floats."""
+    if isinstance(default, tuple) and isinstance(value, list):
+        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if default is not None and value is not None and type(value) is not type(default):
+        raise UserError(f"{where} is {value!r}, not a {type(default).__name__}")
+    return value

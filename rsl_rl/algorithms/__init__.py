@@ -1,0 +1,3 @@
+from rsl_rl.algorithms.ppo import PPO
+
+__all__ = ["PPO"]

@@ -1,0 +1,176 @@
+"""Proximal policy optimisation. A minibatch step never touches the host: on CUDA it is one graph."""
+
+import warnings
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from rsl_rl.config import AlgorithmCfg
+from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
+from rsl_rl.storage.rollout_storage import RolloutStorage
+from rsl_rl.utils import graphs
+
+LOSSES = ("value_function", "surrogate", "entropy", "bounds", "kl")
+
+
+class PPO:
+    """Collects into `storage` with `act` and `record`, learns with `update`.
+
+    Values and log-probabilities are computed for all T steps at once in `update`: the rollout step then runs
+    the actor only.
+    """
+
+    def __init__(self, policy: ActorCritic, storage: RolloutStorage, cfg: AlgorithmCfg, *, graph: bool = True):
+        """`graph`: capture the minibatch step when the policy is on CUDA."""
+        self.policy, self.storage, self.cfg = policy, storage, cfg
+        device = policy.log_std.device
+        self.parameters = list(policy.parameters())
+        self._graph = graph and device.type == "cuda"
+        learning_rate = torch.tensor(cfg.learning_rate, device=device)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=learning_rate, fused=True, capturable=self._graph)
+        self.learning_rate = self.optimizer.param_groups[0]["lr"]
+        # Adam makes its state at the first step; made here, its memory stays the same from the start.
+        for parameter in self.parameters:
+            self.optimizer.state[parameter] = {
+                "step": torch.zeros((), device=device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        self.old_log_std = policy.log_std.detach().clone()
+        self.losses = torch.zeros(len(LOSSES), device=device)
+        self._step = None if self._graph else self.mini_batch_step
+
+    def act(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Actions (N, A) with exploration noise; writes the decision to the storage. Call under no_grad."""
+        means = self.policy.act_inference(observations)
+        actions = self.policy.sample(means)
+        self.storage.write_decision(observations, actions, means)
+        return actions
+
+    def record(self, rewards: Tensor, dones: Tensor, time_outs: Tensor) -> None:
+        """Writes the step's outcome, each (N,), to the storage."""
+        self.storage.write_outcome(rewards, dones, time_outs)
+
+    def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
+        """Learns from the T stored steps and the observations after them; mean losses by name. One host sync."""
+        self.prepare(last_observations)
+        if self._step is None:
+            self._step = self._capture()
+        storage, size = self.storage, self.storage.mini_batch_size
+        self.losses.zero_()
+        for _ in range(self.cfg.num_learning_epochs):
+            order = torch.randperm(storage.num_samples, device=self.losses.device)
+            for i in range(self.cfg.num_mini_batches):
+                storage.indices.copy_(order[i * size : (i + 1) * size])
+                self._step()
+        steps = self.cfg.num_learning_epochs * self.cfg.num_mini_batches
+        losses = dict(zip(LOSSES, (self.losses / steps).tolist(), strict=True))
+        if self.cfg.bounds_loss_coef == 0.0:
+            del losses["bounds"]
+        return losses
+
+    @torch.no_grad()
+    def prepare(self, last_observations: Mapping[str, Tensor]) -> None:
+        """Values, log-probabilities, returns and advantages of the stored steps."""
+        samples = self.storage.samples
+        samples.values.copy_(self.policy.evaluate(samples.observations))
+        samples.log_probs.copy_(self.policy.log_prob(samples.means, samples.actions))
+        self.old_log_std.copy_(self.policy.log_std)
+        last_values = self.policy.evaluate(last_observations)
+        self.storage.compute_returns(last_values, self.cfg.gamma, self.cfg.lam)
+
+    def mini_batch_step(self) -> None:
+        """One gradient step on the rows in `storage.indices`, in place and without host sync."""
+        cfg, policy = self.cfg, self.policy
+        batch = self.storage.gather()
+        means = policy.act_inference(batch.observations)
+        values = policy.evaluate(batch.observations)
+        kl = self._adapt_learning_rate(batch.means, means)
+
+        ratio = (policy.log_prob(means, batch.actions) - batch.log_probs).exp()
+        surrogate = surrogate_loss(ratio, batch.advantages, cfg.clip_param)
+        clip = cfg.clip_param if cfg.use_clipped_value_loss else None
+        value = value_loss(values, batch.values, batch.returns, clip)
+        entropy = policy.entropy()
+        loss = surrogate + cfg.value_loss_coef * value - cfg.entropy_coef * entropy
+        bounds = torch.zeros_like(loss)
+        if cfg.bounds_loss_coef != 0.0:
+            bounds = bounds_loss(means, cfg.bounds)
+            loss = loss + cfg.bounds_loss_coef * bounds
+
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._finish_gradients()
+        self.optimizer.step()
+        self.losses.add_(torch.stack([value, surrogate, entropy, bounds, kl]).detach())
+
+    def _finish_gradients(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.cfg.max_grad_norm)
+
+    @torch.no_grad()
+    def _adapt_learning_rate(self, old_means: Tensor, means: Tensor) -> Tensor:
+        kl = gaussian_kl(old_means, self.old_log_std, means, self.policy.log_std).mean()
+        if self.cfg.schedule == "adaptive":
+            cfg, lr = self.cfg, self.learning_rate
+            lr.copy_(adapted_learning_rate(lr, kl, cfg.desired_kl, cfg.min_learning_rate, cfg.max_learning_rate))
+        return kl
+
+    def _capture(self) -> Callable[[], None]:
+        with warnings.catch_warnings():
+            # Adam notices that the warm-up runs uncaptured.
+            warnings.filterwarnings("ignore", message=".*capturable=True.*")
+            return graphs.capture(self.mini_batch_step, self.state_tensors())
+
+    def state_tensors(self) -> list[Tensor]:
+        """Every tensor that a minibatch step changes and the next one reads."""
+        moments = [tensor for p in self.parameters for tensor in self.optimizer.state[p].values()]
+        return [*self.parameters, *moments, self.learning_rate, self.losses]
+
+    def state_dict(self) -> dict:
+        """Networks, optimiser and learning rate."""
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": {name: dict(self.optimizer.state[p]) for name, p in self.policy.named_parameters()},
+            "learning_rate": self.learning_rate.item(),
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict) -> None:
+        """In place. A fixed learning rate stays the configured one; `re_init_std` starts the noise afresh."""
+        self.policy.load_state_dict(state["policy"])
+        for name, parameter in self.policy.named_parameters():
+            for key, tensor in self.optimizer.state[parameter].items():
+                tensor.copy_(state["optimizer"][name][key])
+        if self.cfg.schedule == "adaptive":
+            self.learning_rate.fill_(state["learning_rate"])
+        if self.policy.cfg.re_init_std:
+            self.policy.reset_std()
+            for tensor in self.optimizer.state[self.policy.log_std].values():
+                tensor.zero_()
+
+
+def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """PPO's clipped objective () to be minimised; both inputs (B,)."""
+    return -torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
+
+
+def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float | None) -> Tensor:
+    """Mean squared error (), the larger of the plain and the clipped one unless `clip` is None; inputs (B,)."""
+    error = (values - returns).square()
+    if clip is not None:
+        clipped = old_values + (values - old_values).clamp(-clip, clip)
+        error = torch.maximum(error, (clipped - returns).square())
+    return error.mean()
+
+
+def bounds_loss(means: Tensor, bounds: float) -> Tensor:
+    """Mean squared excess () of the absolute mean actions (B, A) over `bounds`."""
+    return (means.abs() - bounds).clamp(min=0.0).square().mean()
+
+
+def adapted_learning_rate(lr: Tensor, kl: Tensor, desired: float, lowest: float, highest: float) -> Tensor:
+    """Learning rate () after a step of divergence `kl` (): smaller when that is too large, larger when too small."""
+    lower = (lr / 1.5).clamp(min=lowest)
+    higher = (lr * 1.5).clamp(max=highest)
+    return torch.where(kl > 2.0 * desired, lower, torch.where((kl > 0.0) & (kl < 0.5 * desired), higher, lr))

@@ -1,0 +1,93 @@
+"""Training configuration; every field is a command-line flag (`--train.algorithm.learning_rate 1e-4`)."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Activation = Literal["elu", "relu", "tanh", "selu", "silu"]
+
+
+@dataclass
+class PolicyCfg:
+    """Networks and exploration noise."""
+
+    actor_hidden_dims: tuple[int, ...] = (512, 256, 128)
+    """Widths of the actor's hidden layers."""
+    critic_hidden_dims: tuple[int, ...] = (512, 256, 128)
+    """Widths of the critic's hidden layers."""
+    activation: Activation = "elu"
+    """Activation of the hidden layers."""
+    init_noise_std: float = 1.0
+    """Standard deviation of the action noise at the start of training."""
+    re_init_std: bool = False
+    """On resume, start again from init_noise_std instead of the checkpoint's noise."""
+    actor_groups: tuple[str, ...] = ("proprio",)
+    """Observation groups that the actor reads, in this order."""
+    critic_groups: tuple[str, ...] = ("proprio", "privileged")
+    """Observation groups that the critic reads, in this order."""
+
+
+@dataclass
+class AlgorithmCfg:
+    """PPO."""
+
+    learning_rate: float = 1e-3
+    """Adam's step size; where an adaptive schedule starts."""
+    schedule: Literal["adaptive", "fixed"] = "adaptive"
+    """adaptive: the step size follows the KL divergence between the old and the new policy."""
+    desired_kl: float = 0.01
+    """KL divergence per minibatch step that the adaptive schedule aims at."""
+    min_learning_rate: float = 1e-5
+    """Lower end of the adaptive schedule."""
+    max_learning_rate: float = 1e-2
+    """Upper end of the adaptive schedule."""
+    gamma: float = 0.99
+    """Discount per control step."""
+    lam: float = 0.95
+    """GAE's lambda."""
+    clip_param: float = 0.2
+    """How far the probability ratio (and a clipped value) may move in one update."""
+    use_clipped_value_loss: bool = True
+    """Clip the value's change to clip_param."""
+    value_loss_coef: float = 1.0
+    """Weight of the value loss."""
+    entropy_coef: float = 0.01
+    """Weight of the entropy bonus."""
+    bounds_loss_coef: float = 0.0
+    """Weight of the penalty on mean actions beyond `bounds`; 0 switches it off."""
+    bounds: float = 1.0
+    """Absolute mean action from which the bounds loss counts (policy's units, before action_scale)."""
+    num_learning_epochs: int = 5
+    """Passes over the collected steps per update."""
+    num_mini_batches: int = 4
+    """Minibatches per pass."""
+    max_grad_norm: float = 1.0
+    """Global gradient norm is clipped to this."""
+
+
+@dataclass
+class RunnerCfg:
+    """How long to run, and where results go."""
+
+    experiment_name: str = "test"
+    """Folder of the runs, under the log root."""
+    run_name: str = ""
+    """Added to the name of the run's folder."""
+    num_steps_per_env: int = 24
+    """Control steps per environment and iteration."""
+    max_iterations: int = 1500
+    """Iterations to train."""
+    save_interval: int = 50
+    """Iterations between checkpoints."""
+    randomize_episode_lengths: bool = True
+    """Start the first episodes at random ages, so that time-outs do not come all at once."""
+
+
+@dataclass
+class TrainCfg:
+    """Everything about learning."""
+
+    policy: PolicyCfg = field(default_factory=PolicyCfg)
+    algorithm: AlgorithmCfg = field(default_factory=AlgorithmCfg)
+    runner: RunnerCfg = field(default_factory=RunnerCfg)
+    seed: int = 1
+    """Seed of all random numbers."""

@@ -1,0 +1,272 @@
+"""Alternates collecting and learning; saves, resumes, and stops cleanly."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from rsl_rl.algorithms.ppo import PPO
+from rsl_rl.config import PolicyCfg, TrainCfg
+from rsl_rl.modules.actor_critic import ActorCritic
+from rsl_rl.storage.rollout_storage import RolloutStorage
+from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, set_rng_state
+from rsl_rl.utils.logger import Logger
+
+FORMAT = 1
+ENV_STATE = "env_state.pt"
+
+
+class OnPolicyRunner:
+    """Trains `cfg.policy` in `env` with PPO.
+
+    The environment gives named observation groups in static memory, and `step`, `capture`, `check`,
+    `pop_statistics` and the state dictionaries that are called below; nothing else is asked of it.
+    """
+
+    def __init__(
+        self,
+        env,
+        cfg: TrainCfg,
+        log_dir: Path | None,
+        device: torch.device | str,
+        *,
+        graph: bool = True,
+        console: Console | None = None,
+        wandb: dict | None = None,
+    ):
+        """`log_dir`: None logs to the console only. `graph`: CUDA graphs where the device is CUDA.
+        `wandb`: arguments of `wandb.init`, None: no wandb.
+        """
+        self.env, self.cfg, self.device = env, cfg, torch.device(device)
+        if torch.device(env.device).type != self.device.type:
+            raise ValueError(f"the environment is on {env.device}, the policy on {device}: they must share a device")
+        self.log_dir = None if log_dir is None else Path(log_dir)
+        self.console = console or Console()
+        self.wandb = wandb
+        self.iteration = 0  # completed
+        self.total_steps = 0  # of all environments
+        self.total_time = 0.0  # s
+
+        env.reset()
+        self.obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
+        policy = ActorCritic(self.obs_dims, env.num_actions, cfg.policy).to(self.device)
+        self.num_steps = cfg.runner.num_steps_per_env
+        storage = RolloutStorage(
+            self.num_steps,
+            env.num_envs,
+            policy.obs_dims,
+            env.num_actions,
+            cfg.algorithm.num_mini_batches,
+            self.device,
+        )
+        self.algorithm = PPO(policy, storage, cfg.algorithm, graph=graph)
+        # Captured before anything is loaded: the warm-up takes steps in the environment.
+        self._step = env.capture(self.rollout_step) if graph else self.rollout_step
+        self._running_episodes = False
+        self._stop = False
+
+    @torch.no_grad()
+    def rollout_step(self) -> None:
+        """Policy, environment and storage write of one control step, without host sync."""
+        actions = self.algorithm.act(self.env.observations)
+        _, rewards, dones, time_outs = self.env.step(actions)
+        self.algorithm.record(rewards, dones, time_outs)
+
+    def learn(self, num_iterations: int) -> bool:
+        """Runs that many iterations; False when a signal ended it earlier. Either way the last state is saved."""
+        if not self._running_episodes:
+            self._start_episodes()
+        last = self.iteration + num_iterations
+        saved = self.iteration if self.iteration > 0 else None
+        with Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger, self._signals(logger):
+            while self.iteration < last:
+                start = time.perf_counter()
+                if not self._collect():
+                    break
+                # The host waits here for the rollout, and in `update` for the losses: the two times are true on CUDA.
+                scalars = self.env.pop_statistics()
+                self.env.check()
+                collected = time.perf_counter()
+                losses = self.algorithm.update(self.env.observations)
+                end = time.perf_counter()
+                self._check_finite(losses)
+                self.iteration += 1
+                self.total_steps += self.num_steps * self.env.num_envs
+                self.total_time += end - start
+                logger.log(self.iteration, scalars | self._scalars(losses, collected - start, end - collected))
+                if self.iteration % self.cfg.runner.save_interval == 0:
+                    self._save_run()
+                    saved = self.iteration
+                if self._stop:
+                    break
+            interrupted = self._stop
+            if interrupted or saved != self.iteration:
+                self._save_run()
+            if interrupted:
+                where = (
+                    f"saved {self._checkpoint_path()}" if self.log_dir else "nothing saved, as there is no log folder"
+                )
+                logger.say(f"interrupted: {where}")
+        return not interrupted
+
+    def _start_episodes(self) -> None:
+        self.env.reset()
+        if self.iteration == 0 and self.cfg.runner.randomize_episode_lengths:
+            self.env.randomize_episode_lengths()
+        self._running_episodes = True
+
+    def _collect(self) -> bool:
+        self.algorithm.storage.clear()
+        for _ in range(self.num_steps):
+            if self._stop:
+                return False
+            self._step()
+        return True
+
+    def _check_finite(self, losses: Mapping[str, float]) -> None:
+        bad = [name for name, value in losses.items() if not math.isfinite(value)]
+        if bad:
+            raise RuntimeError(
+                f"iteration {self.iteration + 1}: loss {', '.join(bad)} is not finite; the last checkpoint is untouched"
+            )
+
+    def _scalars(self, losses: Mapping[str, float], collection_time: float, learning_time: float) -> dict[str, float]:
+        steps = self.num_steps * self.env.num_envs
+        return {
+            **{f"Loss/{name}": value for name, value in losses.items()},
+            "Loss/learning_rate": self.algorithm.learning_rate.item(),
+            "Train/action_noise_std": self.algorithm.policy.std.mean().item(),
+            "Perf/total_fps": steps / (collection_time + learning_time),
+            "Perf/collection_time": collection_time,
+            "Perf/learning_time": learning_time,
+        }
+
+    @contextmanager
+    def _signals(self, logger: Logger) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask for a stop at the next step's end; a second one stops at once."""
+        self._stop = False
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may set handlers
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        previous = {number: signal.getsignal(number) for number in numbers}
+
+        def restore() -> None:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+        def stop(number: int, frame) -> None:
+            self._stop = True
+            restore()
+
+        for number in numbers:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            restore()
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def _checkpoint_path(self) -> Path:
+        return self.log_dir / f"model_{self.iteration}.pt"
+
+    def _save_run(self) -> None:
+        if self.log_dir is not None:
+            self.save(self._checkpoint_path())
+
+    def save(self, path: Path) -> None:
+        """Writes the checkpoint, and before it the environments' state beside it."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        env_state = {
+            "format": FORMAT,
+            "iteration": self.iteration,
+            "num_envs": self.env.num_envs,
+            "env": self.env.state_dict(),
+        }
+        save_atomic(env_state, path.with_name(ENV_STATE))
+        checkpoint = {
+            "format": FORMAT,
+            **self.algorithm.state_dict(),
+            "policy_cfg": asdict(self.algorithm.policy.cfg),
+            "obs_dims": self.algorithm.policy.obs_dims,
+            "num_actions": self.env.num_actions,
+            "iteration": self.iteration,
+            "total_steps": self.total_steps,
+            "total_time": self.total_time,
+            "curriculum": self.env.curriculum_state_dict(),
+            "rng": rng_state(self.device),
+        }
+        save_atomic(checkpoint, path)
+
+    def load(self, path: Path) -> None:
+        """Continues from a checkpoint: exactly, if the environments' state beside it is of the same moment."""
+        path = Path(path)
+        checkpoint = load_safe(path, FORMAT)
+        _check_dims(path, checkpoint, self.obs_dims, self.env.num_actions)
+        _check_network(path, checkpoint, self.algorithm.policy.cfg)
+        self.algorithm.load_state_dict(checkpoint)
+        self.iteration = checkpoint["iteration"]
+        self.total_steps = checkpoint["total_steps"]
+        self.total_time = checkpoint["total_time"]
+        self.env.load_curriculum_state_dict(checkpoint["curriculum"])
+        self._running_episodes = self._load_env_state(path.with_name(ENV_STATE))
+        episodes = "continued where they were" if self._running_episodes else "started afresh"
+        self.console.print(f"resumed {path} at iteration {self.iteration}, episodes {episodes}", highlight=False)
+        set_rng_state(checkpoint["rng"], self.device)
+
+    def _load_env_state(self, path: Path) -> bool:
+        if not path.is_file():
+            return False
+        state = load_safe(path, FORMAT, "environment state")
+        if (state["iteration"], state["num_envs"]) != (self.iteration, self.env.num_envs):
+            return False
+        self.env.load_state_dict(state["env"])
+        return True
+
+
+def load_policy(path: Path, device: torch.device | str = "cpu", env=None) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """Deterministic policy of a checkpoint: observation groups {name: (N, d)} -> mean actions (N, A).
+
+    `env`: when given, its widths must be those of the checkpoint (ValueError).
+    """
+    checkpoint = load_safe(Path(path), FORMAT)
+    if env is not None:
+        _check_dims(path, checkpoint, {group: x.shape[1] for group, x in env.observations.items()}, env.num_actions)
+    policy = ActorCritic(checkpoint["obs_dims"], checkpoint["num_actions"], PolicyCfg(**checkpoint["policy_cfg"]))
+    policy.load_state_dict(checkpoint["policy"])
+    policy.to(device).eval().requires_grad_(False)
+    return policy.act_inference
+
+
+def _check_dims(path: Path, checkpoint: dict, obs_dims: Mapping[str, int], num_actions: int) -> None:
+    differences = [
+        f"observation group {group} is {width} wide, the environment's is {obs_dims.get(group, 'missing')}"
+        for group, width in checkpoint["obs_dims"].items()
+        if obs_dims.get(group) != width
+    ]
+    if checkpoint["num_actions"] != num_actions:
+        differences.append(f"it has {checkpoint['num_actions']} actions, the environment {num_actions}")
+    if differences:
+        raise ValueError(f"{path} does not fit this task: {'; '.join(differences)}")
+
+
+def _check_network(path: Path, checkpoint: dict, cfg: PolicyCfg) -> None:
+    saved = checkpoint["policy_cfg"]
+    names = ("actor_hidden_dims", "critic_hidden_dims", "activation", "actor_groups", "critic_groups")
+    differences = [
+        f"policy.{name} is {saved[name]}, not {getattr(cfg, name)}"
+        for name in names
+        if saved[name] != getattr(cfg, name)
+    ]
+    if differences:
+        raise ValueError(f"{path} holds another network: {'; '.join(differences)}")

@@ -1,0 +1,123 @@
+"""What one iteration collects: T steps of N environments, in memory that never moves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Samples:
+    """Rows that the learner reads: all T*N of them, or one minibatch."""
+
+    observations: dict[str, Tensor]  # (B, d) each
+    actions: Tensor  # (B, A)
+    means: Tensor  # (B, A), of the policy that acted
+    log_probs: Tensor  # (B,), under the policy that acted
+    values: Tensor  # (B,), of the critic before the update
+    returns: Tensor  # (B,)
+    advantages: Tensor  # (B,), normalised
+
+    def tensors(self) -> list[Tensor]:
+        rest = [self.actions, self.means, self.log_probs, self.values, self.returns, self.advantages]
+        return [*self.observations.values(), *rest]
+
+
+class RolloutStorage:
+    """Preallocated buffers (T, N, ...) for the observation groups in `obs_dims` and for what PPO needs.
+
+    The write position is a tensor on the device: one captured rollout step serves all T steps.
+    """
+
+    def __init__(
+        self,
+        num_steps: int,
+        num_envs: int,
+        obs_dims: Mapping[str, int],
+        num_actions: int,
+        num_mini_batches: int,
+        device: torch.device | str,
+    ):
+        self.num_steps, self.num_envs = num_steps, num_envs
+        self.num_samples = num_steps * num_envs
+        self.mini_batch_size = self.num_samples // num_mini_batches
+        if self.mini_batch_size == 0:
+            raise ValueError(f"{num_steps} steps of {num_envs} environments do not fill {num_mini_batches} minibatches")
+
+        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(num_steps, num_envs, *shape, dtype=dtype, device=device)
+
+        self.observations = {group: zeros(dim) for group, dim in obs_dims.items()}
+        self.actions, self.means = zeros(num_actions), zeros(num_actions)
+        self.rewards, self.values, self.log_probs = zeros(), zeros(), zeros()
+        self.returns, self.advantages = zeros(), zeros()
+        self.dones, self.time_outs = zeros(dtype=torch.bool), zeros(dtype=torch.bool)
+        self.position = torch.zeros(1, dtype=torch.long, device=device)
+
+        self.samples = Samples(
+            {group: buffer.flatten(0, 1) for group, buffer in self.observations.items()},
+            *(
+                buffer.flatten(0, 1)
+                for buffer in (
+                    self.actions,
+                    self.means,
+                    self.log_probs,
+                    self.values,
+                    self.returns,
+                    self.advantages,
+                )
+            ),
+        )
+        size = self.mini_batch_size
+        self.indices = torch.zeros(size, dtype=torch.long, device=device)
+        self.mini_batch = Samples(
+            {group: rows.new_zeros(size, rows.shape[1]) for group, rows in self.samples.observations.items()},
+            *(rows.new_zeros(size, *rows.shape[1:]) for rows in self.samples.tensors()[len(obs_dims) :]),
+        )
+        self._gathers = list(zip(self.samples.tensors(), self.mini_batch.tensors(), strict=True))
+
+    def clear(self) -> None:
+        """Next write goes to step 0."""
+        self.position.zero_()
+
+    def write_decision(self, observations: Mapping[str, Tensor], actions: Tensor, means: Tensor) -> None:
+        """First half of a step, before the environment overwrites its observations."""
+        for group, buffer in self.observations.items():
+            self._write(buffer, observations[group])
+        self._write(self.actions, actions)
+        self._write(self.means, means)
+
+    def write_outcome(self, rewards: Tensor, dones: Tensor, time_outs: Tensor) -> None:
+        """Second half of a step, each (N,); moves on to the next one."""
+        self._write(self.rewards, rewards)
+        self._write(self.dones, dones)
+        self._write(self.time_outs, time_outs)
+        # Wraps around, so that the warm-up before a capture may take as many steps as it likes.
+        self.position.add_(1).remainder_(self.num_steps)
+
+    def _write(self, buffer: Tensor, row: Tensor) -> None:
+        buffer.index_copy_(0, self.position, row.unsqueeze(0))
+
+    def compute_returns(self, last_values: Tensor, gamma: float, lam: float) -> None:
+        """Fills `returns` and the normalised `advantages` by GAE; `last_values` (N,) are those after the last step.
+
+        A time-out is no failure: what would have followed is worth V, and since the observation after it is
+        already that of the next episode, V of the step's own observation stands in.
+        """
+        alive = (~self.dones).float()
+        next_values = torch.cat([self.values[1:], last_values.unsqueeze(0)])
+        deltas = self.rewards + gamma * (self.values * self.time_outs + next_values * alive) - self.values
+        decay = gamma * lam * alive
+        advantage = torch.zeros_like(last_values)
+        for t in reversed(range(self.num_steps)):
+            advantage = torch.addcmul(deltas[t], decay[t], advantage, out=self.advantages[t])
+        torch.add(self.advantages, self.values, out=self.returns)
+        std, mean = torch.std_mean(self.advantages, correction=0)
+        self.advantages.sub_(mean).div_(std + 1e-8)
+
+    def gather(self) -> Samples:
+        """Copies the rows named by `indices` (B,) into the minibatch, whose memory stays the same."""
+        for source, target in self._gathers:
+            torch.index_select(source, 0, self.indices, out=target)
+        return self.mini_batch

@@ -1,0 +1,320 @@
+"""Command lines as a user types them: bad ones end in one clear message, good ones land in the configs."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from legged_gym.utils import cli, runs
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.task_registry import all_tasks, get_task, register
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(script: str, *flags: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
+    """`python legged_gym/scripts/<script>.py <flags>` in the folder `cwd`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200", **variables}
+    command = [sys.executable, ROOT / "legged_gym" / "scripts" / f"{script}.py", *flags]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    """A folder with one run, whose checkpoint is no checkpoint, one without any, and files that are in the way."""
+    runs_dir = tmp_path / "logs" / "go2"
+    for name in ("20260101_120000_first", "20260102_120000_empty"):
+        (runs_dir / name).mkdir(parents=True)
+    (runs_dir / "20260101_120000_first" / "model_50.pt").write_bytes(b"not a checkpoint")
+    other = tmp_path / "logs" / "other" / "20260101_000000"
+    other.mkdir(parents=True)
+    (other / "model_1.pt").touch()
+    (other / "config.yaml").write_text("task: swim\nenv: {}\ntrain: {}\n")
+    broken = tmp_path / "logs" / "broken" / "20260101_000000"
+    broken.mkdir(parents=True)
+    (broken / "model_1.pt").touch()
+    (broken / "config.yaml").write_text("task: [go2\n")
+    (tmp_path / "a_file").touch()
+    return tmp_path
+
+
+GO2 = "--task=go2"
+BAD = {
+    "no task": ("train", [], "--task is missing; tasks: go2"),
+    "unknown task": ("train", ["--task=go3"], "did you mean 'go2'?"),
+    "task without value": ("train", ["--task"], "Missing value for argument '--task'"),
+    "unknown flag": ("train", [GO2, "--headles"], "--headless"),
+    "unknown env key": ("train", [GO2, "--env.rewards.scales.torqes=-1e-4"], "--env.rewards.scales.torques"),
+    "unknown group": ("train", [GO2, "--env.domain_rnd.push_robots=False"], "--env.domain_rand.push_robots"),
+    "unknown train key": ("train", [GO2, "--train.algorithm.lerning_rate", "1"], "--train.algorithm.learning_rate"),
+    "text for a float": ("train", [GO2, "--train.algorithm.learning_rate=fast"], "could not convert string to float"),
+    "float for an int": ("train", [GO2, "--num_envs=1.5"], "Error parsing --num_envs"),
+    "no bool": ("train", [GO2, "--env.noise.add_noise=maybe"], "Expected one of ('True', 'False')"),
+    "bool without value": ("train", [GO2, "--env.noise.add_noise"], "Missing value"),
+    "half a range": ("train", [GO2, "--env.commands.ranges.lin_vel_x=1"], "Expected 2 values"),
+    "no choice": ("train", [GO2, "--train.algorithm.schedule=cosine"], "adaptive"),
+    "nan": ("train", [GO2, "--env.rewards.scales.torques=nan"], "--env.rewards.scales.torques is nan"),
+    "stray word": ("train", [GO2, "now"], "Unrecognized options: now"),
+    "no robots": ("train", [GO2, "--num_envs=0"], "at least one robot"),
+    "no iterations": ("train", [GO2, "--max_iterations=0"], "at least one is needed"),
+    "negative seed": ("train", [GO2, "--seed=-1"], "--seed is -1"),
+    "folder in run name": ("train", [GO2, "--run_name=../x"], "cannot name a folder"),
+    "folder in experiment": ("train", [GO2, "--experiment_name=a/b"], "cannot name a folder"),
+    "no device": ("train", [GO2, "--sim_device=gpu"], "none of cpu, cuda, cuda:N"),
+    "two devices": ("train", [GO2, "--sim_device=cpu", "--rl_device=cuda:0"], "share one device"),
+    "run without resume": ("train", [GO2, "--load_run=20260101_120000_first"], "add --resume"),
+    "unknown experiment": ("train", [GO2, "--resume", "--experiment_name=othr"], "did you mean 'other'?"),
+    "unknown run": ("train", [GO2, "--resume", "--load_run=20260101_12000_first"], "'20260101_120000_first'?"),
+    "unknown iteration": ("train", [GO2, "--resume", "--checkpoint=60"], "the nearest is model_50.pt"),
+    "run without checkpoint": ("train", [GO2, "--resume", "--load_run=20260102_120000_empty"], "no checkpoint in"),
+    "no file": ("evaluate", [GO2, "--checkpoint=logs/go2/20260101_120000_first/model_5.pt"], "'model_50.pt'?"),
+    "path and run": ("evaluate", [GO2, "--load_run=-1", "--checkpoint=a_file"], "has no meaning"),
+    "another task's run": ("evaluate", [GO2, "--experiment_name=other"], "is a run of task 'swim', not of 'go2'"),
+    "broken config": ("evaluate", [GO2, "--experiment_name=broken"], "cannot read"),
+    "shipped and own": ("evaluate", [GO2, "--use_pretrained_checkpoint", "--checkpoint=50"], "excludes"),
+    "json nowhere": ("evaluate", [GO2, "--json=nowhere/x.json"], "there is no folder nowhere"),
+    "note without wandb": ("train", [GO2, "--wandb_note=hello"], "without --wandb"),
+    "several gpus": ("train", [GO2, "--distributed"], "not available yet"),
+    "list_tasks takes none": ("list_tasks", ["--all"], "Unrecognized options: --all"),
+}
+# These are noticed only once torch and the simulator are there.
+BAD_LATE = {
+    "missing gpu": ("train", [GO2, "--device=cuda:7"], "torch sees no cuda:7; there are: cpu"),
+    "no checkpoint inside": ("evaluate", [GO2, "--checkpoint=50", "--device=cpu", "--num_envs=2"], "model_50.pt"),
+    "log root is a file": ("train", [GO2, "--log_root=a_file", "--device=cpu", "--num_envs=4"], "a_file/go2"),
+}
+
+
+def check_bad(workdir: Path, script: str, flags: list[str], message: str) -> None:
+    before = files(workdir)
+    result = run(script, *flags, cwd=workdir)
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert files(workdir) == before, "a bad command line wrote something"
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_command_line(workdir: Path, case: str) -> None:
+    check_bad(workdir, *BAD[case])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", BAD_LATE)
+def test_bad_command_line_late(workdir: Path, case: str) -> None:
+    check_bad(workdir, *BAD_LATE[case])
+
+
+def test_torchrun_is_refused(workdir: Path) -> None:
+    result = run("train", GO2, cwd=workdir, WORLD_SIZE="2", RANK="1")
+    assert result.returncode == 2
+    assert result.stderr == "error: training with several processes (--multi_gpu, torchrun) is not available yet\n"
+
+
+@pytest.mark.parametrize("flags", [["--help"], [GO2, "--help"]])
+def test_help_needs_neither_torch_nor_mujoco(tmp_path: Path, flags: list[str]) -> None:
+    code = (
+        "import sys\nfrom legged_gym.utils.cli import TrainArgs, parse\n"
+        f"try: parse(TrainArgs, 'train', {flags})\n"
+        "except SystemExit as end: assert end.code == 0, end.code\n"
+        "assert not {'torch', 'mujoco', 'warp'} & set(sys.modules)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert "robots that are simulated side by side" in result.stdout
+    assert ("--train.algorithm.learning_rate" in result.stdout) == (GO2 in flags)
+
+
+def test_list_tasks(tmp_path: Path) -> None:
+    result = run("list_tasks", cwd=tmp_path)
+    assert result.returncode == 0
+    for task in all_tasks().values():
+        assert task.name in result.stdout and task.description in result.stdout
+
+
+# -- good command lines ------------------------------------------------------------------------------------------------
+
+
+def parse(*flags: str, variant: str = "train", kind: type[cli.Args] = cli.TrainArgs) -> cli.Command:
+    return cli.parse(kind, variant, [GO2, "--device=cpu", *flags])
+
+
+def test_overrides_reach_the_configs() -> None:
+    command = parse(
+        "--env.rewards.scales.torques=-3e-4", "--env.noise.add_noise=False", "--env.control.beta", "0.5",
+        "--env.commands.ranges.lin_vel_x", "-0.2", "0.4", "--train.algorithm.learning_rate", "2e-5",
+        "--train.policy.actor_hidden_dims", "32", "16", "--env.control.stiffness.joint=30", "--headless",
+        "--num_envs=7", "--seed=5", "--max_iterations=3", "--run_name=mine", "--experiment_name=exp",
+    )  # fmt: skip
+    env, train = command.env_cfg, command.train_cfg
+    assert env.rewards.scales.torques == -3e-4
+    assert env.noise.add_noise is False
+    assert env.control.beta == 0.5
+    assert env.control.stiffness == {"joint": 30.0}
+    assert env.commands.ranges.lin_vel_x == (-0.2, 0.4)
+    assert env.env.num_envs == 7
+    assert env.viser.enable is False
+    assert train.algorithm.learning_rate == 2e-5
+    assert train.policy.actor_hidden_dims == (32, 16)
+    assert train.seed == 5
+    runner = train.runner
+    assert (runner.max_iterations, runner.run_name, runner.experiment_name) == (3, "mine", "exp")
+    assert (command.device, command.checkpoint) == ("cpu", None)
+
+
+def test_defaults_are_the_variants() -> None:
+    task = get_task("go2")
+    expected = task.env_cfg()
+    expected.cpu()
+    assert parse().env_cfg == expected
+    assert parse().train_cfg == task.train_cfg()
+
+
+def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workdir)
+    evaluation = parse("--checkpoint=50", variant="evaluation", kind=cli.EvaluateArgs)
+    assert evaluation.env_cfg.env.num_envs == 256
+    assert evaluation.checkpoint == Path("logs/go2/20260101_120000_first/model_50.pt")
+    play = parse("--env.noise.add_noise=True", variant="play", kind=cli.LoadArgs)
+    assert play.env_cfg.noise.add_noise is True
+    assert play.env_cfg.domain_rand.push_robots is False
+
+
+def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
+    first = parse("--env.control.beta=0.5", "--num_envs=9", "--train.policy.critic_hidden_dims", "8")
+    folder = runs.create_run(tmp_path, "go2", "first")
+    runs.save_config(folder, "go2", first.env_cfg, first.train_cfg)
+    (folder / "model_3.pt").touch()
+    second = parse("--resume", f"--log_root={tmp_path}", "--env.control.beta=0.7")
+    assert second.checkpoint == folder / "model_3.pt"
+    assert second.env_cfg.control.beta == 0.7
+    second.env_cfg.control.beta = 0.5
+    assert second.env_cfg == first.env_cfg
+    assert second.train_cfg == first.train_cfg
+
+
+@pytest.mark.slow
+def test_a_run_from_end_to_end(tmp_path: Path) -> None:
+    sizes = ("--num_envs=8", "--max_iterations=2", "--train.runner.num_steps_per_env=8", "--device=cpu", "--headless")
+    result = run("train", GO2, *sizes, "--run_name=auto", "--env.control.beta=0.9", "--no_eval",
+                 cwd=tmp_path, LOG_RUN_NAME="mine")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    (folder,) = (tmp_path / "logs" / "go2").iterdir()
+    assert folder.name.endswith("_mine")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["task"] == "go2"
+    assert config["env"]["control"]["beta"] == 0.9
+    assert config["env"]["env"]["num_envs"] == 8
+    assert config["train"]["runner"]["max_iterations"] == 2
+    assert (folder / "git.txt").stat().st_size > 0
+    assert (folder / "model_2.pt").is_file()
+
+    result = run("train", GO2, "--resume", "--max_iterations=1", "--device=cpu", "--no_eval", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "episodes continued where they were" in " ".join(result.stdout.split())
+    assert list((tmp_path / "logs" / "go2").glob("*/model_3.pt"))
+
+    json = tmp_path / "figures.json"
+    short = ("--env.env.episode_length_s=2", "--num_envs=4", "--device=cpu", f"--json={json}")
+    result = run("evaluate", GO2, *short, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert list(yaml.safe_load(json.read_text())) == [
+        "fall_rate", "lin_vel_error", "ang_vel_error", "mean_reward", "mean_episode_length_s", "num_episodes"
+    ]  # fmt: skip
+    assert "fall_rate" in result.stdout
+
+
+# -- runs --------------------------------------------------------------------------------------------------------------
+
+
+def test_ranks_get_different_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert runs.rank_seed(5) == 5
+    seeds = set()
+    for rank in range(4):
+        monkeypatch.setenv("RANK", str(rank))
+        seeds.add(runs.rank_seed(5))
+    assert seeds == {5, 6, 7, 8}
+
+
+def test_run_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_RUN_NAME", "from_variable")
+    assert runs.resolve_run_name("auto", 3) == "from_variable"
+    assert runs.resolve_run_name("mine", 3) == "mine"
+    assert runs.resolve_run_name("", 3) == ""
+    monkeypatch.delenv("LOG_RUN_NAME")
+    assert runs.resolve_run_name("auto", 3).endswith("_seed3")
+    monkeypatch.setenv("LOG_RUN_NAME", "a/b")
+    with pytest.raises(UserError, match="LOG_RUN_NAME"):
+        runs.resolve_run_name("auto", 3)
+
+
+def test_runs_of_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
+    assert len({runs.create_run(tmp_path, "go2", "same") for _ in range(5)}) == 5
+
+
+def test_newest_run_and_checkpoint(tmp_path: Path) -> None:
+    for name, iterations in (("20260101_000000", (2, 10)), ("20260102_000000", (100, 20)), ("20260103_000000", ())):
+        (tmp_path / "go2" / name).mkdir(parents=True)
+        for iteration in iterations:
+            (tmp_path / "go2" / name / f"model_{iteration}.pt").touch()
+    locate = runs.locate_checkpoint
+    newest = tmp_path / "go2" / "20260102_000000"
+    for which in (None, "-1", "latest"):
+        assert locate(tmp_path, "go2", which, which) == newest / "model_100.pt"
+    assert locate(tmp_path, "go2", None, "20") == newest / "model_20.pt"
+    assert locate(tmp_path, "go2", "20260101_000000", None).name == "model_10.pt"
+    assert locate(tmp_path, "go2", str(newest), None).name == "model_100.pt"
+    path = newest / "model_20.pt"
+    assert locate(tmp_path, "go2", None, str(path)) == path
+
+
+def test_config_of_another_version(tmp_path: Path) -> None:
+    task = get_task("go2")
+    env, train = task.env_cfg(), task.train_cfg()
+    runs.save_config(tmp_path, "go2", env, train)
+    path = tmp_path / "config.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree["env"]["control"]["gone"] = 1
+    del tree["env"]["control"]["beta"]
+    tree["env"]["sim"]["dt"] = 1  # an integer where a float belongs
+    path.write_text(yaml.safe_dump(tree))
+    assert runs.load_config(path, "go2", env, train) == ["env.control.gone"]
+    assert env.sim.dt == 1.0 and isinstance(env.sim.dt, float)
+    tree["env"]["sim"]["dt"] = "fast"
+    path.write_text(yaml.safe_dump(tree))
+    with pytest.raises(UserError, match="env.sim.dt is 'fast', not a float"):
+        runs.load_config(path, "go2", env, train)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "figures.json"
+    runs.write_atomically(path, "old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        runs.write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert files(tmp_path) == {"figures.json"}
+
+
+def test_tasks_are_plain_dataclasses_registered_once() -> None:
+    for task in all_tasks().values():
+        assert dataclasses.is_dataclass(task.env_cfg) and dataclasses.is_dataclass(task.train_cfg)
+        assert task.env_cfg() == task.env_cfg() and task.env_cfg() is not task.env_cfg()
+        with pytest.raises(ValueError, match="twice"):
+            register(task.name, task.env_class, task.env_cfg, task.train_cfg, task.description)
