@@ -25,6 +25,7 @@ class ScriptedEnv:
 
     def reset(self):
         self.time = 0
+        self.command_age_s.zero_()
         return self.observations
 
     def check(self):
@@ -33,9 +34,9 @@ class ScriptedEnv:
     def step(self, actions):
         assert torch.equal(actions, self.observations["proprio"] + 1)
         self.time += 1
-        self.command_age_s.fill_(0.5 * self.time)
-        if self.time == 6:  # a new command half a second ago
-            self.command_age_s[0] = 0.5
+        self.command_age_s.add_(0.5)
+        if self.time == 5:  # a new command from the next step on
+            self.command_age_s[0] = 0.0
         self.measured_lin_vel_b[2] = torch.nan  # its world blew up
         dones = torch.tensor([self.time == 8, self.time == 6, self.time >= 2])
         time_outs = torch.tensor([self.time == 8, False, False])
@@ -44,12 +45,12 @@ class ScriptedEnv:
 
 def test_figures() -> None:
     figures = evaluate(ScriptedEnv(), lambda observations: observations["proprio"] + 1)
-    # Steps that count, of an age beyond 1 s: robot 0 at 3, 4, 5, 7, 8 (error 5 and 1), robot 1 at 3..6 (1 and 0.5).
+    # Steps that count, of an age beyond 1 s: robot 0 at 3, 4, 5 and 8 (error 5 and 1), robot 1 at 3..6 (1, 0.5).
     assert figures == pytest.approx(
         {
             "fall_rate": 2 / 3,
-            "lin_vel_error": (5 * 5.0 + 4 * 1.0) / 9,
-            "ang_vel_error": (5 * 1.0 + 4 * 0.5) / 9,
+            "lin_vel_error": (4 * 5.0 + 4 * 1.0) / 8,
+            "ang_vel_error": (4 * 1.0 + 4 * 0.5) / 8,
             "mean_reward": (8 * 1.0 + 6 * 2.0 + 2 * 4.0) / 3,
             "mean_episode_length_s": (8 + 6 + 2) / 3 * 0.5,
             "num_episodes": 3,
@@ -59,7 +60,7 @@ def test_figures() -> None:
 
 def test_no_error_without_settled_steps() -> None:
     env = ScriptedEnv()
-    env.max_episode_length, step = 8, env.step
+    step = env.step
 
     def all_fall_at_once(actions):
         observations, rewards, _, _ = step(actions)

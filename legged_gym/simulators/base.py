@@ -25,13 +25,13 @@ class Simulator(ABC):
     No method synchronises with the host, except those of the last section, which are called at most once an iteration.
     """
 
-    # -- sizes and names, set by the constructor --------------------------------------------------------------------------
+    # -- sizes and names, set by the constructor ----------------------------------------------------------------------
     num_envs: int
     device: torch.device
     dt: float  # of one `step`, s
     robot: RobotModel
 
-    # -- state ------------------------------------------------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------------------------------------
     qpos: Tensor  # (N, 7 + J) root position_w, root quaternion_w, joint angles
     qvel: Tensor  # (N, 6 + J) root linear velocity_w of the link origin, root angular velocity_b, joint velocities
     body_pos_w: Tensor  # (N, B, 3) link origins
@@ -49,7 +49,7 @@ class Simulator(ABC):
         """(N,) bool: worlds whose state is not finite, or so large that it will not be soon."""
         return ~((self.qpos.abs() < 1e5).all(1) & (self.qvel.abs() < 1e4).all(1))  # a comparison with NaN is false
 
-    # -- advance ----------------------------------------------------------------------------------------------------------
+    # -- advance ------------------------------------------------------------------------------------------------------
     @abstractmethod
     def step(self, torques: Tensor) -> None:
         """Advance all worlds by `dt` under joint torques (N, J) in N·m, held over the step."""
@@ -58,7 +58,7 @@ class Simulator(ABC):
     def refresh(self) -> None:
         """Make `body_*` and `contact_forces_w` current."""
 
-    # -- change the state -------------------------------------------------------------------------------------------------
+    # -- change the state ---------------------------------------------------------------------------------------------
     @abstractmethod
     def set_state(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         """Restart the worlds in `mask` (N,) from `qpos` (N, 7 + J) and `qvel` (N, 6 + J); nothing of the past stays."""
@@ -79,7 +79,7 @@ class Simulator(ABC):
         slots. A slot that is not wanted has a half size of zero.
         """
 
-    # -- properties per world ---------------------------------------------------------------------------------------------
+    # -- properties per world -----------------------------------------------------------------------------------------
     @abstractmethod
     def set_friction(self, friction: Tensor) -> None:
         """Friction coefficient (N,) of every contact of the robot, whatever the ground's."""
@@ -93,7 +93,7 @@ class Simulator(ABC):
     def set_armature(self, armature: Tensor) -> None:
         """Reflected rotor inertia (N, J) of the joints in kg·m². Derives constants anew: for start-up."""
 
-    # -- with the host ----------------------------------------------------------------------------------------------------
+    # -- with the host ------------------------------------------------------------------------------------------------
     @abstractmethod
     def check(self) -> None:
         """Raise `RuntimeError` if contacts were lost to a full buffer since the last call, naming the number to raise."""

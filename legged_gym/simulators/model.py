@@ -82,7 +82,7 @@ def build_model(asset: Path, options: ModelOptions, *, ground_on_bodies: bool) -
         torque_limits=model.actuator_forcerange[:, 1].copy(),
         armature=model.dof_armature[dofs].copy(),
         base_mass=float(model.body_mass[1]),
-        total_mass=float(model.body_mass.sum()),
+        total_mass=float(model.body_mass[1 : num_links + 1].sum()),  # boxes on bodies have a mass too
         bodies=slice(1, num_links + 1),
         geoms=np.array([model.geom(name).id for name in robot_geoms]),
         ground=model.geom("ground").id,

@@ -1,5 +1,6 @@
 """MuJoCo's C engine on the CPU: `mujoco.batch.Batch`, one simulation per environment, stepped on all cores."""
 
+import os
 from pathlib import Path
 
 import mujoco
@@ -24,7 +25,7 @@ class MujocoSimulator(Simulator):
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET | mujoco.mjtDisableBit.mjDSBL_MIDPHASE
         self.num_envs, self.device, self.dt = num_envs, torch.device("cpu"), options.dt
         self.num_boxes = options.num_boxes
-        self._batch = Batch(model, nsim=num_envs, nthread=num_threads, persistent=True)
+        self._batch = Batch(model, nsim=num_envs, nthread=num_threads or _usable_cores(), persistent=True)
         self._rows = {name: self._batch.bind(name) for name in ("qpos", "qvel", "ctrl", "xfrc_applied")}
         links = self.robot.bodies
         outputs = {name: self._batch.bind(name) for name in ("xpos", "xquat", "cvel", "subtree_com", "cfrc_ext")}
@@ -46,7 +47,7 @@ class MujocoSimulator(Simulator):
         self._read_state()
         self.refresh()
 
-    # -- advance ----------------------------------------------------------------------------------------------------------
+    # -- advance ------------------------------------------------------------------------------------------------------
     def step(self, torques: Tensor) -> None:
         self._rows["ctrl"][:] = torques.numpy()
         self._batch.step(nstep=1, stage=_VEL)
@@ -70,7 +71,7 @@ class MujocoSimulator(Simulator):
         applied = self._rows["xfrc_applied"][:, self.robot.bodies, :3]
         np.subtract(out["cfrc_ext"][..., 3:], applied, out=self.contact_forces_w.numpy(), casting="same_kind")
 
-    # -- change the state -------------------------------------------------------------------------------------------------
+    # -- change the state ---------------------------------------------------------------------------------------------
     def set_state(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         ids = np.flatnonzero(mask.numpy())
         if not len(ids):
@@ -109,7 +110,7 @@ class MujocoSimulator(Simulator):
             self._fields["geom_aabb"][ids, own, 3:] = half
         self._batch.forward(ids, stage=_VEL)
 
-    # -- properties per world ---------------------------------------------------------------------------------------------
+    # -- properties per world -----------------------------------------------------------------------------------------
     def set_friction(self, friction: Tensor) -> None:
         self._fields["geom_friction"][:, self.robot.geoms, 0] = friction.numpy()[:, None]
 
@@ -127,7 +128,7 @@ class MujocoSimulator(Simulator):
         self._batch.set_const()
         self._batch.forward(stage=_VEL)
 
-    # -- with the host ----------------------------------------------------------------------------------------------------
+    # -- with the host ------------------------------------------------------------------------------------------------
     def check(self) -> None:
         """The C engine grows its own buffers: nothing is lost."""
 
@@ -155,3 +156,8 @@ _PROPERTIES = (
     "geom_friction geom_size geom_rbound geom_aabb body_pos body_quat body_mass body_inertia body_ipos body_subtreemass "
     "body_invweight0 dof_invweight0 dof_armature dof_M0 actuator_acc0"
 ).split()
+
+
+def _usable_cores() -> int:
+    """Cores that this process may run on; `taskset` and job schedulers give fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -65,7 +65,6 @@ class WarpSimulator(Simulator):
         self.body_ang_vel_w = self._spin[..., :3]
         self.body_lin_vel_w = torch.zeros_like(self.body_pos_w)
         self.contact_forces_w = torch.zeros_like(self.body_pos_w)
-        self._lost = torch.zeros(num_envs, dtype=torch.int32, device=device)
         self._overflow = wp.to_torch(data.overflow)
         self._tensors = {name: wp.to_torch(getattr(self._model, name)) for name in fields}
         self._geom_pos, self._geom_rot = wp.to_torch(data.geom_xpos), wp.to_torch(data.geom_xmat)
@@ -84,12 +83,11 @@ class WarpSimulator(Simulator):
     def stream(self) -> AbstractContextManager:
         return torch.cuda.stream(self._stream) if self._stream is not None else nullcontext()
 
-    # -- advance ----------------------------------------------------------------------------------------------------------
+    # -- advance ------------------------------------------------------------------------------------------------------
     def step(self, torques: Tensor) -> None:
         self._ctrl.copy_(torques)
         with wp.ScopedDevice(self._wp_device):
             mjw.step(self._model, self._data)
-        self._lost.bitwise_or_(self._overflow)
 
     def refresh(self) -> None:
         with wp.ScopedDevice(self._wp_device):
@@ -102,7 +100,7 @@ class WarpSimulator(Simulator):
         links = self.robot.bodies
         torch.sub(self._spatial_force[:, links, 3:], self._applied[:, links, :3], out=self.contact_forces_w)
 
-    # -- change the state -------------------------------------------------------------------------------------------------
+    # -- change the state ---------------------------------------------------------------------------------------------
     def set_state(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         assign_where(mask, self.qpos, qpos)
         assign_where(mask, self.qvel, qvel)
@@ -130,7 +128,7 @@ class WarpSimulator(Simulator):
         assign_where(mask, self._tensors["geom_rbound"][:, own], half.norm(dim=-1))
         assign_where(mask, self._tensors["geom_aabb"][:, own, 1], half)
 
-    # -- properties per world ---------------------------------------------------------------------------------------------
+    # -- properties per world -----------------------------------------------------------------------------------------
     def set_friction(self, friction: Tensor) -> None:
         self._tensors["geom_friction"][:, self._robot_geoms, 0] = friction[:, None]
 
@@ -155,12 +153,12 @@ class WarpSimulator(Simulator):
             tensor.copy_(value)
         self.refresh()
 
-    # -- with the host ----------------------------------------------------------------------------------------------------
+    # -- with the host ------------------------------------------------------------------------------------------------
     def check(self) -> None:
         lost = 0
-        for bit in range(31):
-            lost |= (1 << bit) if bool((self._lost & (1 << bit)).any()) else 0
-        self._lost.zero_()
+        for bits in self._overflow.unique().tolist():
+            lost |= bits
+        self._overflow.zero_()  # the engine only ever adds bits
         lost &= ~_IGNORED_OVERFLOW
         if lost:
             bits = ", ".join(kind.name for kind in mjw.OverflowType if kind.value & lost)

@@ -6,6 +6,7 @@ are reported before torch and MuJoCo are imported.
 """
 
 import dataclasses
+import math
 import os
 import re
 import sys
@@ -91,6 +92,14 @@ class EvaluateArgs(LoadArgs):
 
     json: File = None
     """file to write the figures to"""
+
+
+@dataclass(kw_only=True)
+class PlayArgs(LoadArgs):
+    """Flags of play.py."""
+
+    play_seconds: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
+    """simulated time to play; by default until Ctrl-C, or with --headless one episode"""
 
 
 @dataclass(frozen=True)
@@ -224,6 +233,8 @@ def _check(args: Any) -> None:
             raise UserError(f"--json: there is no folder {args.json.parent}")
         if args.json.is_dir():
             raise UserError(f"--json: {args.json} is a folder")
+    if isinstance(args, PlayArgs) and args.play_seconds is not None and not 0 < args.play_seconds < math.inf:
+        raise UserError(f"--play_seconds is {args.play_seconds}: it has to be positive and finite")
 
 
 def _checkpoint(args: Any, task: Task) -> Path | None:

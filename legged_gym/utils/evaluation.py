@@ -37,12 +37,13 @@ def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
     settled_age = SETTLING_S + 0.5 * env.dt  # half a step: an age of 1 s is still within the first second
 
     def step() -> None:
+        age = env.command_age_s + env.dt  # at the end of this step; the step itself may start a new command
         _, rewards, dones, time_outs = env.step(policy(env.observations))
         error = env.measured_commands[:, :2] - env.measured_lin_vel_b[:, :2]
         lin = error.norm(dim=1)
         ang = (env.measured_commands[:, 2] - env.measured_ang_vel_b[:, 2]).abs()
         # A world that blew up has no velocity; it counts as a fall.
-        counts = running & (env.command_age_s > settled_age) & torch.isfinite(lin) & torch.isfinite(ang)
+        counts = running & (age > settled_age) & torch.isfinite(lin) & torch.isfinite(ang)
         lin_error.add_(torch.where(counts, lin, zeros))
         ang_error.add_(torch.where(counts, ang, zeros))
         counted.add_(counts)

@@ -174,7 +174,7 @@ class OnPolicyRunner:
         finally:
             restore()
 
-    # -- checkpoints ------------------------------------------------------------------------------------------------
+    # -- checkpoints --------------------------------------------------------------------------------------------------
 
     def _checkpoint_path(self) -> Path:
         return self.log_dir / f"model_{self.iteration}.pt"

@@ -49,7 +49,7 @@ class BaseTask:
         self.robot = self.sim.robot
         self.num_actions = len(self.robot.joint_names)
 
-    # -- by the names of joints and links ---------------------------------------------------------------------------------
+    # -- by the names of joints and links -----------------------------------------------------------------------------
     def _per_joint(self, values: dict[str, float], key: str) -> Tensor:
         """(J,) from `values`, whose keys are parts of joint names; every joint must match exactly one."""
         found = []
@@ -69,7 +69,7 @@ class BaseTask:
         found = [i for i, name in enumerate(names) if any(part in name for part in parts)]
         return torch.tensor(found, dtype=torch.long, device=self.device)
 
-    # -- for whoever trains -----------------------------------------------------------------------------------------------
+    # -- for whoever trains -------------------------------------------------------------------------------------------
     def capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """`function`, which calls `step`, as one CUDA graph; itself on the CPU. Capturing runs it once."""
         return self.sim.capture(function)
@@ -86,7 +86,7 @@ class BaseTask:
         """Let go of the engine's threads and memory."""
         del self.sim
 
-    # -- saving -----------------------------------------------------------------------------------------------------------
+    # -- saving -------------------------------------------------------------------------------------------------------
     def components(self) -> dict[str, object]:
         """Objects whose tensor attributes are part of this task's state."""
         return {"env": self, "statistics": self.statistics}
@@ -108,7 +108,9 @@ class BaseTask:
             ValueError: it is of another task, another number of robots or another engine.
         """
         own = self.state_dict()
-        differing = [k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape]
+        differing = [
+            k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape
+        ]
         if differing:
             raise ValueError(f"the saved environments do not fit these ones: {', '.join(sorted(differing)[:5])}")
         self.sim.load_state_dict({k.removeprefix("sim."): v for k, v in state.items() if k.startswith("sim.")})

@@ -42,7 +42,7 @@ class LeggedRobot(BaseTask):
         own = {"randomization": self.randomization, "velocity_commands": self.velocity_commands}
         return super().components() | own
 
-    # -- set-up -----------------------------------------------------------------------------------------------------------
+    # -- set-up -------------------------------------------------------------------------------------------------------
     def _init_buffers(self) -> None:
         cfg, n, device = self.cfg, self.num_envs, self.device
 
@@ -74,7 +74,9 @@ class LeggedRobot(BaseTask):
         self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
         self.last_joint_vel = zeros(n, num_joints)
         longest_delay = cfg.domain_rand.control_delay_max if cfg.domain_rand.control_delays else 0
-        self.action_history = zeros(n, 1 + math.ceil(longest_delay / cfg.control.decimation), num_joints)  # newest first
+        self.action_history = zeros(
+            n, 1 + math.ceil(longest_delay / cfg.control.decimation), num_joints
+        )  # newest first
         self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.start_position = torch.tensor(cfg.init_state.pos, device=device)
@@ -114,7 +116,7 @@ class LeggedRobot(BaseTask):
         noisy = [torch.full((w,), half_widths.get(name, 0.0)) for name, w in self.observation_layout["proprio"].items()]
         self.noise_half_widths = self.cfg.noise.noise_level * torch.cat(noisy).to(self.device)
 
-    # -- the control step -------------------------------------------------------------------------------------------------
+    # -- the control step ---------------------------------------------------------------------------------------------
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
         """Advance all robots by `dt` under `actions` (N, J); those whose episode ends start a new one.
@@ -240,7 +242,7 @@ class LeggedRobot(BaseTask):
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
             add("Metrics/base_velocity/max_command_x", self.velocity_commands.lin_vel_x[1])
 
-    # -- episodes ---------------------------------------------------------------------------------------------------------
+    # -- episodes -----------------------------------------------------------------------------------------------------
     @torch.no_grad()
     def reset(self) -> dict[str, Tensor]:
         """Start a new episode of every robot; returns its observations by group (N, d)."""
@@ -257,7 +259,13 @@ class LeggedRobot(BaseTask):
         self.velocity_commands.resample(mask)
         for buffer in (
             *(self.episode_length, self.actions, self.last_actions, self.last_joint_vel, self.action_history),
-            *(self.episode_return, self.feet_air_time, self.feet_contacts, self.last_raw_contacts, self.feet_first_contact),
+            *(
+                self.episode_return,
+                self.feet_air_time,
+                self.feet_contacts,
+                self.last_raw_contacts,
+                self.feet_first_contact,
+            ),
         ):
             assign_where(mask, buffer, torch.zeros((), dtype=buffer.dtype, device=self.device))
         self.episode_sums.copy_(torch.where(mask, 0.0, self.episode_sums))
@@ -289,7 +297,7 @@ class LeggedRobot(BaseTask):
         push[:, 2] = 0.0
         self.sim.add_root_velocity(due, push)
 
-    # -- curriculum, part of a checkpoint ---------------------------------------------------------------------------------
+    # -- curriculum, part of a checkpoint -----------------------------------------------------------------------------
     def curriculum_state_dict(self) -> dict[str, Tensor]:
         """What has been learnt to be easy: the range of forward speeds."""
         return {"lin_vel_x": self.velocity_commands.lin_vel_x.clone()}
@@ -297,7 +305,7 @@ class LeggedRobot(BaseTask):
     def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
         self.velocity_commands.lin_vel_x.copy_(state["lin_vel_x"])
 
-    # -- observations -----------------------------------------------------------------------------------------------------
+    # -- observations -------------------------------------------------------------------------------------------------
     def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
         """All groups, term by term (N, d), scaled. `proprio` is what a robot measures; `privileged` is for a critic."""
         scales, random = self.cfg.normalization.obs_scales, self.randomization
@@ -337,7 +345,7 @@ class LeggedRobot(BaseTask):
                 value = value + self.noise_half_widths * (2.0 * torch.rand_like(value) - 1.0)
             self.observations[group].copy_(value.clamp(-clip, clip))
 
-    # -- rewards: each (N,), weighted by rewards.scales -------------------------------------------------------------------
+    # -- rewards: each (N,), weighted by rewards.scales ---------------------------------------------------------------
     def _reward_termination(self) -> Tensor:
         """1 where an episode ends by a fall."""
         return self.falls.float()

@@ -236,7 +236,7 @@ class LeggedRobotCfg:
     sim: SimCfg = field(default_factory=SimCfg)
     viser: ViserCfg = field(default_factory=ViserCfg)
 
-    # -- variants: what differs when a task is looked at, evaluated, or trained without a GPU ------------------------------
+    # -- variants: what differs when a task is looked at, evaluated, or trained without a GPU -------------------------
     def play(self) -> None:
         """A few robots, undisturbed."""
         self.env.num_envs = 16

@@ -51,9 +51,10 @@ class Go2Cfg(LeggedRobotCfg):
     rewards: RewardsCfg = field(
         default_factory=lambda: RewardsCfg(
             scales=RewardScales(
-                tracking_lin_vel=1.5, tracking_ang_vel=0.75, orientation=-1.0, torques=-1e-4, dof_pos_limits=-2.0,
-                feet_air_time=0.5, default_pose=-0.05, stand_still=-0.2,
+                termination=-100.0, tracking_lin_vel=1.5, tracking_ang_vel=0.75, orientation=-1.0, torques=-1e-4,
+                dof_pos_limits=-2.0, feet_air_time=0.2, default_pose=-0.05,
             ),
+            tracking_sigma=0.15,
             feet_air_time_target=0.3,
         )
     )  # fmt: skip
@@ -66,5 +67,5 @@ class Go2TrainCfg(TrainCfg):
     )
     algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
     runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=300)
+        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=360)
     )
