@@ -152,7 +152,7 @@ def compiled(plane, centre, quat, half):
     return spec.compile()
 
 
-# -- the robot ------------------------------------------------------------------------------------------------------------
+# -- the robot ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("ground_on_bodies", [True, False])
 def test_robot_model(ground_on_bodies):
     model, robot = build_model(GO2, OPTIONS, ground_on_bodies=ground_on_bodies)
@@ -212,7 +212,7 @@ def test_link_states_are_those_of_the_current_state(sim):
     assert (moved - velocity)[..., 2].mean().item() == pytest.approx(-GRAVITY * sim.dt, rel=0.02)
 
 
-# -- the engines and the ground -------------------------------------------------------------------------------------------
+# -- the engines and the ground ----------------------------------------------------------------------------------------
 @pytest.mark.slow
 @pytest.mark.parametrize("terrain", [ground, tilted_ground])
 def test_engines_agree_after_a_tenth_of_a_second(terrain):
@@ -305,7 +305,7 @@ def test_ground_of_masked_worlds_alone(sim):
     assert np.flatnonzero(contact_counts(sim)).tolist() == [5]
 
 
-# -- changes of the state -------------------------------------------------------------------------------------------------
+# -- changes of the state ----------------------------------------------------------------------------------------------
 def test_set_state_restarts_masked_worlds_and_no_others(engine, sim):
     again, masked = only(1, 7), [1, 7]
     others = [i for i in range(N) if i not in masked]
@@ -350,6 +350,8 @@ def test_push_adds_to_the_root_velocity(sim):
     push = torch.tensor([0.7, -0.3, 0.1]).expand(N, 3)
     sim.add_root_velocity(only(2, 4), push)
     assert torch.equal(sim.root_lin_vel_w[[2, 4]], push[:2]) and sim.qvel.abs().sum(1).count_nonzero() == 2
+    sim.refresh()
+    torch.testing.assert_close(sim.body_lin_vel_w[:, 0], sim.root_lin_vel_w, atol=1e-5, rtol=0)
     sim.step(torch.zeros(N, 12))
     # free fall; semi-implicit: the velocity after gravity moves it
     expected = torch.tensor([0.7, -0.3, 0.1 - GRAVITY * sim.dt]) * sim.dt + torch.tensor([0.0, 0.0, 2.0])
@@ -380,7 +382,7 @@ def test_external_force_presses_on_the_feet(sim):
     assert (sim.contact_forces_w[0, 0]).abs().max() < 1e-3  # it is no contact of the trunk
 
 
-# -- properties -----------------------------------------------------------------------------------------------------------
+# -- properties --------------------------------------------------------------------------------------------------------
 def test_friction_is_the_robots_own(sim):
     """Pushed with 30 N, a fifth of its weight, over ground with friction 1."""
     friction = torch.ones(N)
@@ -444,7 +446,7 @@ def test_armature_resists_acceleration(sim):
     assert (speed[0].abs().max() > 10.0) and torch.equal(speed[0], speed[3])
 
 
-# -- saving ---------------------------------------------------------------------------------------------------------------
+# -- saving ------------------------------------------------------------------------------------------------------------
 def test_goes_on_to_the_bit_from_a_saved_state(engine, sim):
     draw = torch.Generator().manual_seed(3)
     sim.set_friction(0.3 + torch.rand(N, generator=draw))

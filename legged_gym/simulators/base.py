@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
@@ -14,8 +13,9 @@ from legged_gym.simulators.model import ModelOptions, RobotModel
 class Simulator(ABC):
     """N copies ("worlds") of one robot, each on its own ground, stepped together.
 
-    State is float32 tensors on `device`, to be read only. They keep their storage for the simulator's life and hold valid
-    values until the next call that advances or changes the worlds. Suffix `_w`: world frame, `_b`: frame of the base.
+    State is float32 tensors on `device`, to be read only. They keep their storage for the simulator's life and hold
+    valid values until the next call that advances or changes the worlds. Suffix `_w`: world frame, `_b`: frame of the
+    base.
 
     What is current when:
       - `qpos`, `qvel` and their views (`root_*`, `joint_*`): always.
@@ -69,7 +69,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def set_external_force(self, mask: Tensor, body: int, force_w: Tensor) -> None:
-        """Apply `force_w` (N, 3) in N at the centre of mass of link `body` from now on, in the worlds in `mask` (N,)."""
+        """Apply `force_w` (N, 3) in N at the centre of mass of link `body` from now on, in worlds in `mask` (N,)."""
 
     @abstractmethod
     def set_ground(self, mask: Tensor, plane_z: Tensor, centre: Tensor, quat: Tensor, half_size: Tensor) -> None:
@@ -86,8 +86,8 @@ class Simulator(ABC):
 
     @abstractmethod
     def set_base_inertia(self, added_mass: Tensor, com_offset: Tensor) -> None:
-        """Add `added_mass` (N,) in kg to the base's nominal mass (its inertia scales along) and move its centre of mass by
-        `com_offset` (N, 3) in m. Derives constants anew: for start-up, not for the control step."""
+        """Add `added_mass` (N,) in kg to the base's nominal mass (its inertia scales along) and move its centre of mass
+        by `com_offset` (N, 3) in m. Derives constants anew: for start-up, not for the control step."""
 
     @abstractmethod
     def set_armature(self, armature: Tensor) -> None:
@@ -96,7 +96,7 @@ class Simulator(ABC):
     # -- with the host ------------------------------------------------------------------------------------------------
     @abstractmethod
     def check(self) -> None:
-        """Raise `RuntimeError` if contacts were lost to a full buffer since the last call, naming the number to raise."""
+        """Raise `RuntimeError` if contacts were lost to a full buffer since the last call, with the number to raise."""
 
     @abstractmethod
     def state_dict(self) -> dict[str, Tensor]:
@@ -105,10 +105,6 @@ class Simulator(ABC):
     @abstractmethod
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from what `state_dict` gave."""
-
-    def stream(self) -> AbstractContextManager:
-        """Context in which the caller's torch work and the engine's are ordered with each other."""
-        return nullcontext()
 
     def capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """`function`, which may use torch and this simulator, as something cheaper to call again and again."""
@@ -126,8 +122,8 @@ def make_simulator(
 ) -> Simulator:
     """A simulator for the robot in the MJCF file `asset`.
 
-    `engine`: `mujoco` (C, CPU), `warp` (MuJoCo Warp) or `auto`: Warp on CUDA, C on CPU. `num_threads`: of the C engine, 0
-    for all cores.
+    `engine`: `mujoco` (C, CPU), `warp` (MuJoCo Warp) or `auto`: Warp on CUDA, C on CPU. `num_threads`: of the C engine,
+    0 for all cores.
     """
     device = torch.device(device)
     if engine == "auto":

@@ -13,6 +13,7 @@ from legged_gym.simulators.base import Simulator
 from legged_gym.simulators.model import ModelOptions, build_model
 
 _VEL = mujoco.mjtStage.mjSTAGE_VEL
+_QUIET = np.errstate(over="ignore", invalid="ignore")  # a world that blows up is the environment's to end and to count
 
 
 class MujocoSimulator(Simulator):
@@ -53,10 +54,12 @@ class MujocoSimulator(Simulator):
         self._batch.step(nstep=1, stage=_VEL)
         self._read_state()
 
+    @_QUIET
     def _read_state(self) -> None:
         self.qpos.numpy()[:] = self._rows["qpos"]
         self.qvel.numpy()[:] = self._rows["qvel"]
 
+    @_QUIET
     def refresh(self) -> None:
         out = self._outputs
         self.body_pos_w.numpy()[:] = out["xpos"]
@@ -87,7 +90,7 @@ class MujocoSimulator(Simulator):
         if not len(ids):
             return
         self._rows["qvel"][ids, :3] += velocity_w.numpy()[ids]
-        self._batch.forward(ids, stage=_VEL)  # the next step would go on from stages computed before the push
+        self._batch.forward(ids, stage=_VEL)  # link velocities, for a refresh before the next step
         self._read_state()
 
     def set_external_force(self, mask: Tensor, body: int, force_w: Tensor) -> None:
@@ -153,8 +156,8 @@ class MujocoSimulator(Simulator):
 
 # Model fields that the setters and `set_const` give values per world.
 _PROPERTIES = (
-    "geom_friction geom_size geom_rbound geom_aabb body_pos body_quat body_mass body_inertia body_ipos body_subtreemass "
-    "body_invweight0 dof_invweight0 dof_armature dof_M0 actuator_acc0"
+    "geom_friction geom_size geom_rbound geom_aabb body_pos body_quat body_mass body_inertia body_ipos "
+    "body_subtreemass body_invweight0 dof_invweight0 dof_armature dof_M0 actuator_acc0"
 ).split()
 
 

@@ -15,10 +15,10 @@ def clip_torque(torque: Tensor, limit: Tensor) -> Tensor:
 
 
 def dc_motor_clip(torque: Tensor, velocity: Tensor, limit: Tensor, stall: Tensor, no_load_speed: Tensor) -> Tensor:
-    """DC-motor saturation: the torque that speeds a joint up falls linearly from `stall` at rest to 0 at `no_load_speed`.
+    """DC-motor saturation: the torque that speeds a joint up falls linearly from `stall` to 0 at `no_load_speed`.
 
-    The limits are `min(stall (1 - v/v0), limit)` above, not below 0, and `max(stall (-1 - v/v0), -limit)` below, not above
-    0 (Isaac Lab's DCMotor model).
+    The limits are `min(stall (1 - v/v0), limit)` above, not below 0, and `max(stall (-1 - v/v0), -limit)` below, not
+    above 0 (Isaac Lab's DCMotor model).
     """
     ratio = stall * velocity / no_load_speed
     upper = torch.minimum((stall - ratio).clamp(min=0.0), limit)

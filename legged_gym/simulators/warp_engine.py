@@ -3,7 +3,6 @@
 import gc
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import mujoco
@@ -16,7 +15,7 @@ from legged_gym.simulators.base import Simulator
 from legged_gym.simulators.model import ModelOptions, build_model
 from legged_gym.utils.math import assign_where
 
-wp.config.quiet = True
+wp.config.log_level = wp.LOG_WARNING  # else a line for each of the ~60 kernels that are loaded
 
 # The solver that stops at its cap of iterations is usual; every other bit is a buffer that lost contacts.
 _IGNORED_OVERFLOW = int(mjw.OverflowType.ITERATIONS | mjw.OverflowType.LS_ITERATIONS)
@@ -40,6 +39,7 @@ class WarpSimulator(Simulator):
         wp.init()
         self._wp_device = wp.get_device(str(device))
         if self._wp_device.is_cuda:
+            print("loading the physics kernels; the first run on a GPU compiles them, for 1-2 minutes", flush=True)
             # Torch and Warp work on one stream, so that they are ordered and one capture sees both.
             torch.cuda.set_device(device)
             self._stream = torch.cuda.Stream(device)
@@ -79,9 +79,6 @@ class WarpSimulator(Simulator):
             self._geom_pos.copy_(torch.as_tensor(host.geom_xpos, dtype=torch.float32, device=device))
             self._geom_rot.copy_(torch.as_tensor(host.geom_xmat, dtype=torch.float32, device=device).view(-1, 3, 3))
         self.refresh()
-
-    def stream(self) -> AbstractContextManager:
-        return torch.cuda.stream(self._stream) if self._stream is not None else nullcontext()
 
     # -- advance ------------------------------------------------------------------------------------------------------
     def step(self, torques: Tensor) -> None:
@@ -230,7 +227,8 @@ def _explain(error: BaseException) -> str:
     return (
         f"the control step cannot be captured as a CUDA graph, because something in it needs the host: {where}. "
         "Use torch.where and index tensors made beforehand instead of .item(), nonzero(), boolean or list indices and "
-        f"`if tensor`; --no_graph runs it eagerly, to look for it. ({type(error).__name__}: {str(error).splitlines()[0]})"
+        "`if tensor`; --no_graph runs it eagerly, to look for it. "
+        f"({type(error).__name__}: {str(error).splitlines()[0]})"
     )
 
 

@@ -212,8 +212,8 @@ def _check(args: Any) -> None:
     if not 0 <= args.train.seed < 2**32:
         raise UserError(f"--seed is {args.train.seed}: it has to lie in 0 .. 2**32 - 1")
     runs.check_name("--experiment_name", args.train.runner.experiment_name)
-    runs.require_finite(args.env, "env")
-    runs.require_finite(args.train, "train")
+    runs.require_sound(args.env, "env")
+    runs.require_sound(args.train, "train")
     if args.checkpoint is not None and not args.checkpoint:
         raise UserError("--checkpoint is empty: give an iteration or a path")
     if isinstance(args, TrainArgs):

@@ -1,4 +1,4 @@
-"""Rotations and small tensor helpers. Quaternions are `(w, x, y, z)` of unit length; every function is free of host syncs."""
+"""Rotations and small tensor helpers, free of host syncs. Quaternions are `(w, x, y, z)` of unit length."""
 
 import math
 

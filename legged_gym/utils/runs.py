@@ -194,17 +194,20 @@ def save_git_state(run: Path) -> None:
     write_atomically(run / "git.txt", state)
 
 
-def require_finite(config: Any, key: str) -> None:
-    """Refuses nan, which every comparison lets pass, anywhere in a config."""
+def require_sound(config: Any, key: str) -> None:
+    """Refuses nan, which every comparison lets pass, and ranges whose low end is above the high one."""
     if dataclasses.is_dataclass(config):
         for field in dataclasses.fields(config):
-            require_finite(getattr(config, field.name), f"{key}.{field.name}")
+            value = getattr(config, field.name)
+            require_sound(value, f"{key}.{field.name}")
+            if field.type == tuple[float, float] and value[0] > value[1]:
+                raise UserError(f"--{key}.{field.name} is {value[0]} {value[1]}: a range goes from low to high")
     elif isinstance(config, dict):
         for name, value in config.items():
-            require_finite(value, f"{key}.{name}")
+            require_sound(value, f"{key}.{name}")
     elif isinstance(config, tuple | list):
         for value in config:
-            require_finite(value, key)
+            require_sound(value, key)
     elif isinstance(config, float) and math.isnan(config):
         raise UserError(f"--{key} is nan")
 

@@ -221,7 +221,9 @@ class OnPolicyRunner:
         self.env.load_curriculum_state_dict(checkpoint["curriculum"])
         self._running_episodes = self._load_env_state(path.with_name(ENV_STATE))
         episodes = "continued where they were" if self._running_episodes else "started afresh"
-        self.console.print(f"resumed {path} at iteration {self.iteration}, episodes {episodes}", highlight=False)
+        self.console.print(
+            f"resumed {path} at iteration {self.iteration}, episodes {episodes}", highlight=False, soft_wrap=True
+        )
         set_rng_state(checkpoint["rng"], self.device)
 
     def _load_env_state(self, path: Path) -> bool:

@@ -1,6 +1,5 @@
 """What every task is, apart from its robot: a simulator, buffers that can be saved, and a step that can be captured."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +17,8 @@ ROBOTS = Path(__file__).parents[3] / "resources" / "robots"
 class BaseTask:
     """N robots, each in a world of its own.
 
-    The step of a subclass is free of host syncs and every tensor attribute keeps its storage, so that on CUDA the whole of
-    it can be captured as one graph. All tensor attributes, of the task and of its `components`, make up its state.
+    The step of a subclass is free of host syncs and every tensor attribute keeps its storage, so that on CUDA the whole
+    of it can be captured as one graph. All tensor attributes, of the task and of its `components`, make up its state.
     """
 
     statistics: Statistics
@@ -30,7 +29,7 @@ class BaseTask:
         if self.num_envs < 1:
             raise UserError(f"the number of environments is {self.num_envs}; it must be at least 1")
         self.dt = cfg.control.decimation * cfg.sim.dt
-        self.max_episode_length = math.ceil(cfg.env.episode_length_s / self.dt)
+        self.max_episode_length = self.in_steps(cfg.env.episode_length_s, "env.episode_length_s")
         options = ModelOptions(
             dt=cfg.sim.dt,
             num_boxes=cfg.terrain.num_boxes,
@@ -48,6 +47,13 @@ class BaseTask:
             raise UserError(str(error)) from error
         self.robot = self.sim.robot
         self.num_actions = len(self.robot.joint_names)
+
+    def in_steps(self, seconds: float, key: str) -> int:
+        """`seconds` in control steps, rounded."""
+        steps = round(seconds / self.dt)
+        if steps < 1:
+            raise UserError(f"{key} is {seconds} s: shorter than a control step of {self.dt} s")
+        return steps
 
     # -- by the names of joints and links -----------------------------------------------------------------------------
     def _per_joint(self, values: dict[str, float], key: str) -> Tensor:
@@ -75,12 +81,15 @@ class BaseTask:
         return self.sim.capture(function)
 
     def pop_statistics(self) -> dict[str, float]:
-        """Figures of the episodes that ended and the steps made since the last call, by log key. Syncs with the host."""
+        """Figures of the episodes ended and the steps made since the last call, by log key. Syncs with the host."""
         return self.statistics.pop()
 
     def check(self) -> None:
-        """Raise `RuntimeError` if the engine lost contacts. Syncs with the host."""
-        self.sim.check()
+        """Raise `UserError` if the engine lost contacts, naming the number to raise. Syncs with the host."""
+        try:
+            self.sim.check()
+        except RuntimeError as error:
+            raise UserError(str(error)) from error
 
     def close(self) -> None:
         """Let go of the engine's threads and memory."""

@@ -10,22 +10,26 @@ from legged_gym.utils.math import assign_where, quat_yaw, uniform, wrap_to_pi
 class VelocityCommands:
     """Forward and sideways velocity in m/s and yaw rate in rad/s, in the base's frame, per robot.
 
+    `dt`: control step in s; `period`: control steps between new commands.
     Every tensor attribute is state that belongs to a saved environment.
     """
 
-    def __init__(self, cfg: CommandsCfg, num_envs: int, dt: float, device: torch.device):
+    def __init__(self, cfg: CommandsCfg, num_envs: int, dt: float, device: torch.device, period: int):
         self.cfg, self._n, self._dt, self._device = cfg, num_envs, dt, device
-        self._period = round(cfg.resampling_time / dt)
+        self._period = period
         self.values = torch.zeros(num_envs, 3, device=device)
         self.heading = torch.zeros(num_envs, device=device)  # rad, to turn to; with heading_command
         self.age_s = torch.zeros(num_envs, device=device)  # since the last new command
         self.lin_vel_x = torch.tensor(cfg.ranges.lin_vel_x, device=device)  # range, moved by the curriculum
         self.progress = torch.zeros(3, device=device)  # steps, tracking reward and seconds since the last look
 
-    def update(self, episode_length: Tensor, root_quat_w: Tensor) -> None:
-        """Once a control step: new commands where they are due, and the yaw rate that turns to a heading."""
+    def update(self, episode_length: Tensor) -> None:
+        """Once a control step, before resets: new commands where they are due."""
         self.age_s.add_(self._dt)
         self.resample((episode_length % self._period == 0) & (episode_length > 0))
+
+    def turn_to_heading(self, root_quat_w: Tensor) -> None:
+        """With heading_command, make the yaw rate what turns the base, as it stands now, to the commanded heading."""
         if self.cfg.heading_command:
             error = wrap_to_pi(self.heading - quat_yaw(root_quat_w))
             rate = (self.cfg.heading_gain * error).clamp(*self.cfg.ranges.ang_vel_yaw)

@@ -19,14 +19,16 @@ from legged_gym.utils.statistics import Statistics
 class LeggedRobot(BaseTask):
     """Robots that follow velocity commands.
 
-    A task is a subclass: rewards are the methods `_reward_<name>` (N,) that `cfg.rewards.scales` names, observations the
-    terms of `_observation_terms`.
+    A task is a subclass: rewards are the methods `_reward_<name>` (N,) that `cfg.rewards.scales` names, observations
+    the terms of `_observation_terms`.
     """
 
     def __init__(self, cfg: LeggedRobotCfg, device: str | torch.device = "cpu"):
         super().__init__(cfg, device)
         self.randomization = Randomization(cfg.domain_rand, self.sim)
-        self.velocity_commands = VelocityCommands(cfg.commands, self.num_envs, self.dt, self.device)
+        period = self.in_steps(cfg.commands.resampling_time, "commands.resampling_time")
+        self.velocity_commands = VelocityCommands(cfg.commands, self.num_envs, self.dt, self.device, period)
+        self.push_period = self.in_steps(cfg.domain_rand.push_interval_s, "domain_rand.push_interval_s")
         self.commands = self.velocity_commands.values
         self._init_buffers()
         self._prepare_rewards()
@@ -92,6 +94,8 @@ class LeggedRobot(BaseTask):
         for name in scales:
             if not hasattr(self, f"_reward_{name}"):
                 raise UserError(f"rewards.scales.{name}: {type(self).__name__} has no method _reward_{name}")
+        if self.cfg.commands.curriculum and "tracking_lin_vel" not in scales:
+            raise UserError("commands.curriculum needs rewards.scales.tracking_lin_vel, by which it judges: it is 0")
         self.reward_scales = {name: scale * self.dt for name, scale in scales.items()}
         self.episode_sums = torch.zeros(len(scales), self.num_envs, device=self.device)
         self.statistics = Statistics(
@@ -136,8 +140,9 @@ class LeggedRobot(BaseTask):
         self.check_termination()
         self.compute_reward()
         self._measure()
+        self.velocity_commands.update(self.episode_length)
         self.reset_where(self.dones)
-        self.velocity_commands.update(self.episode_length, self.sim.root_quat_w)
+        self.velocity_commands.turn_to_heading(self.sim.root_quat_w)
         self._push_robots()
         self._update_base_state()
         self.compute_observations()
@@ -248,6 +253,7 @@ class LeggedRobot(BaseTask):
         """Start a new episode of every robot; returns its observations by group (N, d)."""
         self.reset_where(torch.ones_like(self.dones))
         self.sim.refresh()
+        self.velocity_commands.turn_to_heading(self.sim.root_quat_w)
         self._update_base_state()
         self.compute_observations()
         return self.observations
@@ -291,8 +297,7 @@ class LeggedRobot(BaseTask):
         random = self.cfg.domain_rand
         if not random.push_robots:
             return
-        period = round(random.push_interval_s / self.dt)
-        due = (self.episode_length % period == 0) & (self.episode_length > 0)
+        due = (self.episode_length % self.push_period == 0) & (self.episode_length > 0)
         push = uniform(-random.max_push_vel_xy, random.max_push_vel_xy, self.num_envs, 3, device=self.device)
         push[:, 2] = 0.0
         self.sim.add_root_velocity(due, push)

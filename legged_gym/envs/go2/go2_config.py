@@ -44,20 +44,32 @@ class Go2Cfg(LeggedRobotCfg):
     )
     domain_rand: DomainRandCfg = field(
         default_factory=lambda: DomainRandCfg(
-            friction_range=(0.4, 1.25), randomize_base_mass=True, randomize_base_com=True, added_com_range=(-0.03, 0.03),
-            randomize_motor_strength=True, push_interval_s=8.0, max_push_vel_xy=0.5,
+            friction_range=(0.4, 1.25),
+            randomize_base_mass=True,
+            randomize_base_com=True,
+            added_com_range=(-0.03, 0.03),
+            randomize_motor_strength=True,
+            push_interval_s=8.0,
+            max_push_vel_xy=0.5,
         )
-    )  # fmt: skip
+    )
     rewards: RewardsCfg = field(
         default_factory=lambda: RewardsCfg(
             scales=RewardScales(
-                termination=-100.0, tracking_lin_vel=1.5, tracking_ang_vel=0.75, orientation=-1.0, torques=-1e-4,
-                dof_pos_limits=-2.0, feet_air_time=0.2, default_pose=-0.05,
+                termination=-200.0,
+                tracking_lin_vel=1.5,
+                tracking_ang_vel=0.75,
+                ang_vel_xy=-0.1,
+                orientation=-2.5,
+                torques=-1e-4,
+                dof_pos_limits=-2.0,
+                feet_air_time=0.2,
+                default_pose=-0.05,
             ),
-            tracking_sigma=0.15,
+            tracking_sigma=0.2,
             feet_air_time_target=0.3,
         )
-    )  # fmt: skip
+    )
 
 
 @dataclass
@@ -67,5 +79,5 @@ class Go2TrainCfg(TrainCfg):
     )
     algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
     runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=360)
+        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=340)
     )
