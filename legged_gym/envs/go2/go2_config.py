@@ -56,17 +56,16 @@ class Go2Cfg(LeggedRobotCfg):
     rewards: RewardsCfg = field(
         default_factory=lambda: RewardsCfg(
             scales=RewardScales(
-                termination=-200.0,
+                termination=-100.0,
                 tracking_lin_vel=1.5,
                 tracking_ang_vel=0.75,
-                ang_vel_xy=-0.1,
-                orientation=-2.5,
+                orientation=-1.0,
                 torques=-1e-4,
                 dof_pos_limits=-2.0,
                 feet_air_time=0.2,
                 default_pose=-0.05,
             ),
-            tracking_sigma=0.2,
+            tracking_sigma=0.15,
             feet_air_time_target=0.3,
         )
     )
@@ -79,5 +78,5 @@ class Go2TrainCfg(TrainCfg):
     )
     algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
     runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=340)
+        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=360)
     )
