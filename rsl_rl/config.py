@@ -10,6 +10,8 @@ Activation = Literal["elu", "relu", "tanh", "selu", "silu"]
 class PolicyCfg:
     """Networks and exploration noise."""
 
+    class_name: Literal["ActorCritic"] = "ActorCritic"
+    """The policy's class; it follows from the task."""
     actor_hidden_dims: tuple[int, ...] = (512, 256, 128)
     """Widths of the actor's hidden layers."""
     critic_hidden_dims: tuple[int, ...] = (512, 256, 128)
@@ -27,9 +29,31 @@ class PolicyCfg:
 
 
 @dataclass
+class RmaPolicyCfg(PolicyCfg):
+    """Networks of rapid motor adaptation; sizes of extreme-parkour."""
+
+    class_name: Literal["ActorCriticRMA"] = "ActorCriticRMA"
+    """The policy's class; it follows from the task."""
+    actor_groups: tuple[str, ...] = ("proprio", "scan", "priv_explicit", "priv_latent", "history")
+    """Observation groups that the actor's encoders read; the architecture needs these five."""
+    critic_groups: tuple[str, ...] = ("proprio", "scan", "priv_explicit", "priv_latent")
+    """Observation groups that the critic reads, in this order."""
+    scan_encoder_dims: tuple[int, ...] = (128, 64, 32)
+    """Widths of the scan encoder's layers; the last is the scan latent's."""
+    priv_encoder_dims: tuple[int, ...] = (64, 20)
+    """Widths of the privilege encoder's layers; the last is the latent's."""
+    estimator_hidden_dims: tuple[int, ...] = (128, 64)
+    """Widths of the hidden layers of the estimator of priv_explicit."""
+    history_length: Literal[10, 20, 50] = 10
+    """Frames of proprio in the observation group history."""
+
+
+@dataclass
 class AlgorithmCfg:
     """PPO."""
 
+    class_name: Literal["PPO"] = "PPO"
+    """The algorithm's class; it follows from the task."""
     learning_rate: float = 1e-3
     """Adam's step size; where an adaptive schedule starts."""
     schedule: Literal["adaptive", "fixed"] = "adaptive"
@@ -61,7 +85,27 @@ class AlgorithmCfg:
     num_mini_batches: int = 4
     """Minibatches per pass."""
     max_grad_norm: float = 1.0
-    """Global gradient norm is clipped to this."""
+    """Global gradient norm is clipped to this, per optimiser."""
+
+
+@dataclass
+class RmaAlgorithmCfg(AlgorithmCfg):
+    """PPO of a privileged policy, whose history encoder and estimator learn beside it; numbers of extreme-parkour."""
+
+    class_name: Literal["RmaPPO"] = "RmaPPO"
+    """The algorithm's class; it follows from the task."""
+    learning_rate: float = 2e-4
+    """Adam's step size; where an adaptive schedule starts."""
+    priv_reg_coef: tuple[float, float] = (0.0, 0.1)
+    """Weight of the distance of the privileged latent to that of the history, before and after the ramp."""
+    priv_reg_iterations: tuple[int, int] = (500, 1500)
+    """First and last iteration of the ramp between the two weights."""
+    dagger_interval: int = 20
+    """Every so many iterations the history latent acts, and only history encoder and estimator learn."""
+    history_learning_rate: float = 2e-4
+    """Adam's step size for the history encoder."""
+    estimator_learning_rate: float = 1e-4
+    """Adam's step size for the estimator."""
 
 
 @dataclass
@@ -91,3 +135,11 @@ class TrainCfg:
     runner: RunnerCfg = field(default_factory=RunnerCfg)
     seed: int = 1
     """Seed of all random numbers."""
+
+
+@dataclass
+class RmaTrainCfg(TrainCfg):
+    """Everything about learning with rapid motor adaptation."""
+
+    policy: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
+    algorithm: RmaAlgorithmCfg = field(default_factory=RmaAlgorithmCfg)

@@ -1,8 +1,19 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.go2.go2_config import Go2Cfg, Go2TrainCfg
+from legged_gym.envs.go2.go2_parkour_config import Go2ParkourTeacherCfg, Go2ParkourTeacherTrainCfg
 from legged_gym.utils.task_registry import register
 
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
+PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
+PARKOUR_EVALUATION = "legged_gym.utils.parkour_evaluation"
 
 register("go2", LEGGED_ROBOT, Go2Cfg, Go2TrainCfg, "Unitree Go2 follows velocity commands on flat ground")
+register(
+    "go2_parkour_teacher",
+    PARKOUR_ROBOT,
+    Go2ParkourTeacherCfg,
+    Go2ParkourTeacherTrainCfg,
+    "Unitree Go2 crosses hurdles, steps, gaps and stones with a height scan",
+    PARKOUR_EVALUATION,
+)

@@ -12,17 +12,23 @@ def main(argv: list[str] | None = None) -> None:
     command = parse(EvaluateArgs, "evaluation", argv)
     args = command.args
 
-    from legged_gym.utils.evaluation import evaluate, print_figures  # slow: after the command line has been found good
-    from rsl_rl.runners.on_policy_runner import load_policy
+    from rsl_rl.runners.on_policy_runner import load_policy  # slow: after the command line has been found good
 
+    evaluator = command.task.evaluator()
+    evaluator.prepare(command.env_cfg, args.difficulty)
+    if args.chart is not None and not hasattr(evaluator, "draw_chart"):
+        raise UserError("--chart is for tasks with obstacle courses; this one has none")
     runs.seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
-        policy = load_policy(command.checkpoint, command.device, env)
+        policy = load_policy(command.checkpoint, command.device, env, estimated=args.estimated)
     print(f"policy: {command.checkpoint}")
-    figures = evaluate(env, policy, graph=not args.no_graph)
+    figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
     env.close()
-    print_figures(figures, f"{command.task.name}: {command.checkpoint}")
+    title = f"{command.task.name}: {command.checkpoint}" + (" (estimated state)" if args.estimated else "")
+    evaluator.print_figures(figures, title)
+    if args.chart is not None:
+        evaluator.draw_chart(figures, title, args.chart)
     if args.json is not None:
         try:
             runs.write_atomically(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")

@@ -39,18 +39,19 @@ def main(argv: list[str] | None = None) -> None:
     if finished:
         print(f"saved {run / f'model_{runner.iteration}.pt'}")
         if not args.no_eval:
-            _show_how_well_it_walks(command, runner.algorithm.policy.act_inference)
+            _show_how_well_it_does(command, runner.algorithm.policy.act_inference)
 
 
-def _show_how_well_it_walks(command: Command, policy) -> None:
+def _show_how_well_it_does(command: Command, policy) -> None:
     """The table that evaluate.py prints for this run."""
-    from legged_gym.utils.evaluation import evaluate, print_figures
-
+    evaluator = command.task.evaluator()
     cfg = copy.deepcopy(command.env_cfg)
     cfg.evaluation()
+    evaluator.prepare(cfg, difficulty=None)
     runs.seed_everything(1)
     env = command.task.make_env(cfg, command.device)
-    print_figures(evaluate(env, policy, graph=not command.args.no_graph), f"{command.task.name}: the trained policy")
+    figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
+    evaluator.print_figures(figures, f"{command.task.name}: the trained policy")
     env.close()
 
 

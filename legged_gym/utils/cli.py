@@ -92,6 +92,12 @@ class EvaluateArgs(LoadArgs):
 
     json: File = None
     """file to write the figures to"""
+    chart: File = None
+    """picture file (.png, .svg, .pdf) to draw the figures to; tasks with obstacle courses"""
+    difficulty: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
+    """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
+    estimated: bool = False
+    """the policy sees only what a robot has: estimated velocity and history instead of privileged state"""
 
 
 @dataclass(kw_only=True)
@@ -228,11 +234,14 @@ def _check(args: Any) -> None:
             raise UserError("training with several processes (--multi_gpu, torchrun) is not available yet")
     elif args.use_pretrained_checkpoint and (args.load_run is not None or args.checkpoint is not None):
         raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
-    if isinstance(args, EvaluateArgs) and args.json is not None:
-        if not args.json.parent.is_dir():
-            raise UserError(f"--json: there is no folder {args.json.parent}")
-        if args.json.is_dir():
-            raise UserError(f"--json: {args.json} is a folder")
+    if isinstance(args, EvaluateArgs):
+        for flag, path in (("--json", args.json), ("--chart", args.chart)):
+            if path is not None and not path.parent.is_dir():
+                raise UserError(f"{flag}: there is no folder {path.parent}")
+            if path is not None and path.is_dir():
+                raise UserError(f"{flag}: {path} is a folder")
+        if args.chart is not None and args.chart.suffix not in (".png", ".svg", ".pdf"):
+            raise UserError(f"--chart: {args.chart.name} has to end in .png, .svg or .pdf")
     if isinstance(args, PlayArgs) and args.play_seconds is not None and not 0 < args.play_seconds < math.inf:
         raise UserError(f"--play_seconds is {args.play_seconds}: it has to be positive and finite")
 

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
+
+from legged_gym.utils.errors import UserError
 
 SETTLING_S = 1.0  # after each new command, not counted in the errors
 _UNITS = {
@@ -22,6 +24,12 @@ _UNITS = {
 }
 
 
+def prepare(env_cfg: Any, difficulty: float | None) -> None:
+    """Completes the evaluation variant; here there is nothing to choose."""
+    if difficulty is not None:
+        raise UserError("--difficulty is for tasks with obstacle courses; this one has none")
+
+
 @torch.no_grad()
 def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: bool = True) -> dict[str, float | None]:
     """Runs one episode per robot with `policy` (observation groups -> actions (N, A)) and returns the figures.
@@ -31,43 +39,24 @@ def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
     command; None when no step is left. `mean_reward` is the mean sum of rewards of an episode.
     """
     zeros = torch.zeros(env.num_envs, device=env.device)
-    running = torch.ones_like(zeros, dtype=torch.bool)
-    fallen = torch.zeros_like(running)
-    lin_error, ang_error, counted, reward, steps = (zeros.clone() for _ in range(5))
+    lin_error, ang_error, counted, reward, steps, fallen, age = (zeros.clone() for _ in range(7))
     settled_age = SETTLING_S + 0.5 * env.dt  # half a step: an age of 1 s is still within the first second
 
-    def step() -> None:
-        age = env.command_age_s + env.dt  # at the end of this step; the step itself may start a new command
-        _, rewards, dones, time_outs = env.step(policy(env.observations))
+    def count(running: Tensor) -> None:
         error = env.measured_commands[:, :2] - env.measured_lin_vel_b[:, :2]
         lin = error.norm(dim=1)
         ang = (env.measured_commands[:, 2] - env.measured_ang_vel_b[:, 2]).abs()
         # A world that blew up has no velocity; it counts as a fall.
-        counts = running & (age > settled_age) & torch.isfinite(lin) & torch.isfinite(ang)
+        counts = running & (age + env.dt > settled_age) & torch.isfinite(lin) & torch.isfinite(ang)
+        age.copy_(env.command_age_s)  # before the next step, which may start a new command
         lin_error.add_(torch.where(counts, lin, zeros))
         ang_error.add_(torch.where(counts, ang, zeros))
         counted.add_(counts)
-        reward.add_(torch.where(running, rewards, zeros))
+        reward.add_(torch.where(running, env.rewards, zeros))
         steps.add_(running)
-        fallen.logical_or_(running & dones & ~time_outs)
-        running.logical_and_(~dones)
+        fallen.add_(running & env.falls)
 
-    step = env.capture(step) if graph else step
-    env.reset()
-    running.fill_(True)
-    fallen.fill_(False)
-    for total in (lin_error, ang_error, counted, reward, steps):  # the capture's warm-up took steps
-        total.zero_()
-    seconds = env.max_episode_length * env.dt
-    what = f"evaluating {env.num_envs} robots for {seconds:.0f} s"
-    if not sys.stdout.isatty():
-        print(what)
-    for _ in track(range(env.max_episode_length), what, transient=True, disable=not sys.stdout.isatty()):
-        step()
-
-    if running.any():
-        raise RuntimeError(f"{int(running.sum())} episodes did not end within {seconds} s")
-    env.check()
+    run_episodes(env, policy, count, (lin_error, ang_error, counted, reward, steps, fallen, age), graph)
     samples = counted.double().sum().item()
     return {
         "fall_rate": fallen.double().mean().item(),
@@ -77,6 +66,40 @@ def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
         "mean_episode_length_s": steps.double().mean().item() * env.dt,
         "num_episodes": env.num_envs,
     }
+
+
+def run_episodes(
+    env: Any,
+    policy: Callable[[Mapping[str, Tensor]], Tensor],
+    count: Callable[[Tensor], None],
+    totals: Sequence[Tensor],
+    graph: bool,
+) -> None:
+    """One episode of every robot; `count` is called after each step with the robots (N,) that were in theirs.
+
+    `totals`: the tensors that `count` adds to; they start at zero. The step and `count` are one graph on CUDA.
+    """
+    running = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
+
+    def step() -> None:
+        env.step(policy(env.observations))
+        count(running)
+        running.logical_and_(~env.dones)
+
+    step = env.capture(step) if graph else step
+    env.reset()
+    running.fill_(True)
+    for total in totals:  # the capture's warm-up took steps
+        total.zero_()
+    seconds = env.max_episode_length * env.dt
+    what = f"evaluating {env.num_envs} robots for {seconds:.0f} s"
+    if not sys.stdout.isatty():
+        print(what)
+    for _ in track(range(env.max_episode_length), what, transient=True, disable=not sys.stdout.isatty()):
+        step()
+    if running.any():
+        raise RuntimeError(f"{int(running.sum())} episodes did not end within {seconds} s")
+    env.check()
 
 
 def print_figures(figures: Mapping[str, float | None], title: str) -> None:

@@ -26,6 +26,13 @@ def quat_yaw(q: Tensor) -> Tensor:
     return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
 
 
+def quat_roll_pitch(q: Tensor) -> tuple[Tensor, Tensor]:
+    """Roll (...) and pitch (...) of `q` (..., 4) in radians: the other two ZYX Euler angles."""
+    w, x, y, z = q.unbind(-1)
+    roll = torch.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
+    return roll, torch.asin((2.0 * (w * y - x * z)).clamp(-1.0, 1.0))
+
+
 def quat_from_yaw(yaw: Tensor) -> Tensor:
     """Quaternion (..., 4) of a turn by `yaw` (...) radians about z."""
     zero = torch.zeros_like(yaw)

@@ -6,6 +6,7 @@ and listing the tasks load neither torch nor MuJoCo.
 
 import importlib
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from legged_gym.utils.errors import UserError, nearest
@@ -20,6 +21,11 @@ class Task:
     env_cfg: type
     train_cfg: type
     description: str
+    evaluation: str  # module with `prepare`, `evaluate` and `print_figures`
+
+    def evaluator(self) -> ModuleType:
+        """The module that measures policies of this task."""
+        return importlib.import_module(self.evaluation)
 
     def make_env(self, cfg: Any, device: str) -> Any:
         """The environment of this task with `cfg` (an instance of `env_cfg`), simulated on `device`."""
@@ -30,11 +36,18 @@ class Task:
 _tasks: dict[str, Task] = {}
 
 
-def register(name: str, env_class: str, env_cfg: type, train_cfg: type, description: str) -> None:
-    """Adds a task; `env_class` is "module:Class", the two configs are dataclasses."""
+def register(
+    name: str,
+    env_class: str,
+    env_cfg: type,
+    train_cfg: type,
+    description: str,
+    evaluation: str = "legged_gym.utils.evaluation",
+) -> None:
+    """Adds a task; `env_class` is "module:Class", the two configs are dataclasses, `evaluation` a module."""
     if name in _tasks:
         raise ValueError(f"task '{name}' is registered twice")
-    _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description)
+    _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description, evaluation)
 
 
 def all_tasks() -> dict[str, Task]:

@@ -1,3 +1,4 @@
 from rsl_rl.algorithms.ppo import PPO
+from rsl_rl.algorithms.rma_ppo import RmaPPO
 
-__all__ = ["PPO"]
+__all__ = ["PPO", "RmaPPO"]

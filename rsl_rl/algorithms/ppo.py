@@ -4,14 +4,13 @@ import warnings
 from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsl_rl.config import AlgorithmCfg
 from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
-from rsl_rl.storage.rollout_storage import RolloutStorage
+from rsl_rl.storage.rollout_storage import RolloutStorage, Samples
 from rsl_rl.utils import graphs
-
-LOSSES = ("value_function", "surrogate", "entropy", "bounds", "kl")
+from rsl_rl.utils.adam import StaticAdam
 
 
 class PPO:
@@ -21,32 +20,44 @@ class PPO:
     the actor only.
     """
 
+    loss_names: tuple[str, ...] = ("value_function", "surrogate", "entropy", "bounds", "kl")
+
     def __init__(self, policy: ActorCritic, storage: RolloutStorage, cfg: AlgorithmCfg, *, graph: bool = True):
         """`graph`: capture the minibatch step when the policy is on CUDA."""
         self.policy, self.storage, self.cfg = policy, storage, cfg
         device = policy.log_std.device
-        self.parameters = list(policy.parameters())
         self._graph = graph and device.type == "cuda"
-        learning_rate = torch.tensor(cfg.learning_rate, device=device)
-        self.optimizer = torch.optim.Adam(self.parameters, lr=learning_rate, fused=True, capturable=self._graph)
-        self.learning_rate = self.optimizer.param_groups[0]["lr"]
-        # Adam makes its state at the first step; made here, its memory stays the same from the start.
-        for parameter in self.parameters:
-            self.optimizer.state[parameter] = {
-                "step": torch.zeros((), device=device),
-                "exp_avg": torch.zeros_like(parameter),
-                "exp_avg_sq": torch.zeros_like(parameter),
-            }
+        self._replays: dict[Callable[[], None], Callable[[], None]] = {}
+        self.optimizer = self._adam(self.policy_parameters(), cfg.learning_rate)
+        self.learning_rate = self.optimizer.learning_rate
         self.old_log_std = policy.log_std.detach().clone()
-        self.losses = torch.zeros(len(LOSSES), device=device)
-        self._step = None if self._graph else self.mini_batch_step
+        self.losses = torch.zeros(len(self.loss_names), device=device)  # sums over minibatch steps
+
+    @staticmethod
+    def derived_dims(policy: ActorCritic) -> dict[str, int]:
+        """Widths of what `prepare` adds to the stored observations."""
+        return {}
+
+    def policy_parameters(self) -> dict[str, nn.Parameter]:
+        """What PPO's loss trains, by name."""
+        return dict(self.policy.named_parameters())
+
+    def _adam(self, parameters: Mapping[str, nn.Parameter], learning_rate: float) -> StaticAdam:
+        return StaticAdam(parameters, learning_rate, self.cfg.max_grad_norm, capturable=self._graph)
+
+    def begin_iteration(self, iteration: int) -> None:
+        """Call before collecting; `iteration` counts those completed."""
 
     def act(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Actions (N, A) with exploration noise; writes the decision to the storage. Call under no_grad."""
-        means = self.policy.act_inference(observations)
+        means = self.behaviour(observations)
         actions = self.policy.sample(means)
         self.storage.write_decision(observations, actions, means)
         return actions
+
+    def behaviour(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Mean actions (N, A) in the rollout."""
+        return self.policy.act_inference(observations)
 
     def record(self, rewards: Tensor, dones: Tensor, time_outs: Tensor) -> None:
         """Writes the step's outcome, each (N,), to the storage."""
@@ -55,20 +66,34 @@ class PPO:
     def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
         """Learns from the T stored steps and the observations after them; mean losses by name. One host sync."""
         self.prepare(last_observations)
-        if self._step is None:
-            self._step = self._capture()
+        losses = self.train(self.mini_batch_step)
+        if self.cfg.bounds_loss_coef == 0.0:
+            del losses["bounds"]
+        return losses
+
+    def train(self, step: Callable[[], None]) -> dict[str, float]:
+        """Runs `step` on every minibatch of every epoch; mean of each of `loss_names`."""
+        replay = self.replay(step)
         storage, size = self.storage, self.storage.mini_batch_size
         self.losses.zero_()
         for _ in range(self.cfg.num_learning_epochs):
             order = torch.randperm(storage.num_samples, device=self.losses.device)
             for i in range(self.cfg.num_mini_batches):
                 storage.indices.copy_(order[i * size : (i + 1) * size])
-                self._step()
+                replay()
         steps = self.cfg.num_learning_epochs * self.cfg.num_mini_batches
-        losses = dict(zip(LOSSES, (self.losses / steps).tolist(), strict=True))
-        if self.cfg.bounds_loss_coef == 0.0:
-            del losses["bounds"]
-        return losses
+        return dict(zip(self.loss_names, (self.losses / steps).tolist(), strict=True))
+
+    def replay(self, step: Callable[[], None]) -> Callable[[], None]:
+        """`step` as a CUDA graph, captured when first asked for; `step` itself without graphs."""
+        if not self._graph:
+            return step
+        if step not in self._replays:
+            with warnings.catch_warnings():
+                # Adam notices that the warm-up runs uncaptured.
+                warnings.filterwarnings("ignore", message=".*capturable=True.*")
+                self._replays[step] = graphs.capture(step, self.state_tensors())
+        return self._replays[step]
 
     @torch.no_grad()
     def prepare(self, last_observations: Mapping[str, Tensor]) -> None:
@@ -82,9 +107,12 @@ class PPO:
 
     def mini_batch_step(self) -> None:
         """One gradient step on the rows in `storage.indices`, in place and without host sync."""
+        batch = self.storage.gather(self.policy.obs_dims)
+        self.optimizer.minimize(self.ppo_loss(batch, self.policy.act_inference(batch.observations)))
+
+    def ppo_loss(self, batch: Samples, means: Tensor) -> Tensor:
+        """PPO's loss () of the policy whose mean actions are now `means` (B, A); adapts the learning rate before."""
         cfg, policy = self.cfg, self.policy
-        batch = self.storage.gather()
-        means = policy.act_inference(batch.observations)
         values = policy.evaluate(batch.observations)
         kl = self._adapt_learning_rate(batch.means, means)
 
@@ -94,19 +122,17 @@ class PPO:
         value = value_loss(values, batch.values, batch.returns, clip)
         entropy = policy.entropy()
         loss = surrogate + cfg.value_loss_coef * value - cfg.entropy_coef * entropy
-        bounds = torch.zeros_like(loss)
+        self.note(value_function=value, surrogate=surrogate, entropy=entropy, kl=kl)
         if cfg.bounds_loss_coef != 0.0:
             bounds = bounds_loss(means, cfg.bounds)
             loss = loss + cfg.bounds_loss_coef * bounds
+            self.note(bounds=bounds)
+        return loss
 
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self._finish_gradients()
-        self.optimizer.step()
-        self.losses.add_(torch.stack([value, surrogate, entropy, bounds, kl]).detach())
-
-    def _finish_gradients(self) -> None:
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.cfg.max_grad_norm)
+    def note(self, **losses: Tensor) -> None:
+        """Adds this step's losses (), named as in `loss_names`, to their sums."""
+        for name, loss in losses.items():
+            self.losses[self.loss_names.index(name)].add_(loss.detach())
 
     @torch.no_grad()
     def _adapt_learning_rate(self, old_means: Tensor, means: Tensor) -> Tensor:
@@ -116,22 +142,19 @@ class PPO:
             lr.copy_(adapted_learning_rate(lr, kl, cfg.desired_kl, cfg.min_learning_rate, cfg.max_learning_rate))
         return kl
 
-    def _capture(self) -> Callable[[], None]:
-        with warnings.catch_warnings():
-            # Adam notices that the warm-up runs uncaptured.
-            warnings.filterwarnings("ignore", message=".*capturable=True.*")
-            return graphs.capture(self.mini_batch_step, self.state_tensors())
+    def optimizers(self) -> dict[str, StaticAdam]:
+        """All of them, by their name in the checkpoint."""
+        return {"optimizer": self.optimizer}
 
     def state_tensors(self) -> list[Tensor]:
         """Every tensor that a minibatch step changes and the next one reads."""
-        moments = [tensor for p in self.parameters for tensor in self.optimizer.state[p].values()]
-        return [*self.parameters, *moments, self.learning_rate, self.losses]
+        return [*(tensor for adam in self.optimizers().values() for tensor in adam.state_tensors()), self.losses]
 
     def state_dict(self) -> dict:
-        """Networks, optimiser and learning rate."""
+        """Networks, optimisers and learning rate."""
         return {
             "policy": self.policy.state_dict(),
-            "optimizer": {name: dict(self.optimizer.state[p]) for name, p in self.policy.named_parameters()},
+            **{name: adam.state_dict() for name, adam in self.optimizers().items()},
             "learning_rate": self.learning_rate.item(),
         }
 
@@ -139,14 +162,13 @@ class PPO:
     def load_state_dict(self, state: dict) -> None:
         """In place. A fixed learning rate stays the configured one; `re_init_std` starts the noise afresh."""
         self.policy.load_state_dict(state["policy"])
-        for name, parameter in self.policy.named_parameters():
-            for key, tensor in self.optimizer.state[parameter].items():
-                tensor.copy_(state["optimizer"][name][key])
+        for name, adam in self.optimizers().items():
+            adam.load_state_dict(state[name])
         if self.cfg.schedule == "adaptive":
             self.learning_rate.fill_(state["learning_rate"])
         if self.policy.cfg.re_init_std:
             self.policy.reset_std()
-            for tensor in self.optimizer.state[self.policy.log_std].values():
+            for tensor in self.optimizer.moments("log_std").values():
                 tensor.zero_()
 
 

@@ -27,13 +27,16 @@ class ActorCritic(nn.Module):
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}
-        actor_in = sum(obs_dims[group] for group in cfg.actor_groups)
         critic_in = sum(obs_dims[group] for group in cfg.critic_groups)
-        self.actor = mlp(actor_in, cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01)
+        self.actor = mlp(self.actor_width(), cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01)
         self.critic = mlp(critic_in, cfg.critic_hidden_dims, 1, cfg.activation)
         # The logarithm is what is learned: the deviation itself can then never become negative.
         self.log_std = nn.Parameter(torch.empty(num_actions))
         self.reset_std()
+
+    def actor_width(self) -> int:
+        """Inputs of the actor's first layer."""
+        return sum(self.obs_dims[group] for group in self.cfg.actor_groups)
 
     def reset_std(self) -> None:
         """Sets the action noise back to `init_noise_std`."""

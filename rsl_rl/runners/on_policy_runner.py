@@ -7,25 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch import Tensor
 
-from rsl_rl.algorithms.ppo import PPO
 from rsl_rl.config import PolicyCfg, TrainCfg
-from rsl_rl.modules.actor_critic import ActorCritic
-from rsl_rl.storage.rollout_storage import RolloutStorage
+from rsl_rl.factory import make_algorithm, make_policy, saved_policy_cfg, saved_policy_class
+from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, set_rng_state
 from rsl_rl.utils.logger import Logger
 
 FORMAT = 1
 ENV_STATE = "env_state.pt"
+NOT_OF_THE_NETWORK = ("init_noise_std", "re_init_std")  # fields of PolicyCfg that a resumed run may change
 
 
 class OnPolicyRunner:
-    """Trains `cfg.policy` in `env` with PPO.
+    """Trains `cfg.policy` in `env` with `cfg.algorithm`.
 
     The environment gives named observation groups in static memory, and `step`, `capture`, `check`,
     `pop_statistics` and the state dictionaries that are called below; nothing else is asked of it.
@@ -57,17 +58,9 @@ class OnPolicyRunner:
 
         env.reset()
         self.obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
-        policy = ActorCritic(self.obs_dims, env.num_actions, cfg.policy).to(self.device)
+        policy = make_policy(self.obs_dims, env.num_actions, cfg.policy).to(self.device)
         self.num_steps = cfg.runner.num_steps_per_env
-        storage = RolloutStorage(
-            self.num_steps,
-            env.num_envs,
-            policy.obs_dims,
-            env.num_actions,
-            cfg.algorithm.num_mini_batches,
-            self.device,
-        )
-        self.algorithm = PPO(policy, storage, cfg.algorithm, graph=graph)
+        self.algorithm = make_algorithm(policy, self.num_steps, env.num_envs, cfg.algorithm, graph=graph)
         # Captured before anything is loaded: the warm-up takes steps in the environment.
         self._step = env.capture(self.rollout_step) if graph else self.rollout_step
         self._running_episodes = False
@@ -89,6 +82,7 @@ class OnPolicyRunner:
         with Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger, self._signals(logger):
             while self.iteration < last:
                 start = time.perf_counter()
+                self.algorithm.begin_iteration(self.iteration)
                 if not self._collect():
                     break
                 # The host waits here for the rollout, and in `update` for the losses: the two times are true on CUDA.
@@ -212,6 +206,7 @@ class OnPolicyRunner:
         """Continues from a checkpoint: exactly, if the environments' state beside it is of the same moment."""
         path = Path(path)
         checkpoint = load_safe(path, FORMAT)
+        _check_class(path, checkpoint, self.algorithm.policy.cfg)
         _check_dims(path, checkpoint, self.obs_dims, self.env.num_actions)
         _check_network(path, checkpoint, self.algorithm.policy.cfg)
         self.algorithm.load_state_dict(checkpoint)
@@ -236,18 +231,33 @@ class OnPolicyRunner:
         return True
 
 
-def load_policy(path: Path, device: torch.device | str = "cpu", env=None) -> Callable[[Mapping[str, Tensor]], Tensor]:
+def load_policy(
+    path: Path, device: torch.device | str = "cpu", env=None, *, estimated: bool = False
+) -> Callable[[Mapping[str, Tensor]], Tensor]:
     """Deterministic policy of a checkpoint: observation groups {name: (N, d)} -> mean actions (N, A).
 
     `env`: when given, its widths must be those of the checkpoint (ValueError).
+    `estimated`: of an ActorCriticRMA, the policy that reads only what a robot has (ValueError for another class);
+    otherwise it reads the true privileged state.
     """
     checkpoint = load_safe(Path(path), FORMAT)
     if env is not None:
         _check_dims(path, checkpoint, {group: x.shape[1] for group, x in env.observations.items()}, env.num_actions)
-    policy = ActorCritic(checkpoint["obs_dims"], checkpoint["num_actions"], PolicyCfg(**checkpoint["policy_cfg"]))
+    cfg = saved_policy_cfg(checkpoint, path)
+    policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
     policy.load_state_dict(checkpoint["policy"])
     policy.to(device).eval().requires_grad_(False)
-    return policy.act_inference
+    if not estimated:
+        return policy.act_inference
+    if not isinstance(policy, ActorCriticRMA):
+        raise ValueError(f"{path} holds an {cfg.class_name}, which reads no privileged state that could be estimated")
+    return partial(policy.act_inference, estimated=True)
+
+
+def _check_class(path: Path, checkpoint: dict, cfg: PolicyCfg) -> None:
+    saved = saved_policy_class(checkpoint)
+    if saved != cfg.class_name:
+        raise ValueError(f"{path} holds an {saved}, this task trains an {cfg.class_name}")
 
 
 def _check_dims(path: Path, checkpoint: dict, obs_dims: Mapping[str, int], num_actions: int) -> None:
@@ -263,12 +273,11 @@ def _check_dims(path: Path, checkpoint: dict, obs_dims: Mapping[str, int], num_a
 
 
 def _check_network(path: Path, checkpoint: dict, cfg: PolicyCfg) -> None:
-    saved = checkpoint["policy_cfg"]
-    names = ("actor_hidden_dims", "critic_hidden_dims", "activation", "actor_groups", "critic_groups")
+    saved = asdict(saved_policy_cfg(checkpoint, path))
     differences = [
-        f"policy.{name} is {saved[name]}, not {getattr(cfg, name)}"
-        for name in names
-        if saved[name] != getattr(cfg, name)
+        f"policy.{name} is {saved[name]}, not {value}"
+        for name, value in asdict(cfg).items()
+        if name not in NOT_OF_THE_NETWORK and saved[name] != value
     ]
     if differences:
         raise ValueError(f"{path} holds another network: {'; '.join(differences)}")

@@ -1,6 +1,6 @@
 """What one iteration collects: T steps of N environments, in memory that never moves."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,15 +19,16 @@ class Samples:
     returns: Tensor  # (B,)
     advantages: Tensor  # (B,), normalised
 
-    def tensors(self) -> list[Tensor]:
-        rest = [self.actions, self.means, self.log_probs, self.values, self.returns, self.advantages]
-        return [*self.observations.values(), *rest]
+    def decisions(self) -> list[Tensor]:
+        """All but the observations."""
+        return [self.actions, self.means, self.log_probs, self.values, self.returns, self.advantages]
 
 
 class RolloutStorage:
     """Preallocated buffers (T, N, ...) for the observation groups in `obs_dims` and for what PPO needs.
 
-    The write position is a tensor on the device: one captured rollout step serves all T steps.
+    `derived_dims`: widths of further rows beside the observations, which the learner computes from them after the
+    rollout. The write position is a tensor on the device: one captured rollout step serves all T steps.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class RolloutStorage:
         num_actions: int,
         num_mini_batches: int,
         device: torch.device | str,
+        derived_dims: Mapping[str, int] | None = None,
     ):
         self.num_steps, self.num_envs = num_steps, num_envs
         self.num_samples = num_steps * num_envs
@@ -48,7 +50,9 @@ class RolloutStorage:
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(num_steps, num_envs, *shape, dtype=dtype, device=device)
 
-        self.observations = {group: zeros(dim) for group, dim in obs_dims.items()}
+        widths = {**obs_dims, **(derived_dims or {})}
+        self.groups = tuple(obs_dims)
+        self.observations = {group: zeros(dim) for group, dim in widths.items()}
         self.actions, self.means = zeros(num_actions), zeros(num_actions)
         self.rewards, self.values, self.log_probs = zeros(), zeros(), zeros()
         self.returns, self.advantages = zeros(), zeros()
@@ -73,9 +77,8 @@ class RolloutStorage:
         self.indices = torch.zeros(size, dtype=torch.long, device=device)
         self.mini_batch = Samples(
             {group: rows.new_zeros(size, rows.shape[1]) for group, rows in self.samples.observations.items()},
-            *(rows.new_zeros(size, *rows.shape[1:]) for rows in self.samples.tensors()[len(obs_dims) :]),
+            *(rows.new_zeros(size, *rows.shape[1:]) for rows in self.samples.decisions()),
         )
-        self._gathers = list(zip(self.samples.tensors(), self.mini_batch.tensors(), strict=True))
 
     def clear(self) -> None:
         """Next write goes to step 0."""
@@ -83,8 +86,8 @@ class RolloutStorage:
 
     def write_decision(self, observations: Mapping[str, Tensor], actions: Tensor, means: Tensor) -> None:
         """First half of a step, before the environment overwrites its observations."""
-        for group, buffer in self.observations.items():
-            self._write(buffer, observations[group])
+        for group in self.groups:
+            self._write(self.observations[group], observations[group])
         self._write(self.actions, actions)
         self._write(self.means, means)
 
@@ -116,8 +119,16 @@ class RolloutStorage:
         std, mean = torch.std_mean(self.advantages, correction=0)
         self.advantages.sub_(mean).div_(std + 1e-8)
 
-    def gather(self) -> Samples:
-        """Copies the rows named by `indices` (B,) into the minibatch, whose memory stays the same."""
-        for source, target in self._gathers:
-            torch.index_select(source, 0, self.indices, out=target)
+    def gather(self, groups: Iterable[str]) -> Samples:
+        """Copies the rows named by `indices` (B,) into the minibatch, whose memory stays the same.
+
+        Of the observations only `groups` are copied; the others' rows keep what they had.
+        """
+        for group in groups:
+            self._gather(self.samples.observations[group], self.mini_batch.observations[group])
+        for source, target in zip(self.samples.decisions(), self.mini_batch.decisions(), strict=True):
+            self._gather(source, target)
         return self.mini_batch
+
+    def _gather(self, source: Tensor, target: Tensor) -> None:
+        torch.index_select(source, 0, self.indices, out=target)

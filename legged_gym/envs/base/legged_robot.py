@@ -67,6 +67,8 @@ class LeggedRobot(BaseTask):
         middle, half = (low + high) / 2, (high - low) / 2 * cfg.rewards.soft_dof_pos_limit
         self.soft_joint_low, self.soft_joint_high = middle - half, middle + half
         self.feet = self._links((cfg.asset.foot_name,), "asset.foot_name")
+        hips = [i for i, name in enumerate(self.robot.joint_names) if cfg.asset.hip_name in name]
+        self.hips = torch.tensor(hips, dtype=torch.long, device=device)
         self.penalized_links = self._links(cfg.asset.penalize_contacts_on, "asset.penalize_contacts_on")
         self.termination_links = self._links(cfg.asset.terminate_after_contacts_on, "asset.terminate_after_contacts_on")
 
@@ -74,11 +76,9 @@ class LeggedRobot(BaseTask):
         self.rewards, self.episode_return, self.dones = zeros(n), zeros(n), zeros(n, dtype=torch.bool)
         self.time_outs, self.falls = zeros(n, dtype=torch.bool), zeros(n, dtype=torch.bool)
         self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
-        self.last_joint_vel = zeros(n, num_joints)
-        longest_delay = cfg.domain_rand.control_delay_max if cfg.domain_rand.control_delays else 0
-        self.action_history = zeros(
-            n, 1 + math.ceil(longest_delay / cfg.control.decimation), num_joints
-        )  # newest first
+        self.last_joint_vel, self.last_torques = zeros(n, num_joints), zeros(n, num_joints)
+        frames = 1 + math.ceil(self._longest_delay() / cfg.control.decimation)
+        self.action_history = zeros(n, frames, num_joints)  # newest first
         self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.start_position = torch.tensor(cfg.init_state.pos, device=device)
@@ -89,6 +89,11 @@ class LeggedRobot(BaseTask):
         self.last_raw_contacts, self.feet_first_contact = torch.zeros_like(self.feet_contacts), zeros(n, num_feet)
         self.feet_air_time = zeros(n, num_feet)
 
+    def _longest_delay(self) -> int:
+        """Physics steps by which an action may come late."""
+        random = self.cfg.domain_rand
+        return random.control_delay_max if random.control_delays else 0
+
     def _prepare_rewards(self) -> None:
         scales = {name: scale for name, scale in asdict(self.cfg.rewards.scales).items() if scale != 0}
         for name in scales:
@@ -98,13 +103,13 @@ class LeggedRobot(BaseTask):
             raise UserError("commands.curriculum needs rewards.scales.tracking_lin_vel, by which it judges: it is 0")
         self.reward_scales = {name: scale * self.dt for name, scale in scales.items()}
         self.episode_sums = torch.zeros(len(scales), self.num_envs, device=self.device)
-        self.statistics = Statistics(
-            ["Train/mean_reward", "Train/mean_episode_length", "Metrics/base_velocity/error_vel_xy"]
-            + ["Metrics/base_velocity/error_vel_yaw", "Metrics/base_velocity/max_command_x"]
-            + [f"Episode_Reward/{name}" for name in scales],
-            ["Sim/non_finite"],
-            self.device,
-        )
+        self.statistics = Statistics(self._figures(), ["Sim/non_finite"], self.device)
+
+    def _figures(self) -> list[str]:
+        """Log keys of the means that `_measure` adds to."""
+        general = ["Train/mean_reward", "Train/mean_episode_length"]
+        velocity = [f"Metrics/base_velocity/{name}" for name in ("error_vel_xy", "error_vel_yaw", "max_command_x")]
+        return general + velocity + [f"Episode_Reward/{name}" for name in self.reward_scales]
 
     def _prepare_observations(self) -> None:
         terms = self._observation_terms()
@@ -148,6 +153,7 @@ class LeggedRobot(BaseTask):
         self.compute_observations()
         self.last_actions.copy_(self.actions)
         self.last_joint_vel.copy_(self.sim.joint_vel)
+        self.last_torques.copy_(self.torques)
         return self.observations, self.rewards, self.dones, self.time_outs
 
     def _take_actions(self, actions: Tensor) -> None:
@@ -263,18 +269,14 @@ class LeggedRobot(BaseTask):
         self.randomization.start_episode(mask)
         self.sim.set_state(mask, *self._start_state())
         self.velocity_commands.resample(mask)
-        for buffer in (
-            *(self.episode_length, self.actions, self.last_actions, self.last_joint_vel, self.action_history),
-            *(
-                self.episode_return,
-                self.feet_air_time,
-                self.feet_contacts,
-                self.last_raw_contacts,
-                self.feet_first_contact,
-            ),
-        ):
-            assign_where(mask, buffer, torch.zeros((), dtype=buffer.dtype, device=self.device))
+        contacts = (self.feet_air_time, self.feet_contacts, self.last_raw_contacts, self.feet_first_contact)
+        actions = (self.actions, self.last_actions, self.action_history, self.torques)
+        for buffer in (self.episode_length, self.episode_return, self.last_joint_vel, *actions, *contacts):
+            self._clear(mask, buffer)
         self.episode_sums.copy_(torch.where(mask, 0.0, self.episode_sums))
+
+    def _clear(self, mask: Tensor, buffer: Tensor) -> None:
+        assign_where(mask, buffer, torch.zeros((), dtype=buffer.dtype, device=self.device))
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
         """qpos (N, 7 + J) and qvel (N, 6 + J) in which episodes start: any heading, near the default pose."""
@@ -379,6 +381,9 @@ class LeggedRobot(BaseTask):
     def _reward_torques(self) -> Tensor:
         return self.torques.square().sum(1)
 
+    def _reward_delta_torques(self) -> Tensor:
+        return (self.torques - self.last_torques).square().sum(1)
+
     def _reward_dof_vel(self) -> Tensor:
         return self.sim.joint_vel.square().sum(1)
 
@@ -408,8 +413,13 @@ class LeggedRobot(BaseTask):
         force = self.sim.contact_forces_w.index_select(1, self.penalized_links)
         return (force.norm(dim=-1) > 0.1).sum(1).float()
 
-    def _reward_default_pose(self) -> Tensor:
+    def _reward_dof_error(self) -> Tensor:
         return (self.sim.joint_pos - self.default_joint_pos).square().sum(1)
+
+    def _reward_hip_pos(self) -> Tensor:
+        """Squared abduction from the default pose: legs that swing inwards trip the robot (extreme-parkour)."""
+        offset = self.sim.joint_pos - self.default_joint_pos
+        return offset.index_select(1, self.hips).square().sum(1)
 
     def _reward_stand_still(self) -> Tensor:
         """Distance from the default pose when told to stand."""

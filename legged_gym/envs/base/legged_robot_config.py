@@ -85,6 +85,8 @@ class AssetCfg:
     """path of another MJCF file, instead of name's"""
     foot_name: str = "foot"
     """part of the names of the links that are feet"""
+    hip_name: str = "hip"
+    """part of the names of the joints that the reward `hip_pos` holds"""
     penalize_contacts_on: tuple[str, ...] = ()
     """parts of names of links whose contacts the reward `collision` counts"""
     terminate_after_contacts_on: tuple[str, ...] = ()
@@ -139,6 +141,7 @@ class RewardScales:
     orientation: float = 0.0
     base_height: float = 0.0
     torques: float = -1e-5
+    delta_torques: float = 0.0
     dof_vel: float = 0.0
     dof_acc: float = -2.5e-7
     dof_pos_limits: float = 0.0
@@ -146,7 +149,8 @@ class RewardScales:
     feet_air_time: float = 1.0
     feet_stumble: float = 0.0
     collision: float = -1.0
-    default_pose: float = 0.0
+    dof_error: float = 0.0
+    hip_pos: float = 0.0
     stand_still: float = 0.0
 
 

@@ -1,0 +1,169 @@
+"""Configuration of `ParkourRobot`: what it adds to `LeggedRobot`'s."""
+
+from dataclasses import dataclass, field
+
+from legged_gym.envs.base.legged_robot_config import (
+    CommandRanges,
+    CommandsCfg,
+    DomainRandCfg,
+    InitStateCfg,
+    LeggedRobotCfg,
+    NoiseCfg,
+    Range,
+    RewardScales,
+    RewardsCfg,
+    TerrainCfg,
+)
+
+
+@dataclass
+class TerrainProportions:
+    """Share of the grid's columns, by type of tile; they need not sum to 1."""
+
+    parkour: float = 0.2
+    hurdle: float = 0.2
+    step: float = 0.2
+    gap: float = 0.2
+    flat: float = 0.2
+    demo: float = 0.0
+    stairs: float = 0.0
+    slope: float = 0.0
+    discrete: float = 0.0
+    crawl: float = 0.0
+
+
+@dataclass
+class ParkourTerrainCfg(TerrainCfg):
+    num_boxes: int = 24
+    """box slots of each robot's ground"""
+    proportions: TerrainProportions = field(default_factory=TerrainProportions)
+    num_levels: int = 10
+    num_columns: int = 40
+    """tiles of each level; each has one type"""
+    difficulty: Range = (0.0, 1.0)
+    """of the lowest and the highest level"""
+    roughness: Range = (0.02, 0.06)
+    """amplitude of debris, tilts and height differences, drawn per tile, m"""
+    seed: int = 0
+    """of the tiles"""
+    curriculum: bool = True
+    """robots move up and down the levels; else each episode is on a random level"""
+    max_init_level: int = 5
+    """highest level of a robot's first episode"""
+
+
+@dataclass
+class GoalsCfg:
+    radius: float = 0.2
+    """distance at which a goal is reached, m"""
+    dwell: float = 0.1
+    """time to stay within it before the next goal counts, s"""
+
+
+@dataclass
+class PerceptionCfg:
+    interval: int = 5
+    """control steps from one look to the next (scan and headings); held between"""
+    scan_x: tuple[float, ...] = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
+    """lines of the height scan ahead of the base, m"""
+    scan_y: tuple[float, ...] = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
+    history_length: int = 10
+    """past proprioceptive frames that are observed"""
+
+
+@dataclass
+class ParkourInitStateCfg(InitStateCfg):
+    root_vel_noise: float = 0.0
+    yaw_noise: float = 0.2
+    """start heading: along the course ± this, rad"""
+    y_noise: float = 0.2
+    """start position: beside the course's line ± this, m"""
+
+
+@dataclass
+class ParkourDomainRandCfg(DomainRandCfg):
+    friction_range: Range = (0.6, 2.0)
+    randomize_base_mass: bool = True
+    added_mass_range: Range = (-1.0, 3.0)
+    randomize_base_com: bool = True
+    added_com_range: Range = (-0.05, 0.05)
+    randomize_motor_strength: bool = True
+    motor_strength_range: Range = (0.8, 1.2)
+    push_interval_s: float = 8.0
+    max_push_vel_xy: float = 0.5
+    action_delay_schedule: tuple[int, ...] = (0, 1)
+    """control steps by which all actions come late, one value after another"""
+    action_delay_period: int = 48_000
+    """control steps of training after which the schedule moves on"""
+
+
+@dataclass
+class ParkourRewardScales(RewardScales):
+    """Weights of extreme-parkour."""
+
+    tracking_goal_vel: float = 1.5
+    tracking_yaw: float = 0.5
+    tracking_lin_vel: float = 0.0
+    tracking_ang_vel: float = 0.0
+    lin_vel_z: float = -1.0
+    ang_vel_xy: float = -0.05
+    orientation: float = -1.0
+    dof_acc: float = -2.5e-7
+    collision: float = -10.0
+    action_rate: float = -0.1
+    delta_torques: float = -1e-7
+    torques: float = -1e-5
+    hip_pos: float = -0.5
+    dof_error: float = -0.04
+    feet_air_time: float = 0.0
+    feet_stumble: float = -1.0
+    feet_edge: float = -1.0
+
+
+@dataclass
+class ParkourRewardsCfg(RewardsCfg):
+    scales: ParkourRewardScales = field(default_factory=ParkourRewardScales)
+    feet_edge_level: int = 4
+    """level from which feet_edge counts"""
+
+
+@dataclass
+class ParkourCfg(LeggedRobotCfg):
+    terrain: ParkourTerrainCfg = field(default_factory=ParkourTerrainCfg)
+    goals: GoalsCfg = field(default_factory=GoalsCfg)
+    perception: PerceptionCfg = field(default_factory=PerceptionCfg)
+    commands: CommandsCfg = field(
+        default_factory=lambda: CommandsCfg(
+            ranges=CommandRanges(lin_vel_x=(0.3, 0.8), lin_vel_y=(0.0, 0.0), ang_vel_yaw=(0.0, 0.0)),
+            resampling_time=6.0,
+            standing_fraction=0.0,
+        )
+    )
+    init_state: ParkourInitStateCfg = field(default_factory=ParkourInitStateCfg)
+    domain_rand: ParkourDomainRandCfg = field(default_factory=ParkourDomainRandCfg)
+    rewards: ParkourRewardsCfg = field(default_factory=ParkourRewardsCfg)
+    noise: NoiseCfg = field(default_factory=lambda: NoiseCfg(add_noise=False))
+
+    def play(self) -> None:
+        super().play()
+        self._final_stage()
+        self.terrain.difficulty = (0.5, 1.0)
+
+    def evaluation(self) -> None:
+        """256 robots per type of tile, at full difficulty: nominal bodies, any friction, pushes every 6 s."""
+        super().evaluation()
+        self._final_stage()
+        self.env.episode_length_s = 30.0
+        self.terrain.difficulty, self.terrain.num_levels = (1.0, 1.0), 1
+        self.terrain.roughness = (0.02, 0.02)
+        self.terrain.proportions = TerrainProportions(demo=0.2)
+        self.terrain.num_columns = 16 * 6
+        self.commands.ranges.lin_vel_x = (0.7, 0.7)
+        random = self.domain_rand
+        random.randomize_base_mass = random.randomize_base_com = random.randomize_motor_strength = False
+        random.push_robots, random.push_interval_s = True, 6.0
+
+    def _final_stage(self) -> None:
+        """As at the end of training: no curriculum, the last action delay."""
+        self.terrain.curriculum = False
+        self.domain_rand.action_delay_schedule = self.domain_rand.action_delay_schedule[-1:]

@@ -1,0 +1,274 @@
+"""A legged robot that crosses obstacle courses from goal to goal, after extreme-parkour (Cheng et al., 2023)."""
+
+import torch
+from torch import Tensor
+
+from legged_gym.envs.base.legged_robot import LeggedRobot
+from legged_gym.envs.base.parkour_config import ParkourCfg
+from legged_gym.sensors import HeightScan
+from legged_gym.terrain.grid import TerrainGrid
+from legged_gym.terrain.ground import BoxGround
+from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, quat_yaw, uniform, wrap_to_pi
+
+FOOT_RIM = 0.03  # m: how far beside a foot's centre an edge may still carry it
+MAX_TILT = 1.5  # rad of roll or pitch, beyond which a robot has fallen
+LOWEST_BASE = -0.25  # m below the start
+PIT = -0.1  # m: a plane below this is the floor of a pit
+
+
+class ParkourRobot(LeggedRobot):
+    """Robots on a grid of tiles, each led by its tile's goals.
+
+    A robot keeps its column, and so its type of tile, for life; its level follows a curriculum. `commands[:, 0]` is the
+    speed towards the goals. Scan and headings are perceived every `perception.interval` control steps and held between;
+    after a reset they are fresh.
+    """
+
+    cfg: ParkourCfg
+
+    def __init__(self, cfg: ParkourCfg, device: str | torch.device = "cpu"):
+        self.grid = TerrainGrid(cfg.terrain, torch.device(device))
+        super().__init__(cfg, device)
+
+    def components(self) -> dict[str, object]:
+        return super().components() | {"ground": self.ground, "scan": self.scan}
+
+    # -- set-up -------------------------------------------------------------------------------------------------------
+    def _init_buffers(self) -> None:
+        super()._init_buffers()
+        cfg, n, device = self.cfg, self.num_envs, self.device
+        perception, random = cfg.perception, cfg.domain_rand
+        self.num_levels, num_columns = self.grid.centre.shape[:2]
+        self.num_goals = self.grid.goals.shape[2]
+        self.ground = BoxGround(self.grid, n)
+        self.scan = HeightScan(self.ground, perception.scan_x, perception.scan_y, n)
+        self.column = torch.arange(n, device=device) * num_columns // n
+        self.type = self.grid.type_of_column[self.column]  # (N,) index into grid.types
+        self.is_flat = torch.tensor([t == "flat" for t in self.grid.types], device=device)[self.type]
+        highest = self.num_levels - 1
+        if cfg.terrain.curriculum:
+            highest = min(cfg.terrain.max_init_level, highest)
+        self.level = torch.randint(0, highest + 1, (n,), device=device)
+
+        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(*shape, dtype=dtype, device=device)
+
+        self.goal_index, self.goal_timer = zeros(n, dtype=torch.long), zeros(n, dtype=torch.long)
+        self.dwell_steps = self.in_steps(cfg.goals.dwell, "goals.dwell")
+        self.course_done = zeros(n, dtype=torch.bool)
+        self.to_goal, self.goal_distance = zeros(n, 2), zeros(n)  # unit vector_w and m
+        self.yaw_errors = zeros(n, 2)  # rad, to the current goal and to the next
+        self.perceived_yaw = zeros(n, 2)  # the same, when last perceived
+        self.commanded_distance = zeros(n)  # m, in this episode
+        self.feet_on_edge = zeros(n, len(self.feet), dtype=torch.bool)
+        self.measured_goals = zeros(n, dtype=torch.long)
+        self.measured_feet_edge, self.measured_power = zeros(n), zeros(n)  # number of feet; W at the joints
+        self.step_count = zeros((), dtype=torch.long)
+        self.delays = torch.tensor(random.action_delay_schedule, device=device) * cfg.control.decimation
+        # The headings come from outside, or from a camera: histories are kept without them.
+        proprio = self._proprio()
+        kept = [torch.full((x.shape[1],), float(name != "yaw_errors")) for name, x in proprio.items()]
+        self.in_history = torch.cat(kept).to(device)
+        self.history = zeros(n, perception.history_length, len(self.in_history))
+
+    def _longest_delay(self) -> int:
+        return max(self.cfg.domain_rand.action_delay_schedule) * self.cfg.control.decimation
+
+    def _figures(self) -> list[str]:
+        names = ["current_goal_idx", "far_from_current_goal", "terrain_level_mean", "feet_edge"]
+        names += [f"{figure}/{kind}" for figure in ("goals_reached", "level") for kind in self.grid.types]
+        return super()._figures() + [f"Metrics/base_parkour/{name}" for name in names]
+
+    def _prepare_observations(self) -> None:
+        super()._prepare_observations()
+        width = self.history[0].numel()
+        self.observation_layout["history"] = {"frames": width}
+        self.observations["history"] = torch.zeros(self.num_envs, width, device=self.device)
+
+    # -- the control step ---------------------------------------------------------------------------------------------
+    def _take_actions(self, actions: Tensor) -> None:
+        super()._take_actions(actions)
+        self.step_count.add_(1)
+        stage = (self.step_count // self.cfg.domain_rand.action_delay_period).clamp(max=len(self.delays) - 1)
+        self.randomization.delay.copy_(self.delays.index_select(0, stage.view(1)).expand(self.num_envs))
+
+    def _post_physics_step(self) -> None:
+        self.commanded_distance.add_(self.commands[:, 0] * self.dt)
+        self._aim()
+        inside = self.goal_distance < self.cfg.goals.radius
+        self.goal_timer.copy_(torch.where(inside, self.goal_timer + 1, 0))
+        reached = self.goal_timer >= self.dwell_steps
+        self.goal_index.add_(reached)
+        self.goal_timer.mul_(~reached)
+        self.course_done.copy_(self.goal_index >= self.num_goals)
+        self._aim()
+        feet = self.sim.body_pos_w.index_select(1, self.feet)
+        self.feet_on_edge.copy_(self.ground.edge(feet, self.feet_contacts, FOOT_RIM))
+
+    def _aim(self) -> None:
+        """Direction and distance of the current goal, and the turns to face it and the next one."""
+        goals = self.ground.goals.index_select(0, self.ground.tile)[..., :2]
+        last = self.num_goals - 1
+        index = torch.stack([self.goal_index, self.goal_index + 1], 1).clamp(max=last)
+        aims = goals.gather(1, index.unsqueeze(-1).expand(-1, -1, 2)) - self.sim.root_pos_w[:, None, :2]
+        self.goal_distance.copy_(aims[:, 0].norm(dim=1))
+        self.to_goal.copy_(aims[:, 0] / (self.goal_distance[:, None] + 1e-5))
+        headings = torch.atan2(aims[..., 1], aims[..., 0])
+        self.yaw_errors.copy_(wrap_to_pi(headings - quat_yaw(self.sim.root_quat_w)[:, None]))
+
+    def check_termination(self) -> None:
+        """A fall is a tilt beyond 1.5 rad, a base far below the start, or three feet on the floor of a pit."""
+        super().check_termination()
+        roll, pitch = quat_roll_pitch(self.sim.root_quat_w)
+        floor = self.ground.plane_z.index_select(0, self.ground.tile)
+        on_floor = self.sim.body_pos_w.index_select(1, self.feet)[..., 2] < floor[:, None] + 0.05
+        in_pit = (floor < PIT) & (on_floor.sum(1) >= 3)
+        tilted = (roll.abs() > MAX_TILT) | (pitch.abs() > MAX_TILT)
+        self.falls.logical_or_(tilted | in_pit | (self.sim.root_pos_w[:, 2] < LOWEST_BASE))
+        self.time_outs.copy_((self.time_outs | self.course_done) & ~self.falls)
+        self.dones.copy_(self.falls | self.time_outs)
+
+    def _measure(self) -> None:
+        super()._measure()
+        self.measured_goals.copy_(self.goal_index)
+        self.measured_feet_edge.copy_(self.feet_on_edge.sum(1))
+        self.measured_power.copy_((self.torques * self.sim.joint_vel).abs().sum(1))
+
+        def add(name: str, value: Tensor, weight: Tensor | float = 1.0) -> None:
+            self.statistics.add(f"Metrics/base_parkour/{name}", value, weight)
+
+        add("current_goal_idx", self.goal_index.float())
+        add("far_from_current_goal", self.goal_distance - self.cfg.goals.radius, ~self.sim.diverged())
+        add("terrain_level_mean", self.level.float())
+        add("feet_edge", self.measured_feet_edge)
+        for k, kind in enumerate(self.grid.types):
+            add(f"goals_reached/{kind}", self.goal_index / self.num_goals, self.dones & (self.type == k))
+            add(f"level/{kind}", self.level.float(), (self.type == k).float())
+
+    def pop_statistics(self) -> dict[str, float]:
+        return super().pop_statistics() | {"Metrics/base_parkour/terrain_level_max": float(self.level.max())}
+
+    # -- episodes -----------------------------------------------------------------------------------------------------
+    def reset_where(self, mask: Tensor) -> None:
+        self._update_levels(mask)
+        self.ground.move(mask, self.level, self.column)
+        self.sim.set_ground(mask, *self.ground.boxes())
+        super().reset_where(mask)
+        for buffer in (self.goal_index, self.goal_timer, self.commanded_distance, self.feet_on_edge):
+            self._clear(mask, buffer)
+
+    def _update_levels(self, mask: Tensor) -> None:
+        """Up for more than 0.8, down for less than 0.4 of the goals that the commanded distance could have reached.
+
+        A robot that fell is measured against the whole episode, else an early fall would pass for a short walk. Those
+        that leave the highest level go to any. Without a curriculum: to any level.
+        """
+        anywhere = torch.randint_like(self.level, self.num_levels)
+        if not self.cfg.terrain.curriculum:
+            assign_where(mask, self.level, anywhere)
+            return
+        left = (self.max_episode_length - self.episode_length).clamp(min=0) * self.dt
+        distance = self.commanded_distance + torch.where(self.falls, self.commands[:, 0] * left, 0.0)
+        path = self.ground.path_length.index_select(0, self.ground.tile) - self.cfg.goals.radius
+        reachable = (path <= distance[:, None]).sum(1)
+        up = self.course_done | ((reachable > 0) & (self.goal_index > 0.8 * reachable) & ~self.falls)
+        down = (self.goal_index < 0.4 * reachable) & ~up
+        level = (self.level + up.long() - down.long()).clamp(min=0)
+        level = torch.where(level >= self.num_levels, anywhere, level)
+        ended = mask & (self.episode_length > 0)  # the first reset ends nothing
+        assign_where(ended, self.level, level)
+
+    def _start_state(self) -> tuple[Tensor, Tensor]:
+        """As `LeggedRobot`'s, but looking along the course."""
+        qpos, qvel = super()._start_state()
+        init, n = self.cfg.init_state, self.num_envs
+        qpos[:, 1].add_(uniform(-init.y_noise, init.y_noise, n, device=self.device))
+        qpos[:, 3:7] = quat_from_yaw(uniform(-init.yaw_noise, init.yaw_noise, n, device=self.device))
+        return qpos, qvel
+
+    def curriculum_state_dict(self) -> dict[str, Tensor]:
+        return super().curriculum_state_dict() | {"level": self.level.clone(), "step_count": self.step_count.clone()}
+
+    def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
+        """With another number of robots, each takes the level of one that stood in about the same column."""
+        super().load_curriculum_state_dict(state)
+        saved = state["level"].to(self.device)
+        rows = torch.arange(self.num_envs, device=self.device) * len(saved) // self.num_envs
+        self.level.copy_(saved[rows].clamp(max=self.num_levels - 1))
+        self.step_count.copy_(state["step_count"])
+
+    # -- observations -------------------------------------------------------------------------------------------------
+    def _proprio(self) -> dict[str, Tensor]:
+        """What a robot measures, and the way to its goals; the layout of extreme-parkour."""
+        scales, n = self.cfg.normalization.obs_scales, self.num_envs
+        zeros = torch.zeros(n, 2, device=self.device)
+        flat = self.is_flat[:, None].float()
+        return {
+            "base_ang_vel": self.base_ang_vel_b * scales.ang_vel,
+            "roll_pitch": torch.stack(quat_roll_pitch(self.sim.root_quat_w), 1),
+            "reserved": zeros[:, :1],
+            "yaw_errors": self.perceived_yaw,
+            "reserved_commands": zeros,
+            "command": self.commands[:, :1],
+            "not_flat": 1.0 - flat,
+            "flat": flat,
+            "joint_pos": (self.sim.joint_pos - self.default_joint_pos) * scales.dof_pos,
+            "joint_vel": self.sim.joint_vel * scales.dof_vel,
+            "actions": self.actions,
+            "feet_contacts": self.feet_contacts.float() - 0.5,
+        }
+
+    def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
+        random, scales = self.randomization, self.cfg.normalization.obs_scales
+        heights = (self.sim.root_pos_w[:, 2:3] - 0.3 - self.scan.heights).clamp(-1.0, 1.0)
+        zeros = torch.zeros(self.num_envs, 6, device=self.device)
+        return {
+            "proprio": self._proprio(),
+            "scan": {"scan": heights},
+            "priv_explicit": {"base_lin_vel": self.base_lin_vel_b * scales.lin_vel, "reserved": zeros},
+            "priv_latent": {
+                "added_mass": random.added_mass[:, None],
+                "added_com": random.added_com,
+                "friction": random.friction[:, None],
+                "kp_factor": random.kp_factor - 1.0,
+                "kd_factor": random.kd_factor - 1.0,
+            },
+        }
+
+    def compute_observations(self) -> None:
+        """Observations, and the frame that history will hold from the next step on."""
+        fresh = self.episode_length == 0
+        look = fresh | (self.step_count % self.cfg.perception.interval == 0)
+        self._aim()
+        assign_where(look, self.perceived_yaw, self.yaw_errors)
+        self.scan.measure(look, self.sim.root_pos_w, self.sim.root_quat_w)
+        super().compute_observations()
+        frame = (self.observations["proprio"] * self.in_history)[:, None]
+        assign_where(fresh, self.history, frame)
+        self.observations["history"].copy_(self.history.flatten(1))
+        self.history.copy_(torch.cat([self.history[:, 1:], frame], 1))
+
+    # -- rewards ------------------------------------------------------------------------------------------------------
+    def _reward_tracking_goal_vel(self) -> Tensor:
+        """Share of the commanded speed with which the goal comes nearer; more than commanded is not paid."""
+        speed, command = (self.sim.root_lin_vel_w[:, :2] * self.to_goal).sum(1), self.commands[:, 0]
+        return torch.minimum(speed, command) / (command + 1e-5)
+
+    def _reward_tracking_yaw(self) -> Tensor:
+        return torch.exp(-self.yaw_errors[:, 0].abs())
+
+    def _reward_lin_vel_z(self) -> Tensor:
+        """Half as much where jumps are needed."""
+        return super()._reward_lin_vel_z() * torch.where(self.is_flat, 1.0, 0.5)
+
+    def _reward_orientation(self) -> Tensor:
+        """On flat tiles only: obstacles need tilts."""
+        return super()._reward_orientation() * self.is_flat
+
+    def _reward_action_rate(self) -> Tensor:
+        """Norm, not its square."""
+        return (self.actions - self.last_actions).norm(dim=1)
+
+    def _reward_feet_edge(self) -> Tensor:
+        """Number of feet that stand on an edge, on higher levels."""
+        return self.feet_on_edge.sum(1) * (self.level >= self.cfg.rewards.feet_edge_level)

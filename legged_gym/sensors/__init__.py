@@ -1,0 +1,3 @@
+from legged_gym.sensors.height_scan import HeightScan
+
+__all__ = ["HeightScan"]

@@ -1,0 +1,86 @@
+"""Draws terrain: `python -m legged_gym.terrain --type gap --difficulty 1 --out gap.png`; without --type, all types."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from matplotlib.figure import Figure
+
+from legged_gym.terrain.generators import GENERATORS
+from legged_gym.terrain.picture import draw_grid, draw_tile
+from legged_gym.terrain.roughness import roughen
+from legged_gym.terrain.tile import Tile, require_slots
+from legged_gym.utils.errors import UserError, nearest, script
+
+
+@dataclass(kw_only=True)
+class Args:
+    """Draws one tile, or without --type a tile of every type at every level of difficulty."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="PATH")]
+    """picture to write: .png, .jpg, .pdf or .svg"""
+    type: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
+    """type of the tile"""
+    difficulty: float = 0.5
+    """of the tile, 0 to 1"""
+    num_levels: int = 5
+    """levels of difficulty, from 0 to 1, when all types are drawn"""
+    seed: int = 0
+    """seed of all random numbers"""
+    roughness: float = 0.02
+    """amplitude of the roughness in metres"""
+    num_boxes: int = 24
+    """boxes a tile may have; debris fills up those that its type does not need"""
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> None:
+    args = tyro.cli(Args, args=argv, description=Args.__doc__, use_underscores=True)
+    _check(args)
+    figure = _all_types(args) if args.type is None else _one_tile(args, args.type)
+    figure.savefig(args.out, dpi=130)
+    print(f"wrote {args.out}")
+
+
+def _one_tile(args: Args, kind: str) -> Figure:
+    return draw_tile(_make(args, kind, args.difficulty, 0), f"{kind}, difficulty {args.difficulty:g}")
+
+
+def _all_types(args: Args) -> Figure:
+    difficulties = np.linspace(0.0, 1.0, args.num_levels)
+    tiles = [[_make(args, kind, d, level) for kind in GENERATORS] for level, d in enumerate(difficulties)]
+    return draw_grid(tiles, list(difficulties))
+
+
+def _make(args: Args, kind: str, difficulty: float, level: int) -> Tile:
+    rng = np.random.default_rng([args.seed, level, list(GENERATORS).index(kind)])
+    tile = GENERATORS[kind](difficulty, rng)
+    require_slots(tile, difficulty, args.num_boxes, "--num_boxes")
+    return roughen(tile, args.roughness, args.num_boxes, rng)
+
+
+def _check(args: Args) -> None:
+    if args.type is not None and args.type not in GENERATORS:
+        raise UserError(f"--type: there is no terrain '{args.type}'; {nearest(args.type, GENERATORS)}")
+    if not 0.0 <= args.difficulty <= 1.0:
+        raise UserError(f"--difficulty is {args.difficulty:g}: it has to lie in 0 .. 1")
+    if args.num_levels < 1:
+        raise UserError(f"--num_levels is {args.num_levels}: at least one is needed")
+    if args.seed < 0:
+        raise UserError(f"--seed is {args.seed}: it has to be 0 or more")
+    if not 0.0 <= args.roughness < 1.0:
+        raise UserError(f"--roughness is {args.roughness:g}: it is an amplitude in metres, 0 or more and below 1")
+    if args.out.suffix.lower() not in (".png", ".jpg", ".pdf", ".svg"):
+        raise UserError(f"--out is {args.out}: the name has to end in .png, .jpg, .pdf or .svg")
+    if not args.out.parent.is_dir():
+        raise UserError(f"--out: there is no folder {args.out.parent}")
+    if args.out.is_dir():
+        raise UserError(f"--out: {args.out} is a folder")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,131 @@
+"""How well a policy crosses obstacle courses: one episode per robot, by type of tile."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.evaluation import run_episodes
+
+OBSTACLES = ("parkour", "hurdle", "step", "gap")  # what the total is the mean of, as in extreme-parkour
+_COLUMNS = {
+    "goals_reached": "goals reached",
+    "goals_reached_std": "±",
+    "success_rate": "all goals",
+    "feet_edge": "feet on edge",
+    "fall_rate": "falls",
+    "time_to_finish_s": "time to finish, s",
+    "energy_J_per_m": "energy, J/m",
+}
+
+
+def prepare(env_cfg: Any, difficulty: float | None) -> None:
+    """Completes the evaluation variant: `difficulty` of all tiles, `env.num_envs` robots for each type."""
+    if difficulty is not None:
+        if not 0.0 <= difficulty <= 1.0:
+            raise UserError(f"--difficulty is {difficulty}: it has to lie in 0 .. 1")
+        env_cfg.terrain.difficulty = (difficulty, difficulty)
+    shares = vars(env_cfg.terrain.proportions).values()
+    env_cfg.env.num_envs *= sum(share > 0 for share in shares)
+
+
+@torch.no_grad()
+def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: bool = True) -> dict[str, dict]:
+    """Runs one episode per robot with `policy` (observation groups -> actions (N, A)).
+
+    Returns {"types": {type: figures}, "total": figures}. `goals_reached` is the mean share of goals reached, with its
+    standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
+    feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
+    joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
+    count. `total` is the mean over `OBSTACLES`, of the types that are there.
+    """
+    n, device = env.num_envs, env.device
+    goals, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
+    steps, edge, energy, metres, reward = (torch.zeros(n, device=device) for _ in range(5))
+
+    def count(running: Tensor) -> None:
+        """After a step, for the robots that were in their first episode (N,)."""
+        speed = env.measured_lin_vel_b[:, :2].norm(dim=1)
+        fine = running & torch.isfinite(speed) & torch.isfinite(env.measured_power)
+        steps.add_(running)
+        edge.add_(torch.where(fine, env.measured_feet_edge, 0.0))
+        energy.add_(torch.where(fine, env.measured_power * env.dt, 0.0))
+        metres.add_(torch.where(fine, speed * env.dt, 0.0))
+        reward.add_(torch.where(running, env.rewards, 0.0))
+        goals.copy_(torch.where(running, env.measured_goals.float(), goals))
+        fallen.add_(running & env.falls)
+        finished.add_(running & env.dones & (env.measured_goals >= env.num_goals))
+
+    run_episodes(env, policy, count, (goals, fallen, finished, steps, edge, energy, metres, reward), graph)
+    share = goals / env.num_goals
+    types = {}
+    for k, kind in enumerate(env.grid.types):
+        own = env.type == k
+        done = finished[own].sum().item()
+        types[kind] = {
+            "goals_reached": share[own].mean().item(),
+            "goals_reached_std": share[own].std(correction=0).item(),
+            "success_rate": finished[own].mean().item(),
+            "feet_edge": (edge[own].sum() / steps[own].sum()).item(),
+            "fall_rate": fallen[own].mean().item(),
+            "time_to_finish_s": (steps * finished)[own].sum().item() * env.dt / done if done else None,
+            "energy_J_per_m": (energy[own].sum() / metres[own].sum()).item(),
+            "mean_reward": reward[own].mean().item(),
+            "num_episodes": int(own.sum()),
+        }
+    counted = [types[kind] for kind in OBSTACLES if kind in types]
+    return {"types": types, "total": _mean(counted)} if counted else {"types": types}
+
+
+def _mean(rows: list[dict[str, float | None]]) -> dict[str, float | None]:
+    """Mean of each figure over the types; episodes are summed."""
+    total = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows if row[name] is not None]
+        total[name] = sum(values) / len(values) if values else None
+    total["num_episodes"] = sum(row["num_episodes"] for row in rows)
+    return total
+
+
+def print_figures(figures: Mapping[str, Any], title: str) -> None:
+    """Prints a table with a row for each type."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("type")
+    for heading in _COLUMNS.values():
+        table.add_column(heading, justify="right")
+    rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
+    for kind, row in rows.items():
+        table.add_row(kind, *(_text(row[name]) for name in _COLUMNS), style="bold" if kind == "total" else None)
+    Console().print(table)
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
+
+
+def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
+    """A picture of goals reached, falls and edge violations by type."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
+    shown = ("goals_reached", "success_rate", "fall_rate", "feet_edge")
+    figure, axes = plt.subplots(figsize=(1.4 * len(rows) + 2, 4))
+    for k, name in enumerate(shown):
+        at = [x + 0.2 * (k - 1.5) for x in range(len(rows))]
+        axes.bar(at, [row[name] for row in rows.values()], 0.2, label=_COLUMNS[name])
+    axes.set_xticks(range(len(rows)), rows)
+    axes.set_ylim(0.0, 1.05)
+    axes.set_title(title)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(ncols=len(shown), loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(figure)

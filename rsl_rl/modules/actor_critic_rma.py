@@ -1,0 +1,75 @@
+"""Actor-critic with rapid motor adaptation: what a simulator knows is replaced, on the robot, by what history tells."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from rsl_rl.config import RmaPolicyCfg
+from rsl_rl.modules.actor_critic import ActorCritic
+from rsl_rl.modules.estimator import Estimator
+from rsl_rl.modules.history_encoder import StateHistoryEncoder
+from rsl_rl.modules.mlp import mlp
+
+GROUPS = ("proprio", "scan", "priv_explicit", "priv_latent", "history")
+
+
+class ActorCriticRMA(ActorCritic):
+    """The actor reads proprio, the scan's latent, an explicit state and a latent state; sizes of extreme-parkour.
+
+    The explicit state (what `priv_explicit` holds: base velocity) is the true one or the estimator's, the latent
+    one (of mass, friction, motors) is the privilege encoder's or the history encoder's: the caller says which.
+    """
+
+    def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: RmaPolicyCfg):
+        """`obs_dims`: width of every group that the environment offers."""
+        super().__init__(obs_dims, num_actions, cfg)
+        proprio, activation, latent = obs_dims["proprio"], cfg.activation, cfg.priv_encoder_dims[-1]
+        if obs_dims["history"] != cfg.history_length * proprio:
+            raise ValueError(
+                f"observation group history is {obs_dims['history']} wide: policy.history_length {cfg.history_length} "
+                f"x proprio {proprio} would be {cfg.history_length * proprio}"
+            )
+        *hidden, out = cfg.scan_encoder_dims
+        self.scan_encoder = mlp(obs_dims["scan"], hidden, out, activation, out_activation="tanh")
+        *hidden, out = cfg.priv_encoder_dims
+        self.priv_encoder = mlp(obs_dims["priv_latent"], hidden, out, activation, out_activation=activation)
+        self.history_encoder = StateHistoryEncoder(proprio, cfg.history_length, latent, activation)
+        self.estimator = Estimator(proprio, cfg.estimator_hidden_dims, obs_dims["priv_explicit"], activation)
+
+    def actor_width(self) -> int:
+        """Inputs of the actor's first layer."""
+        cfg = self.cfg
+        if set(cfg.actor_groups) != set(GROUPS):
+            raise ValueError(f"policy.actor_groups of ActorCriticRMA has to be {', '.join(GROUPS)}")
+        if not cfg.scan_encoder_dims or not cfg.priv_encoder_dims:
+            raise ValueError("policy.scan_encoder_dims and policy.priv_encoder_dims need at least one layer")
+        raw = self.obs_dims["proprio"] + self.obs_dims["priv_explicit"]
+        return raw + cfg.scan_encoder_dims[-1] + cfg.priv_encoder_dims[-1]
+
+    def privileged_latent(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Latent (N, L) of the true physical properties."""
+        return self.priv_encoder(observations["priv_latent"])
+
+    def history_latent(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """The same latent (N, L), told from the history."""
+        return self.history_encoder(observations["history"])
+
+    def estimated_explicit(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """The explicit state (N, e), told from proprio."""
+        return self.estimator(observations["proprio"])
+
+    def means(self, observations: Mapping[str, Tensor], explicit: Tensor, latent: Tensor) -> Tensor:
+        """Mean actions (N, A) with the explicit state (N, e) and the latent (N, L)."""
+        scan = self.scan_encoder(observations["scan"])
+        return self.actor(torch.cat([observations["proprio"], scan, explicit, latent], dim=-1))
+
+    def act_inference(self, observations: Mapping[str, Tensor], *, estimated: bool = False) -> Tensor:
+        """Mean actions (N, A).
+
+        `estimated`: with the history's latent and the estimated explicit state, thus from proprio, scan and history
+        alone, as on a robot; otherwise with the true explicit state and the privileged latent.
+        """
+        if estimated:
+            return self.means(observations, self.estimated_explicit(observations), self.history_latent(observations))
+        return self.means(observations, observations["priv_explicit"], self.privileged_latent(observations))

@@ -1,0 +1,22 @@
+"""What the robot cannot measure, from what it can."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from rsl_rl.modules.mlp import mlp
+
+
+class Estimator(nn.Module):
+    """Proprioception (N, d) to the explicit privileged state (N, e), by regression. Sizes of extreme-parkour."""
+
+    def __init__(self, proprio_dim: int, hidden_dims: Sequence[int], explicit_dim: int, activation: str):
+        super().__init__()
+        self.net = mlp(proprio_dim, hidden_dims, explicit_dim, activation)
+
+    def forward(self, proprio: Tensor) -> Tensor:
+        return self.net(proprio)
+
+    def loss(self, proprio: Tensor, explicit: Tensor) -> Tensor:
+        """Mean squared error () against the true state (N, e)."""
+        return (self(proprio) - explicit).square().mean()
