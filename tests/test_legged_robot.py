@@ -436,7 +436,7 @@ def test_heading_commands():
     made.values[:] = torch.tensor([[0.5, 0.0, 9.0], [0.5, 0.0, 9.0], [0.5, 0.0, 9.0], [0.0, 0.0, 9.0]])
     made.heading[:] = torch.tensor([1.0, 3.0, -3.0, 1.0])
     yaw = torch.tensor([0.2, 0.0, 3.0, 0.0])
-    made.turn_to_heading(torch.stack([(yaw / 2).cos(), 0 * yaw, 0 * yaw, (yaw / 2).sin()], 1))
+    made.finish(torch.stack([(yaw / 2).cos(), 0 * yaw, 0 * yaw, (yaw / 2).sin()], 1))
     # 0.5 * 0.8; 0.5 * 3 cut at 0.6; across the seam it is 2 pi - 6 to the left; who stands does not turn
     assert made.values[:, 2].tolist() == pytest.approx([0.4, 0.6, 0.5 * (2 * math.pi - 6.0), 0.0], abs=1e-5)
 

@@ -243,3 +243,28 @@ def test_bad_command_lines(tmp_path: Path, flags: tuple[str, ...], message: str)
     result = run("play", GO2, *flags, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (2, message)
     assert not list(tmp_path.iterdir())
+
+
+def test_courses_are_drawn_where_the_robots_stand() -> None:
+    cfg = get_task("go2_parkour_teacher").env_cfg()
+    cfg.play()
+    cfg.env.num_envs, cfg.viser.port, cfg.terrain.num_columns = 5, 0, 5
+    env = get_task("go2_parkour_teacher").make_env(cfg, "cpu")
+    viewer = ViserViewer(env)
+    try:
+        watch(env, stand, viewer, seconds=2 * env.dt)
+        boxes = viewer._ground._boxes
+        ground, num_slots = env.ground, env.cfg.terrain.num_boxes
+        for robot, tile in enumerate(ground.tile.tolist()):
+            drawn = boxes.batched_positions[robot * (num_slots + 1) : (robot + 1) * (num_slots + 1)]
+            expected = ground.centre[tile].numpy() + viewer._offsets[0, robot]
+            assert drawn[1:] == pytest.approx(expected, abs=1e-6)
+            assert drawn[0, 2] == pytest.approx(float(ground.plane_z[tile]) - 0.025)
+        before = boxes.batched_positions.copy()
+        for _ in range(5):  # levels are drawn anew
+            env.reset()
+        viewer.draw()
+        assert (boxes.batched_positions != before).any()
+    finally:
+        viewer.close()
+        env.close()

@@ -18,17 +18,19 @@ def main(argv: list[str] | None = None) -> None:
     if headless and args.play_seconds is not None:
         env_cfg.env.episode_length_s = args.play_seconds
 
-    from legged_gym.utils.evaluation import evaluate, print_figures  # slow: after the command line has been found good
-    from rsl_rl.runners.on_policy_runner import load_policy
+    from rsl_rl.runners.on_policy_runner import load_policy  # slow: after the command line has been found good
 
+    evaluator = command.task.evaluator()
     runs.seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(command.checkpoint, command.device, env)
     print(f"policy: {command.checkpoint}")
     if headless:
-        figures = evaluate(env, policy, graph=not args.no_graph)
-        print_figures(figures, f"{command.task.name}: {env_cfg.env.episode_length_s:g} s of {env.num_envs} robots")
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
+        evaluator.print_figures(
+            figures, f"{command.task.name}: {env_cfg.env.episode_length_s:g} s of {env.num_envs} robots"
+        )
     else:
         from legged_gym.viewer import ViserViewer
 
@@ -47,17 +49,13 @@ def watch(env: Any, policy: Any, viewer: Any, seconds: float | None = None, grap
     """Plays `policy` (observation groups -> actions (N, A)) in real time, for simulated `seconds` or until Ctrl-C."""
     import torch
 
-    from_sliders = torch.zeros((), dtype=torch.bool, device=env.device)
-    wanted = torch.zeros(3, device=env.device)
-
     @torch.no_grad()
     def step() -> None:
-        env.commands.copy_(torch.where(from_sliders, wanted, env.commands))
-        env.compute_observations()  # the last step's hold the command that the environment had drawn
         env.step(policy(env.observations))
         env.sim.refresh()  # robots that fell are drawn where they start anew
 
     step = env.capture(step) if graph else step
+    env.velocity_commands.steer(viewer.commands)
     env.reset()
     viewer.draw()
     print(f"viewer: {viewer.url} (Ctrl-C ends)", flush=True)
@@ -75,10 +73,7 @@ def watch(env: Any, policy: Any, viewer: Any, seconds: float | None = None, grap
             clock.restart()
             continue
         if event != "reset":
-            commands = viewer.commands
-            from_sliders.fill_(commands is not None)
-            if commands is not None:
-                wanted.copy_(torch.tensor(commands))
+            env.velocity_commands.steer(viewer.commands)
             step()
             left = None if left is None else left - 1
         if event is not None or time.perf_counter() >= next_frame:

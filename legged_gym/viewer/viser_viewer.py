@@ -15,10 +15,11 @@ import torch
 import trimesh
 import viser
 
-from legged_gym.envs.base.base_task import ROBOTS
 from legged_gym.utils.errors import UserError
+from legged_gym.viewer.ground_view import GroundView
 
 SPACING = 2.0  # m between the origins of neighbouring worlds
+LANE = 4.5  # m between those of neighbouring obstacle courses
 _VISUAL_GROUP, _COLLISION_GROUP = 2, 3
 
 Event = Literal["step", "reset"]
@@ -51,25 +52,28 @@ class ViserViewer:
         return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{self._server.get_port()}"
 
     def _add_scene(self) -> None:
-        env, asset = self._env, self._env.cfg.asset
-        columns = math.ceil(math.sqrt(env.num_envs))
+        env, scene = self._env, self._server.scene
+        has_courses = hasattr(env, "ground")
+        columns = env.num_envs if has_courses else math.ceil(math.sqrt(env.num_envs))
         cells = np.stack([np.arange(env.num_envs) // columns, np.arange(env.num_envs) % columns], 1)
+        spacing = (0.0, LANE) if has_courses else SPACING
         self._offsets = np.zeros((1, env.num_envs, 3), dtype=np.float32)
-        self._offsets[0, :, :2] = SPACING * (cells - cells.mean(0))
-        scene = self._server.scene
-        scene.add_grid("/ground", infinite_grid=True, cell_size=0.5, section_size=SPACING)
-        path = Path(asset.file) if asset.file else ROBOTS / asset.name / f"{asset.name}.xml"
+        self._offsets[0, :, :2] = spacing * (cells - cells.mean(0))
+        self._ground = GroundView(self._server, env, self._offsets[0]) if has_courses else None
+        if not has_courses:
+            scene.add_grid("/ground", infinite_grid=True, cell_size=0.5, section_size=SPACING)
         wxyzs, positions = np.tile([1.0, 0.0, 0.0, 0.0], (env.num_envs, 1)), self._offsets[0]
         self._handles = []  # with the index of the link that each belongs to
-        for i, part in enumerate(link_meshes(path, env.robot.body_names)):
+        for i, part in enumerate(link_meshes(env.asset, env.robot.body_names)):
             name = f"/robots/{env.robot.body_names[part.link]}/{i}"
             handle = scene.add_batched_meshes_simple(
                 name, part.mesh.vertices, part.mesh.faces, wxyzs, positions, batched_colors=part.rgb
             )
             self._handles.append((part.link, handle))
-        distance = 2.0 + 0.75 * SPACING * (columns - 1)
-        self._server.initial_camera.position = (distance, -distance, 0.7 * distance)
-        self._server.initial_camera.look_at = (0.0, 0.0, 0.2)
+        distance = 4.0 if has_courses else 2.0 + 0.75 * SPACING * (columns - 1)
+        middle = self._offsets[0, (env.num_envs - 1) // 2]
+        self._server.initial_camera.position = middle + (distance, -distance, 0.7 * distance)
+        self._server.initial_camera.look_at = middle + (0.0, 0.0, 0.2)
 
     def _add_controls(self) -> None:
         gui, ranges = self._server.gui, self._env.cfg.commands.ranges
@@ -80,16 +84,14 @@ class ViserViewer:
         self._reset.on_click(lambda _: self._events.put("reset"))
         with gui.add_folder("command"):
             self._from_sliders = gui.add_checkbox("command from sliders", False, hint="else at random, as in training")
-            self._sliders = [
-                # a range that can be typed may leave out 0 or be empty
-                gui.add_slider(label, min(low, -0.1), max(high, 0.1), 0.05, 0.0)
-                for label, (low, high) in (
-                    ("vx, m/s", ranges.lin_vel_x),
-                    ("vy, m/s", ranges.lin_vel_y),
-                    ("yaw rate, rad/s", ranges.ang_vel_yaw),
-                )
-            ]
+            axes = (("vx, m/s", "lin_vel_x"), ("vy, m/s", "lin_vel_y"), ("yaw rate, rad/s", "ang_vel_yaw"))
+            self._sliders = [self._slider(label, *getattr(ranges, axis)) for label, axis in axes]
         self._text = gui.add_markdown("")
+
+    def _slider(self, label: str, low: float, high: float) -> viser.GuiSliderHandle[float]:
+        """Over the range and 0, somewhat wider where it is empty; not to be moved where the task never uses it."""
+        unused = low == high == 0.0
+        return self._server.gui.add_slider(label, min(low, -0.1), max(high, 0.1), 0.05, 0.0, disabled=unused)
 
     # -- what the user wants ------------------------------------------------------------------------------------------
     @property
@@ -119,6 +121,8 @@ class ViserViewer:
         positions = sim.body_pos_w.transpose(0, 1).cpu().numpy() + self._offsets  # (B, N, 3)
         wxyzs = sim.body_quat_w.transpose(0, 1).cpu().numpy()
         with self._server.atomic():
+            if self._ground is not None:
+                self._ground.draw()
             for link, handle in self._handles:
                 handle.batched_positions, handle.batched_wxyzs = positions[link], wxyzs[link]
 

@@ -38,10 +38,11 @@ class BaseTask:
             contacts_per_env=cfg.sim.contacts_per_env,
             constraints_per_env=cfg.sim.constraints_per_env,
         )
-        asset = Path(cfg.asset.file) if cfg.asset.file else ROBOTS / cfg.asset.name / f"{cfg.asset.name}.xml"
+        robot = cfg.asset
+        self.asset = Path(robot.file) if robot.file else ROBOTS / robot.name / f"{robot.name}.xml"
         try:
             self.sim = make_simulator(
-                asset, self.num_envs, self.device, options, engine=cfg.sim.engine, num_threads=cfg.sim.num_threads
+                self.asset, self.num_envs, self.device, options, engine=cfg.sim.engine, num_threads=cfg.sim.num_threads
             )
         except ValueError as error:
             raise UserError(str(error)) from error

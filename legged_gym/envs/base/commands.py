@@ -21,6 +21,8 @@ class VelocityCommands:
         self.heading = torch.zeros(num_envs, device=device)  # rad, to turn to; with heading_command
         self.age_s = torch.zeros(num_envs, device=device)  # since the last new command
         self.lin_vel_x = torch.tensor(cfg.ranges.lin_vel_x, device=device)  # range, moved by the curriculum
+        self.steering = torch.zeros(3, device=device)  # for all robots, where `steered`
+        self.steered = torch.zeros((), dtype=torch.bool, device=device)
         self.progress = torch.zeros(3, device=device)  # steps, tracking reward and seconds since the last look
 
     def update(self, episode_length: Tensor) -> None:
@@ -28,12 +30,20 @@ class VelocityCommands:
         self.age_s.add_(self._dt)
         self.resample((episode_length % self._period == 0) & (episode_length > 0))
 
-    def turn_to_heading(self, root_quat_w: Tensor) -> None:
-        """With heading_command, make the yaw rate what turns the base, as it stands now, to the commanded heading."""
+    def steer(self, command: tuple[float, float, float] | None) -> None:
+        """From now on one command for all robots; None: random ones, once the present ones are due."""
+        self.steered.fill_(command is not None)
+        if command is not None:
+            self.steering.copy_(torch.tensor(command))
+
+    def finish(self, root_quat_w: Tensor) -> None:
+        """Once a control step, after resets. With heading_command, make the yaw rate what turns the base, as it stands
+        now, to the commanded heading; where steered, take that command instead of any."""
         if self.cfg.heading_command:
             error = wrap_to_pi(self.heading - quat_yaw(root_quat_w))
             rate = (self.cfg.heading_gain * error).clamp(*self.cfg.ranges.ang_vel_yaw)
             self.values[:, 2] = torch.where(self.values[:, :2].norm(dim=1) > 0, rate, 0.0)
+        self.values.copy_(torch.where(self.steered, self.steering, self.values))
 
     def resample(self, mask: Tensor) -> None:
         """Draw new commands for the robots in `mask` (N,)."""

@@ -147,7 +147,7 @@ class LeggedRobot(BaseTask):
         self._measure()
         self.velocity_commands.update(self.episode_length)
         self.reset_where(self.dones)
-        self.velocity_commands.turn_to_heading(self.sim.root_quat_w)
+        self.velocity_commands.finish(self.sim.root_quat_w)
         self._push_robots()
         self._update_base_state()
         self.compute_observations()
@@ -259,7 +259,7 @@ class LeggedRobot(BaseTask):
         """Start a new episode of every robot; returns its observations by group (N, d)."""
         self.reset_where(torch.ones_like(self.dones))
         self.sim.refresh()
-        self.velocity_commands.turn_to_heading(self.sim.root_quat_w)
+        self.velocity_commands.finish(self.sim.root_quat_w)
         self._update_base_state()
         self.compute_observations()
         return self.observations
