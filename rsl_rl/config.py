@@ -49,6 +49,26 @@ class RmaPolicyCfg(PolicyCfg):
 
 
 @dataclass
+class DepthPolicyCfg:
+    """Networks of a student that sees depth images."""
+
+    class_name: Literal["DepthStudent"] = "DepthStudent"
+    """The policy's class; it follows from the task."""
+    image_shape: tuple[int, int] = (58, 87)
+    """Rows and columns of the image."""
+    gru_hidden_dim: int = 512
+    """Width of the recurrent state."""
+    num_yaws: int = 2
+    """Headings that the network tells from the image and the actor reads; 0: it has none."""
+    yaw_index: int = 6
+    """Where they stand in proprio."""
+    max_yaw: float = 1.5
+    """Largest heading that the network can tell, rad."""
+    teacher: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
+    """Networks of the teacher, whose sizes actor, history encoder and estimator have."""
+
+
+@dataclass
 class AlgorithmCfg:
     """PPO."""
 
@@ -109,6 +129,28 @@ class RmaAlgorithmCfg(AlgorithmCfg):
 
 
 @dataclass
+class DistillationCfg:
+    """DAgger: the student acts, its teacher says what it should have done."""
+
+    class_name: Literal["Distillation"] = "Distillation"
+    """The algorithm's class; it follows from the task."""
+    learning_rate: float = 1e-3
+    """Adam's step size."""
+    estimator_learning_rate: float = 1e-4
+    """Adam's step size for the estimator."""
+    num_mini_batches: int = 4
+    """Gradient steps per iteration, each on the whole window of its share of the environments."""
+    max_grad_norm: float = 1.0
+    """Norm to which the gradients of all that learns are clipped."""
+    warm_up_iterations: int = 0
+    """Iterations at the start in which the teacher acts."""
+    yaw_tolerance: float = 0.6
+    """Error of the told heading beyond which the true one stands in, in training only, rad."""
+    blanked_interval: int = 50
+    """Iterations between measurements of the losses with a blanked image."""
+
+
+@dataclass
 class RunnerCfg:
     """How long to run, and where results go."""
 
@@ -143,3 +185,14 @@ class RmaTrainCfg(TrainCfg):
 
     policy: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
     algorithm: RmaAlgorithmCfg = field(default_factory=RmaAlgorithmCfg)
+
+
+@dataclass
+class DistillationTrainCfg:
+    """Everything about learning from a teacher."""
+
+    policy: DepthPolicyCfg = field(default_factory=DepthPolicyCfg)
+    algorithm: DistillationCfg = field(default_factory=DistillationCfg)
+    runner: RunnerCfg = field(default_factory=RunnerCfg)
+    seed: int = 1
+    """Seed of all random numbers."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from rsl_rl.algorithms.rma_ppo import ESTIMATE, HISTORY_LATENT, latent_distance,
 from rsl_rl.config import AlgorithmCfg, PolicyCfg, RmaAlgorithmCfg, RmaPolicyCfg, RmaTrainCfg, RunnerCfg, TrainCfg
 from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.modules import ActorCriticRMA, StateHistoryEncoder
+from rsl_rl.modules.history_encoder import TimeConvolution
 from rsl_rl.runners import OnPolicyRunner, load_policy
 from rsl_rl.utils.checkpoint import load_safe, save_atomic
 from rsl_rl.utils.graphs import parity_error
@@ -41,7 +43,7 @@ def make_rma(device="cpu", num_steps=4, num_envs=6, **cfg):
     for parameter in policy.actor[-1].parameters():  # its small first weights would hide what the means depend on
         torch.nn.init.normal_(parameter)
     cfg = RmaAlgorithmCfg(**{"num_mini_batches": 2, "num_learning_epochs": 2, "dagger_interval": 3} | cfg)
-    return make_algorithm(policy, num_steps, num_envs, cfg, graph=True)
+    return make_algorithm(policy, SimpleNamespace(num_envs=num_envs), num_steps, cfg, graph=True)
 
 
 def observe(num_envs=6, device="cpu", dims=DIMS):
@@ -98,6 +100,12 @@ def test_sizes_are_those_of_extreme_parkour():
     assert policy.estimated_explicit(observations).shape == (7, 9)
     assert policy.scan_encoder(100.0 * observations["scan"]).abs().max() <= 1.0
     assert policy.privileged_latent({"priv_latent": torch.randn(99, 29)}).min() >= -1.0
+
+
+def test_time_convolution_is_a_convolution():
+    layer, frames = TimeConvolution(3, 5, 4, 2), torch.randn(6, 11, 3)
+    expected = torch.nn.functional.conv1d(frames.transpose(1, 2), layer.weight, layer.bias, stride=2).transpose(1, 2)
+    assert torch.allclose(layer(frames), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("frames", "parameters", "unread"), [(10, 5_070, 0), (20, 6_670, 0), (50, 8_580, 2)])
@@ -174,7 +182,9 @@ def test_update_copies_the_history_only_where_it_is_read():
     algorithm.dagger_step()
     assert algorithm.storage.mini_batch.observations["history"].any()
     policy = make_policy(DIMS, 2, RmaPolicyCfg(**SMALL, critic_groups=("proprio", "history")))
-    assert "history" in make_algorithm(policy, 4, 6, RmaAlgorithmCfg(), graph=False).step_groups
+    assert (
+        "history" in make_algorithm(policy, SimpleNamespace(num_envs=6), 4, RmaAlgorithmCfg(), graph=False).step_groups
+    )
 
 
 def test_gradients_reach_only_what_the_loss_is_for():
@@ -461,7 +471,7 @@ def test_what_cannot_work_is_named():
     with pytest.raises(ValueError, match="need at least one layer"):
         policy(scan_encoder_dims=())
     with pytest.raises(ValueError, match="algorithm PPO trains ActorCritic, not ActorCriticRMA"):
-        make_algorithm(policy(), 4, 6, AlgorithmCfg(), graph=False)
+        make_algorithm(policy(), SimpleNamespace(num_envs=6), 4, AlgorithmCfg(), graph=False)
     with pytest.raises(ValueError, match="policy.class_name is ActorCritic; for this task it has to be ActorCriticRMA"):
         policy(class_name="ActorCritic")
     with pytest.raises(ValueError, match="dagger_interval is 1"):

@@ -1,11 +1,17 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.go2.go2_config import Go2Cfg, Go2TrainCfg
-from legged_gym.envs.go2.go2_parkour_config import Go2ParkourTeacherCfg, Go2ParkourTeacherTrainCfg
+from legged_gym.envs.go2.go2_parkour_config import (
+    Go2ParkourStudentCfg,
+    Go2ParkourStudentTrainCfg,
+    Go2ParkourTeacherCfg,
+    Go2ParkourTeacherTrainCfg,
+)
 from legged_gym.utils.task_registry import register
 
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
+DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
 PARKOUR_EVALUATION = "legged_gym.utils.parkour_evaluation"
 
 register("go2", LEGGED_ROBOT, Go2Cfg, Go2TrainCfg, "Unitree Go2 follows velocity commands on flat ground")
@@ -16,4 +22,13 @@ register(
     Go2ParkourTeacherTrainCfg,
     "Unitree Go2 crosses hurdles, steps, gaps and stones with a height scan",
     PARKOUR_EVALUATION,
+)
+register(
+    "go2_parkour_student",
+    DEPTH_PARKOUR_ROBOT,
+    Go2ParkourStudentCfg,
+    Go2ParkourStudentTrainCfg,
+    "Unitree Go2 crosses them with a depth camera, taught by go2_parkour_teacher",
+    PARKOUR_EVALUATION,
+    teacher="go2_parkour_teacher",
 )

@@ -3,6 +3,7 @@
 import copy
 import shlex
 import sys
+from pathlib import Path
 
 from legged_gym.utils import runs
 from legged_gym.utils.cli import Command, TrainArgs, parse
@@ -24,13 +25,16 @@ def main(argv: list[str] | None = None) -> None:
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
         if command.checkpoint is not None:
             runner.load(command.checkpoint)
+        if command.teacher is not None:
+            runner.load_teacher(command.teacher)
+            print(f"teacher: {command.teacher}")
+        runner.prepare()
 
     # Only now is anything written: every mistake above leaves no run behind.
     run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, train_cfg.runner.run_name)
     typed = shlex.join(sys.argv if argv is None else argv)
-    runs.save_config(
-        run, command.task.name, env_cfg, train_cfg, command=typed, resumed_from=str(command.checkpoint or "")
-    )
+    origin = {"resumed_from": str(command.checkpoint or ""), "teacher": str(command.teacher or "")}
+    runs.save_config(run, command.task.name, env_cfg, train_cfg, command=typed, **origin)
     runs.save_git_state(run)
     runner.log_dir = run
     print(f"run: {run}")
@@ -39,17 +43,20 @@ def main(argv: list[str] | None = None) -> None:
     if finished:
         print(f"saved {run / f'model_{runner.iteration}.pt'}")
         if not args.no_eval:
-            _show_how_well_it_does(command, runner.algorithm.policy.act_inference)
+            _show_how_well_it_does(command, run / f"model_{runner.iteration}.pt")
 
 
-def _show_how_well_it_does(command: Command, policy) -> None:
+def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
     """The table that evaluate.py prints for this run."""
+    from rsl_rl.runners import load_policy
+
     evaluator = command.task.evaluator()
     cfg = copy.deepcopy(command.env_cfg)
     cfg.evaluation()
     evaluator.prepare(cfg, difficulty=None)
     runs.seed_everything(1)
     env = command.task.make_env(cfg, command.device)
+    policy = load_policy(checkpoint, command.device, env)
     figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
     evaluator.print_figures(figures, f"{command.task.name}: the trained policy")
     env.close()

@@ -1,3 +1,1 @@
-from legged_gym.sensors.height_scan import HeightScan
-
-__all__ = ["HeightScan"]
+"""What robots perceive of their surroundings."""

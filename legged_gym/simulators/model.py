@@ -23,6 +23,17 @@ class ModelOptions:
 
 
 @dataclass(frozen=True)
+class Primitive:
+    """A sphere, capsule or box of the robot that collides, in the frame of its link."""
+
+    kind: str  # sphere, capsule or box
+    link: int
+    pos: np.ndarray  # (3,) m
+    quat: np.ndarray  # (4,)
+    size: np.ndarray  # (3,) m, as MuJoCo has it: radius; radius and half length along z; half lengths
+
+
+@dataclass(frozen=True)
 class RobotModel:
     """Names and numbers of a compiled robot. Links and joints are in the MJCF's order."""
 
@@ -37,6 +48,7 @@ class RobotModel:
     geoms: np.ndarray  # ids of the geoms that collide
     ground: int  # id of the plane geom
     boxes: slice  # the slots' rows among the engine's geoms
+    primitives: tuple[Primitive, ...]  # one for each of `geoms`
 
 
 def build_model(asset: Path, options: ModelOptions, *, ground_on_bodies: bool) -> tuple[mujoco.MjModel, RobotModel]:
@@ -87,8 +99,16 @@ def build_model(asset: Path, options: ModelOptions, *, ground_on_bodies: bool) -
         geoms=np.array([model.geom(name).id for name in robot_geoms]),
         ground=model.geom("ground").id,
         boxes=slice(first_box, first_box + options.num_boxes),
+        primitives=tuple(_primitive(model, model.geom(name).id) for name in robot_geoms),
     )
     return model, robot
+
+
+def _primitive(model: mujoco.MjModel, geom: int) -> Primitive:
+    kind = mujoco.mjtGeom(model.geom_type[geom]).name.removeprefix("mjGEOM_").lower()
+    link = int(model.geom_bodyid[geom]) - 1  # after the world
+    pose = model.geom_pos[geom].copy(), model.geom_quat[geom].copy()
+    return Primitive(kind, link, *pose, model.geom_size[geom].copy())
 
 
 def add_ground(spec: mujoco.MjSpec, num_boxes: int, *, on_bodies: bool) -> None:

@@ -44,7 +44,7 @@ class BoxGround:
     def height(self, points: Tensor, out: Tensor, mask: Tensor | None = None) -> Tensor:
         """Writes the height of the highest surface at `points` (N, P, 2) to `out` (N, P), in environments of `mask`."""
         mask = self._everyone if mask is None else mask
-        inputs = [wp.from_torch(points.contiguous(), dtype=wp.vec2), wp.from_torch(mask), *self._where()]
+        inputs = [wp.from_torch(points.contiguous(), dtype=wp.vec2), wp.from_torch(mask), *self.arrays()]
         self._launch(kernels.heights, out, inputs)
         return out
 
@@ -56,7 +56,7 @@ class BoxGround:
         """
         out = torch.empty(feet.shape[:2], dtype=torch.bool, device=feet.device)
         points = wp.from_torch(feet.contiguous(), dtype=wp.vec3)
-        inputs = [points, wp.from_torch(contact.contiguous()), radius, reach, drop, *self._where()]
+        inputs = [points, wp.from_torch(contact.contiguous()), radius, reach, drop, *self.arrays()]
         self._launch(kernels.edges, out, inputs)
         return out
 
@@ -64,10 +64,11 @@ class BoxGround:
         """Metres (N, P) from `origins` (N, P, 3) along unit `directions` to the ground; at most `max_distance`."""
         out = torch.empty(origins.shape[:2], device=origins.device)
         vectors = [wp.from_torch(x.contiguous(), dtype=wp.vec3) for x in (origins, directions)]
-        self._launch(kernels.rays, out, [*vectors, max_distance, *self._where()])
+        self._launch(kernels.rays, out, [*vectors, max_distance, *self.arrays()])
         return out
 
-    def _where(self) -> list:
+    def arrays(self) -> list[wp.array]:
+        """For kernels: the tile of each environment (N,), and the table (T,) and (T, S)."""
         return [wp.from_torch(self.tile), *self._table]
 
     def _launch(self, kernel: wp.Kernel, out: Tensor, inputs: list) -> None:

@@ -63,7 +63,10 @@ class TrainArgs(Args):
     max_iterations: Count = None
     """iterations of this call; a resumed run adds them to those it has"""
     resume: bool = False
-    """continue from a checkpoint, with its run's config, in a new run"""
+    """continue from a checkpoint, with its run's config, in a new run; without it, a task that learns from a teacher
+    takes --load_run and --checkpoint for the teacher's"""
+    use_pretrained_checkpoint: bool = False
+    """the shipped teacher, for a task that learns from one"""
     run_name: Text = None
     """added to the name of the run's folder; auto: the variable LOG_RUN_NAME, else host and seed"""
     multi_gpu: Annotated[bool, tyro.conf.arg(aliases=["--distributed"])] = False
@@ -117,6 +120,7 @@ class Command:
     env_cfg: Any
     train_cfg: Any
     checkpoint: Path | None
+    teacher: Path | None  # checkpoint of the teacher, for a training that starts with one
     device: str
 
 
@@ -133,9 +137,9 @@ def parse(
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
     _vary(env_cfg, variant)
     args = _flags(args_type, argv, task, env_cfg, train_cfg)
-    _check(args)
+    _check(args, task)
 
-    checkpoint = _checkpoint(args, task)
+    checkpoint, teacher = _checkpoint(args, task), _teacher(args, task)
     if checkpoint is not None:
         env_cfg, train_cfg = _saved_configs(checkpoint, task)
         _vary(env_cfg, variant)
@@ -144,8 +148,8 @@ def parse(
         env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
         env_cfg.cpu()
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
-    _check(args)
-    return Command(args, task, args.env, args.train, checkpoint, device)
+    _check(args, task)
+    return Command(args, task, args.env, args.train, checkpoint, teacher, device)
 
 
 def choose_device(args: Args) -> str:
@@ -211,7 +215,7 @@ def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, tra
     return args
 
 
-def _check(args: Any) -> None:
+def _check(args: Any, task: Task) -> None:
     """Refuses values that no run can work with."""
     if args.env.env.num_envs < 1:
         raise UserError(f"--num_envs is {args.env.env.num_envs}: at least one robot is needed")
@@ -226,8 +230,14 @@ def _check(args: Any) -> None:
         if args.train.runner.max_iterations < 1:
             raise UserError(f"--max_iterations is {args.train.runner.max_iterations}: at least one is needed")
         runs.check_name("--run_name", args.train.runner.run_name)
-        if not args.resume and (args.load_run is not None or args.checkpoint is not None):
+        named = args.load_run is not None or args.checkpoint is not None
+        if named and not args.resume and not task.teacher:
             raise UserError("--load_run and --checkpoint say what to continue: add --resume")
+        if args.use_pretrained_checkpoint and (not task.teacher or args.resume or named):
+            raise UserError(
+                "--use_pretrained_checkpoint names the teacher of a new training: the task has to learn from one, "
+                "and --resume, --load_run and --checkpoint exclude it"
+            )
         if args.wandb_note and not args.wandb:
             raise UserError("--wandb_note has no meaning without --wandb")
         if args.multi_gpu or int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -253,6 +263,20 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
     if isinstance(args, LoadArgs) and args.use_pretrained_checkpoint:
         return runs.pretrained_checkpoint(task.name)
     return runs.locate_checkpoint(args.log_root, args.train.runner.experiment_name, args.load_run, args.checkpoint)
+
+
+def _teacher(args: Any, task: Task) -> Path | None:
+    """The teacher's checkpoint of a training that starts with one."""
+    if not isinstance(args, TrainArgs) or args.resume or not task.teacher:
+        return None
+    if args.use_pretrained_checkpoint:
+        return runs.pretrained_checkpoint(task.teacher)
+    experiment = get_task(task.teacher).train_cfg().runner.experiment_name
+    try:
+        return runs.locate_checkpoint(args.log_root, experiment, args.load_run, args.checkpoint)
+    except UserError as error:
+        hint = f"{task.name} learns from a teacher: train {task.teacher} first, or --use_pretrained_checkpoint"
+        raise UserError(f"{error} ({hint})") from error
 
 
 def _saved_configs(checkpoint: Path, task: Task) -> tuple[Any, Any]:

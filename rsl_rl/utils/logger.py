@@ -13,6 +13,14 @@ from rich.text import Text
 
 PANEL_PERIOD = 0.5  # s, drawing costs a few milliseconds
 LINE_PERIOD = 5.0  # s
+# What a line shows of the scalars that there are.
+LINE = {
+    "Train/mean_reward": "reward",
+    "Train/mean_episode_length": "episode steps",
+    "Train/action_noise_std": "noise",
+    "Loss/depth_actor_loss": "action loss",
+    "Loss/yaw_loss": "yaw loss",
+}
 
 
 class Logger:
@@ -72,10 +80,8 @@ class Logger:
 
     def _line(self, iteration: int, scalars: Mapping[str, float], remaining: float) -> str:
         parts = [f"iteration {iteration}/{self.last}"]
-        for key, label in (("Train/mean_reward", "reward"), ("Train/mean_episode_length", "episode steps")):
-            if key in scalars:
-                parts.append(f"{label} {scalars[key]:.2f}")
-        return "  ".join([*parts, f"noise {scalars['Train/action_noise_std']:.2f}", speed(scalars), _eta(remaining)])
+        parts += [f"{label} {scalars[key]:.2f}" for key, label in LINE.items() if key in scalars]
+        return "  ".join([*parts, speed(scalars), _eta(remaining)])
 
     def _panel(self, iteration: int, scalars: Mapping[str, float], remaining: float) -> Group:
         head = Text(f"iteration {iteration}/{self.last}   {speed(scalars)}   {_eta(remaining)}")

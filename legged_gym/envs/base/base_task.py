@@ -26,6 +26,8 @@ class BaseTask:
 
     def __init__(self, cfg: LeggedRobotCfg, device: str | torch.device = "cpu"):
         self.cfg, self.device, self.num_envs = cfg, torch.device(device), cfg.env.num_envs
+        if self.device.type == "cuda" and self.device.index is None:
+            self.device = torch.device("cuda", torch.cuda.current_device())
         if self.num_envs < 1:
             raise UserError(f"the number of environments is {self.num_envs}; it must be at least 1")
         self.dt = cfg.control.decimation * cfg.sim.dt

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_config import ParkourCfg
-from legged_gym.sensors import HeightScan
+from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import BoxGround
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, quat_yaw, uniform, wrap_to_pi
@@ -26,10 +26,6 @@ class ParkourRobot(LeggedRobot):
 
     cfg: ParkourCfg
 
-    def __init__(self, cfg: ParkourCfg, device: str | torch.device = "cpu"):
-        self.grid = TerrainGrid(cfg.terrain, torch.device(device))
-        super().__init__(cfg, device)
-
     def components(self) -> dict[str, object]:
         return super().components() | {"ground": self.ground, "scan": self.scan}
 
@@ -38,6 +34,7 @@ class ParkourRobot(LeggedRobot):
         super()._init_buffers()
         cfg, n, device = self.cfg, self.num_envs, self.device
         perception, random = cfg.perception, cfg.domain_rand
+        self.grid = TerrainGrid(cfg.terrain, device)
         self.num_levels, num_columns = self.grid.centre.shape[:2]
         self.num_goals = self.grid.goals.shape[2]
         self.ground = BoxGround(self.grid, n)

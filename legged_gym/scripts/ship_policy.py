@@ -1,0 +1,52 @@
+"""Puts a trained policy among the shipped ones: `ship_policy.py --task=go2 --checkpoint=logs/go2/.../model_360.pt`.
+
+Keeps what it takes to run the policy, and the run's config.yaml; what it takes to train on is left out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.task_registry import get_task
+
+KEPT = ("format", "policy", "policy_cfg", "obs_dims", "num_actions", "iteration", "total_steps", "total_time")
+
+
+@dataclass
+class Args:
+    task: str
+    """task that the policy was trained for"""
+    checkpoint: Path
+    """a run's model_<iteration>.pt, with config.yaml beside it"""
+    half: bool = False
+    """numbers in half precision, for large networks"""
+
+
+@script
+def main(argv: list[str] | None = None) -> None:
+    args = tyro.cli(Args, args=argv, description=__doc__)
+    get_task(args.task)
+    config = args.checkpoint.parent / "config.yaml"
+    if not config.is_file():
+        raise UserError(f"there is no {config}: a shipped policy needs the config that it was trained with")
+
+    from rsl_rl.runners.on_policy_runner import FORMAT
+    from rsl_rl.utils.checkpoint import load_safe, save_atomic
+
+    with value_errors_are_the_users():
+        checkpoint = load_safe(args.checkpoint, FORMAT)
+    shipped = {key: checkpoint[key] for key in KEPT}
+    if args.half:
+        shipped["policy"] = {name: tensor.half() for name, tensor in shipped["policy"].items()}
+    folder = RESOURCES_DIR / "policies" / args.task
+    folder.mkdir(parents=True, exist_ok=True)
+    save_atomic(shipped, folder / "model.pt")
+    (folder / "config.yaml").write_bytes(config.read_bytes())
+    print(f"shipped {folder / 'model.pt'} ({(folder / 'model.pt').stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Networks over depth images; architectures and sizes of extreme-parkour and VideoMimic's G1 depth policy."""
+
+import torch
+from torch import Tensor, nn
+
+
+def _conv_block(in_channels: int, out_channels: int, kernel: int, pool: int) -> list[nn.Module]:
+    layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, kernel)]
+    if pool > 1:
+        layers.append(nn.MaxPool2d(pool))
+    return [*layers, nn.ELU(inplace=True)]
+
+
+class DepthOnlyFCBackbone(nn.Module):
+    """Image (B, h, w) in -0.5 .. 0.5 to a latent (B, L)."""
+
+    # Channels, kernel and pooling of each convolution, by the image's shape.
+    CONVOLUTIONS = {
+        (58, 87): ((32, 5, 2), (64, 3, 1)),
+        (64, 64): ((16, 5, 2), (32, 4, 2), (32, 3, 1)),
+    }
+
+    def __init__(self, image_shape: tuple[int, int], latent_dim: int):
+        super().__init__()
+        if tuple(image_shape) not in self.CONVOLUTIONS:
+            known = ", ".join(f"{h} x {w}" for h, w in self.CONVOLUTIONS)
+            raise ValueError(
+                f"policy.image_shape is {image_shape[0]} x {image_shape[1]}: there are backbones for {known}"
+            )
+        layers, channels = [], 1
+        for out_channels, kernel, pool in self.CONVOLUTIONS[tuple(image_shape)]:
+            layers += _conv_block(channels, out_channels, kernel, pool)
+            channels = out_channels
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+        with torch.no_grad():
+            width = self.convolutions(torch.zeros(1, 1, *image_shape)).shape[1]
+        self.output = nn.Sequential(nn.Linear(width, 128), nn.ELU(), nn.Linear(128, latent_dim), nn.ELU())
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.output(self.convolutions(images.unsqueeze(1)))
+
+
+class RecurrentDepthBackbone(nn.Module):
+    """Images and proprioception, in time, to a latent and headings.
+
+    The latent stands in for the scan's, within ±1 as that is.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int],
+        proprio_dim: int,
+        latent_dim: int,
+        hidden_dim: int,
+        num_yaws: int,
+        max_yaw: float,
+    ):
+        """`num_yaws`: headings (rad, within ±`max_yaw`) beside the latent; 0 for none."""
+        super().__init__()
+        self.image = DepthOnlyFCBackbone(image_shape, latent_dim)
+        self.mix = nn.Sequential(
+            nn.Linear(latent_dim + proprio_dim, 128), nn.ELU(), nn.Linear(128, latent_dim), nn.ELU()
+        )
+        self.gru = nn.GRUCell(latent_dim, hidden_dim)
+        self.output = nn.Sequential(nn.Linear(hidden_dim, latent_dim + num_yaws), nn.Tanh())
+        self.latent_dim, self.max_yaw = latent_dim, max_yaw
+
+    def features(self, images: Tensor, proprio: Tensor) -> Tensor:
+        """What goes into the recurrence (B, L), of images (B, h, w) and proprioception (B, d)."""
+        return self.mix(torch.cat([self.image(images), proprio], -1))
+
+    def advance(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One image further: latent (B, L), headings (B, num_yaws) and the new hidden state (B, H)."""
+        hidden = self.gru(features, hidden)
+        latent, yaw = self.output(hidden).split([self.latent_dim, self.output[0].out_features - self.latent_dim], -1)
+        return latent, self.max_yaw * yaw, hidden

@@ -1,0 +1,97 @@
+"""A policy that reads depth images, proprioception and its history: what a robot with a camera has."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from rsl_rl.config import DepthPolicyCfg
+from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
+from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
+from rsl_rl.modules.estimator import Estimator
+from rsl_rl.modules.history_encoder import StateHistoryEncoder
+from rsl_rl.modules.mlp import mlp
+
+GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
+
+
+class DepthStudent(nn.Module):
+    """The teacher's actor, history encoder and estimator; a recurrent image encoder stands in for its scan encoder."""
+
+    def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: DepthPolicyCfg):
+        """`obs_dims`: width of every group that the environment offers."""
+        super().__init__()
+        needed = (*GROUPS, "priv_explicit")
+        missing = [group for group in needed if group not in obs_dims]
+        if missing:
+            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
+        rows, columns = cfg.image_shape
+        if obs_dims["depth"] != rows * columns:
+            raise ValueError(f"images have {obs_dims['depth']} pixels: policy.image_shape is {rows} x {columns}")
+        self.cfg, self.num_actions = cfg, num_actions
+        self.obs_dims = {group: obs_dims[group] for group in needed}
+        teacher, proprio, explicit = cfg.teacher, obs_dims["student_proprio"], obs_dims["priv_explicit"]
+        scan_latent, latent = teacher.scan_encoder_dims[-1], teacher.priv_encoder_dims[-1]
+        width = proprio + scan_latent + explicit + latent
+        self.actor = mlp(width, teacher.actor_hidden_dims, num_actions, teacher.activation, out_gain=0.01)
+        self.history_encoder = StateHistoryEncoder(proprio, teacher.history_length, latent, teacher.activation)
+        self.estimator = Estimator(proprio, teacher.estimator_hidden_dims, explicit, teacher.activation)
+        self.depth_encoder = RecurrentDepthBackbone(
+            cfg.image_shape, proprio, scan_latent, cfg.gru_hidden_dim, cfg.num_yaws, cfg.max_yaw
+        )
+
+    def imitate(self, teacher: ActorCriticRMA) -> None:
+        """Start with the teacher's actor, history encoder and estimator."""
+        for name in ("actor", "history_encoder", "estimator"):
+            getattr(self, name).load_state_dict(getattr(teacher, name).state_dict())
+
+    def images(self, depth: Tensor) -> Tensor:
+        """(B, h, w) of the observation group depth (B, h * w)."""
+        return depth.unflatten(-1, self.cfg.image_shape)
+
+    def with_yaw(self, proprio: Tensor, yaw: Tensor) -> Tensor:
+        """`proprio` (B, d) with headings (B, num_yaws) where these belong."""
+        first, last = self.cfg.yaw_index, self.cfg.yaw_index + yaw.shape[-1]
+        return torch.cat([proprio[..., :first], yaw, proprio[..., last:]], -1)
+
+    def means(self, proprio: Tensor, latent: Tensor, history: Tensor) -> Tensor:
+        """Mean actions (B, A) from `proprio` (B, d) with headings, the image latent (B, L) and the history (B, T*d)."""
+        with torch.no_grad():  # the estimator learns from its own regression alone
+            explicit = self.estimator(proprio)
+        return self.actor(torch.cat([proprio, latent, explicit, self.history_encoder(history)], -1))
+
+
+class StudentPolicy:
+    """The student in use, with the state that it keeps for each robot. Free of host syncs.
+
+    Between images it goes on with the latent and the headings of the last one; in a new episode, until the first image
+    comes, they are 0.
+    """
+
+    def __init__(self, student: DepthStudent, num_envs: int):
+        self.student = student
+        device = student.actor[0].weight.device
+        cfg = student.cfg
+        self.hidden = torch.zeros(num_envs, cfg.gru_hidden_dim, device=device)
+        self.latent = torch.zeros(num_envs, student.depth_encoder.latent_dim, device=device)
+        self.yaw = torch.zeros(num_envs, cfg.num_yaws, device=device)
+
+    def __call__(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Mean actions (N, A)."""
+        self.forget(observations["new_episode"] > 0.5)
+        self.look(observations, observations["new_image"] > 0.5)
+        proprio = self.student.with_yaw(observations["student_proprio"], self.yaw)
+        return self.student.means(proprio, self.latent, observations["student_history"])
+
+    def forget(self, mask: Tensor) -> None:
+        """Start anew for the robots in `mask` (N, 1)."""
+        for state in (self.hidden, self.latent, self.yaw):
+            state.copy_(torch.where(mask, 0.0, state))
+
+    def look(self, observations: Mapping[str, Tensor], mask: Tensor) -> None:
+        """Take in the images of the robots in `mask` (N, 1)."""
+        encoder = self.student.depth_encoder
+        features = encoder.features(self.student.images(observations["depth"]), observations["student_proprio"])
+        latent, yaw, hidden = encoder.advance(features, self.hidden)
+        for state, value in ((self.hidden, hidden), (self.latent, latent), (self.yaw, yaw)):
+            state.copy_(torch.where(mask, value, state))

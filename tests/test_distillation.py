@@ -1,0 +1,259 @@
+"""The student's loss is about what it did, its memory ends with an episode, and only what should learn does."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from legged_gym.utils.task_registry import get_task
+from rsl_rl.algorithms.distillation import BLANK
+from rsl_rl.config import DepthPolicyCfg, RmaPolicyCfg
+from rsl_rl.factory import make_policy
+from rsl_rl.modules.depth_backbone import DepthOnlyFCBackbone
+from rsl_rl.runners import OnPolicyRunner, load_policy
+
+ROOT = Path(__file__).resolve().parents[1]
+TEACHER = ROOT / "resources" / "policies" / "go2_parkour_teacher" / "model.pt"
+
+
+def quiet() -> Console:
+    return Console(quiet=True)
+
+
+def equal(first, second):
+    """Whether two state dictionaries are the same to the bit."""
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def make_env(num_envs=4, **env):
+    task = get_task("go2_parkour_student")
+    cfg = task.env_cfg()
+    cfg.env.num_envs, cfg.sim.num_threads = num_envs, 1
+    cfg.terrain.num_columns, cfg.terrain.num_levels = 20, 2
+    for name, value in env.items():
+        setattr(cfg.env, name, value)
+    return task.make_env(cfg, "cpu")
+
+
+def make_runner(env, log_dir=None, *, teacher=True, **algorithm):
+    cfg = get_task("go2_parkour_student").train_cfg()
+    cfg.runner.num_steps_per_env, cfg.runner.save_interval = 15, 100
+    cfg.algorithm.num_mini_batches = 2
+    for name, value in algorithm.items():
+        setattr(cfg.algorithm, name, value)
+    torch.manual_seed(3)
+    runner = OnPolicyRunner(env, cfg, log_dir, "cpu", console=quiet())
+    if teacher:
+        runner.load_teacher(TEACHER)
+    return runner
+
+
+@pytest.fixture(scope="module")
+def env():
+    return make_env()
+
+
+def collect(runner, record=None):
+    """A window; `record` gets the actions that went to the environment."""
+    env, step = runner.env, runner.env.step
+
+    def recording(actions):
+        if record is not None:
+            record.append(actions.clone())
+        return step(actions)
+
+    env.step = recording
+    try:
+        runner.prepare()
+        runner.algorithm.begin_iteration(0)
+        runner._collect()
+    finally:
+        env.step = step
+
+
+def test_the_loss_sees_the_actions_that_were_taken():
+    """Also where an episode ends between two images: the memory that acted and the one in the update are the same."""
+    env = make_env(episode_length_s=0.18)  # 9 steps; images come every 5
+    runner = make_runner(env)
+    env.reset()
+    taken = []
+    collect(runner, taken)
+    algorithm = runner.algorithm
+    window = algorithm.storage
+    assert window.frame_start[1:].any() and not window.seeing.all()
+    proprio, latents = window.proprio, []
+    policy = algorithm.policy
+    recorded = []
+    policy.means = lambda *inputs: recorded.append(type(policy).means(policy, *inputs)) or recorded[-1]
+    share = torch.tensor([2, 0, 3])
+    with torch.no_grad():
+        actor_loss, _, _ = algorithm.losses(share)
+    del policy.means, proprio, latents
+    acted = torch.stack(taken)[:, share].flatten(0, 1)
+    assert torch.allclose(recorded[0], acted, atol=2e-3)  # images are kept in half precision
+    expected = (recorded[0] - window.labels[:, share].flatten(0, 1)).norm(dim=-1).mean()
+    assert actor_loss == pytest.approx(float(expected))
+
+
+def test_labels_are_the_teacher_s_and_the_student_starts_as_its_copy(env):
+    runner = make_runner(env)
+    teacher = load_policy(TEACHER, "cpu")
+    env.reset()
+    assert torch.equal(runner.algorithm.label(env.observations), teacher(env.observations))
+    ours, theirs = runner.algorithm.policy, runner.algorithm.teacher
+    for name in ("actor", "history_encoder", "estimator"):
+        assert equal(getattr(ours, name).state_dict(), getattr(theirs, name).state_dict())
+
+
+def test_who_learns_from_which_loss(env):
+    runner = make_runner(env)
+    env.reset()
+    collect(runner)
+    algorithm = runner.algorithm
+    actor_loss, yaw_loss, estimator_loss = algorithm.losses(torch.arange(4))
+    named = dict(algorithm.policy.named_parameters())
+
+    def reached(loss):
+        grads = torch.autograd.grad(loss, list(named.values()), retain_graph=True, allow_unused=True)
+        return {name.split(".")[0] for name, g in zip(named, grads, strict=True) if g is not None and g.abs().sum() > 0}
+
+    assert reached(actor_loss) == {"actor", "history_encoder", "depth_encoder"}
+    assert reached(yaw_loss) == {"depth_encoder"}
+    assert reached(estimator_loss) == {"estimator"}
+    assert set(algorithm.optimizer.parameters) | set(algorithm.estimator_optimizer.parameters) == set(named)
+
+
+def test_headings_far_off_are_replaced_by_the_true_ones(env):
+    runner = make_runner(env)
+    algorithm = runner.algorithm
+    algorithm.begin_iteration(0)
+    observations = dict(env.reset())
+    true = torch.tensor([[3.1, 0.2], [0.0, 0.1], [0.3, 0.0], [-1.0, 0.0]])
+    observations["proprio"] = observations["proprio"].clone()
+    observations["proprio"][:, 6:8] = true
+    told = torch.tensor([[-3.1, 0.0], [0.59, 0.0], [0.95, 0.0], [1.0, 0.0]])  # off by 0.08 across pi, .59, .65, 2
+    algorithm.acting.yaw.copy_(told)
+    chosen = algorithm._chosen_yaw(observations)
+    assert torch.equal(chosen[:2], told[:2]) and torch.equal(chosen[2:], true[2:])
+    assert algorithm.yaw_ok.tolist() == [2.0, 4.0]
+
+
+def test_teacher_acts_in_the_warm_up(env):
+    runner = make_runner(env, warm_up_iterations=1)
+    taken = []
+    env.reset()
+    collect(runner, taken)
+    assert torch.allclose(torch.stack(taken), runner.algorithm.storage.labels)
+
+
+def test_training_brings_the_student_nearer_and_needs_images(env):
+    runner = make_runner(env, learning_rate=1e-3, blanked_interval=1)
+    env.reset()
+    collect(runner)
+    algorithm = runner.algorithm
+    first = algorithm.update(env.observations)
+    for _ in range(8):
+        last = algorithm.update(env.observations)
+    assert last["depth_actor_loss"] < 0.7 * first["depth_actor_loss"]
+    assert last["yaw_loss"] < first["yaw_loss"]
+    assert {"depth_actor_loss_blanked", "yaw_loss_blanked"} <= set(last)
+    assert 0.0 <= last["delta_yaw_ok_percentage"] <= 100.0
+
+
+def test_resume_is_exact(tmp_path):
+    torch.manual_seed(0)
+    whole = make_runner(make_env(), tmp_path / "whole")
+    whole.learn(4)
+    torch.manual_seed(0)
+    first = make_runner(make_env(), tmp_path / "parts")
+    first.learn(2)
+    second = make_runner(make_env(), tmp_path / "more", teacher=False)
+    second.load(tmp_path / "parts" / "model_2.pt")
+    second.learn(2)
+    assert equal(whole.algorithm.policy.state_dict(), second.algorithm.policy.state_dict())
+
+
+def test_policy_in_use_forgets_at_the_start_of_an_episode(env, tmp_path):
+    runner = make_runner(env)
+    runner.save(tmp_path / "model_0.pt")
+    policy = load_policy(tmp_path / "model_0.pt", "cpu", env)
+    observations = {name: value.clone() for name, value in env.reset().items()}
+    observations["new_image"].fill_(1.0)
+    fresh = policy(observations)
+    observations["new_episode"].zero_()
+    for _ in range(3):
+        policy(observations)
+    assert not torch.allclose(policy(observations), fresh)
+    hidden = policy.hidden.clone()
+    observations["new_image"].zero_()
+    policy(observations)
+    assert torch.equal(policy.hidden, hidden)
+    observations["new_image"].fill_(1.0)
+    observations["new_episode"].fill_(1.0)
+    assert torch.allclose(policy(observations), fresh, atol=1e-6)
+
+
+def test_half_precision_policies_load(env, tmp_path):
+    runner = make_runner(env)
+    runner.save(tmp_path / "model_0.pt")
+    checkpoint = torch.load(tmp_path / "model_0.pt", weights_only=True)
+    checkpoint["policy"] = {name: tensor.half() for name, tensor in checkpoint["policy"].items()}
+    torch.save(checkpoint, tmp_path / "half.pt")
+    observations = env.reset()
+    whole, half = (load_policy(tmp_path / name, "cpu", env)(observations) for name in ("model_0.pt", "half.pt"))
+    assert torch.allclose(whole, half, atol=0.02)
+
+
+def test_sizes_are_those_of_extreme_parkour():
+    dims = {"student_proprio": 53, "student_history": 530, "depth": 5046, "new_image": 1, "new_episode": 1}
+    student = make_policy(dims | {"priv_explicit": 9}, 12, DepthPolicyCfg())
+    count = sum(p.numel() for p in student.depth_encoder.parameters())
+    assert student.depth_encoder.image.convolutions(torch.zeros(1, 1, 58, 87)).shape == (1, 62400)
+    assert count == 8_882_018
+    assert DepthOnlyFCBackbone((64, 64), 32)(torch.zeros(2, 64, 64)).shape == (2, 32)
+
+
+def test_clear_errors(env, tmp_path):
+    dims = {"student_proprio": 53, "student_history": 530, "new_image": 1, "new_episode": 1, "priv_explicit": 9}
+    with pytest.raises(ValueError, match="no observation group depth"):
+        make_policy(dims, 12, DepthPolicyCfg())
+    with pytest.raises(ValueError, match="5000 pixels: policy.image_shape is 58 x 87"):
+        make_policy(dims | {"depth": 5000}, 12, DepthPolicyCfg())
+    with pytest.raises(ValueError, match="32 x 32: there are backbones for 58 x 87, 64 x 64"):
+        DepthOnlyFCBackbone((32, 32), 32)
+    cfg = get_task("go2_parkour_student").train_cfg()
+    cfg.runner.num_steps_per_env = 12
+    with pytest.raises(ValueError, match="no multiple of the images' interval 5"):
+        OnPolicyRunner(env, cfg, None, "cpu", console=quiet())
+    runner = make_runner(env, teacher=False)
+    with pytest.raises(RuntimeError, match="call load_teacher"):
+        runner.algorithm.begin_iteration(0)
+    with pytest.raises(ValueError, match="does not fit this task|holds an ActorCritic"):
+        runner.load_teacher(ROOT / "resources" / "policies" / "go2" / "model.pt")
+    runner.algorithm.policy.cfg = dataclasses.replace(DepthPolicyCfg(), teacher=RmaPolicyCfg(actor_hidden_dims=(64,)))
+    with pytest.raises(ValueError, match=r"actor_hidden_dims \(512, 256, 128\), not \(64,\)"):
+        runner.load_teacher(TEACHER)
+
+
+@pytest.mark.slow
+def test_command_lines(tmp_path):
+    def script(name, *flags):
+        command = [sys.executable, str(ROOT / "legged_gym" / "scripts" / f"{name}.py"), "--task=go2_parkour_student"]
+        return subprocess.run([*command, "--device=cpu", *flags], cwd=tmp_path, capture_output=True, text=True)
+
+    sizes = ("--num_envs=8", "--max_iterations=1", "--train.runner.num_steps_per_env=10", "--no_eval")
+    alone = script("train", *sizes)
+    assert alone.returncode == 2 and "train go2_parkour_teacher first" in alone.stderr
+    assert not list(tmp_path.iterdir())
+    trained = script("train", *sizes, "--use_pretrained_checkpoint")
+    assert trained.returncode == 0, trained.stderr
+    figures = script("evaluate", "--num_envs=1", "--env.env.episode_length_s=0.5", "--difficulty=0", "--json=f.json")
+    assert figures.returncode == 0, figures.stderr
+    assert (tmp_path / "f.json").is_file()
+    again = script("evaluate", "--num_envs=1", "--estimated")
+    assert again.returncode == 2 and "reads only what a robot has" in again.stderr
+    assert BLANK == 0.5
