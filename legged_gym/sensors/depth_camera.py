@@ -61,8 +61,9 @@ class DepthCamera:
             return torch.tensor(rows, dtype=dtype, device=device)
 
         kinds, links = put([_KINDS[p.kind] for p in own], torch.int32), put([p.link for p in own], torch.int32)
-        vectors = [put([list(getattr(p, name)) for p in own]) for name in ("pos", "quat", "size")]
-        self._own = [kinds, links, *vectors]
+        widths = {"pos": 3, "quat": 4, "size": 3}
+        vectors = [put([list(getattr(p, name)) for p in own]).view(-1, width) for name, width in widths.items()]
+        self._own = [kinds, links, *vectors]  # the arrays below are views of these
         self._own_wp = [wp.from_torch(kinds), wp.from_torch(links)]
         types = (wp.vec3, wp.vec4, wp.vec3)
         self._own_wp += [wp.from_torch(x, dtype=t) for x, t in zip(vectors, types, strict=True)]

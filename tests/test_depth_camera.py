@@ -1,0 +1,305 @@
+"""The depth camera: hits worked out by hand, the engine's own rays and renderer, rate, latency and noise."""
+
+import math
+from types import SimpleNamespace
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from legged_gym.sensors.camera_config import DepthCameraCfg
+from legged_gym.sensors.depth_camera import DepthCamera
+from legged_gym.simulators.model import ModelOptions, Primitive, build_model
+from legged_gym.terrain.ground import BoxGround
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import quat_from_yaw
+from legged_gym.utils.task_registry import get_task
+
+
+def plain(**changes):
+    """An odd-sized camera at the base's origin, looking ahead, without noise."""
+    cfg = DepthCameraCfg(position=(0.0, 0.0, 0.0), position_noise=0.0, pitch=(0.0, 0.0), width=5, height=3)
+    cfg.crop, cfg.resized, cfg.horizontal_fov, cfg.far = (0, 0, 0, 0), (3, 5), math.pi / 2, 4.0
+    cfg.undisturbed()
+    for name, value in changes.items():
+        setattr(cfg, name, value)
+    return cfg
+
+
+def world(boxes=(), primitives=(), plane_z=-1.0, height=0.0, yaw=0.0, num_envs=1):
+    """A ground of (centre, half size) boxes, and a robot of primitives on one link at its base."""
+    slots = max(len(boxes), 1)
+    shape = (1, 1, slots)
+    grid = SimpleNamespace(
+        plane_z=torch.full((1, 1), plane_z),
+        centre=torch.zeros(*shape, 3),
+        quat=torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(*shape, 1),
+        half_size=torch.zeros(*shape, 3),
+        goals=torch.zeros(1, 1, 8, 3),
+        path_length=torch.zeros(1, 1, 8),
+    )
+    for k, (centre, half) in enumerate(boxes):
+        grid.centre[0, 0, k], grid.half_size[0, 0, k] = torch.tensor(centre), torch.tensor(half)
+    position, orientation = torch.tensor([[0.0, 0.0, height]]), quat_from_yaw(torch.tensor([yaw]))
+    sim = SimpleNamespace(
+        num_envs=num_envs,
+        device=torch.device("cpu"),
+        robot=SimpleNamespace(primitives=tuple(primitives)),
+        root_pos_w=position.repeat(num_envs, 1),
+        root_quat_w=orientation.repeat(num_envs, 1),
+        body_pos_w=position[:, None].repeat(num_envs, 1, 1),
+        body_quat_w=orientation[:, None].repeat(num_envs, 1, 1),
+    )
+    return BoxGround(grid, num_envs), sim
+
+
+def primitive(kind, pos, size, quat=(1.0, 0.0, 0.0, 0.0)):
+    return Primitive(kind, 0, np.array(pos), np.array(quat), np.array(size))
+
+
+def picture(ground, sim, **changes):
+    camera = DepthCamera(plain(**changes), ground, sim, 0.02)
+    return camera.render(torch.ones(sim.num_envs, dtype=torch.bool))[0]
+
+
+# Pixels of the 5 x 3 camera with a field of view of 90 degrees: rays (1, y, z), y = .8 .4 0 -.4 -.8, z = .4 0 -.4.
+
+
+def test_plane():
+    depth = picture(*world(plane_z=-1.0))
+    assert torch.allclose(depth[2], torch.full((5,), 1.0 / 0.4))  # planar, so the same in a row
+    assert (depth[:2] == 4.0).all(), "above the horizon: far"
+
+
+def test_box_ahead_hides_the_plane_and_is_seen_only_where_it_is():
+    depth = picture(*world([((2.0, 0.0, 0.0), (0.5, 0.7, 0.3))]))
+    assert depth[1].tolist() == pytest.approx([4.0, 1.5, 1.5, 1.5, 4.0])  # y = ±.6 and ±1.2 at x = 1.5, half width .7
+    assert depth[0, 2] == 4.0  # z = .6 at its face, higher than it
+    assert depth[2, 2] == pytest.approx(2.5)  # the plane behind it, below
+
+
+def test_box_above_and_box_around_the_camera():
+    depth = picture(*world([((1.0, 0.0, 0.45), (0.6, 5.0, 0.05))]))  # underside at z = .4, from x = .4 to 1.6
+    assert depth[0, 2] == pytest.approx(1.0)
+    assert depth[1, 2] == 4.0
+    inside = picture(*world([((0.0, 0.0, 0.0), (0.5, 0.5, 0.5))]))
+    assert inside[1, 2] == 4.0, "the inside of a box is not seen"
+
+
+def test_sphere_and_capsules_of_the_robot():
+    ball = primitive("sphere", (1.0, 0.0, 0.0), (0.25, 0.0, 0.0))
+    depth = picture(*world(primitives=[ball]))
+    assert depth[1].tolist() == pytest.approx([4.0, 4.0, 0.75, 4.0, 4.0])
+    upright = primitive("capsule", (1.0, 0.0, 0.0), (0.1, 0.5, 0.0))
+    depth = picture(*world(primitives=[upright]))
+    assert depth[1, 2] == pytest.approx(0.9) and depth[0, 2] == pytest.approx(0.9) and depth[1, 1] == 4.0
+    # Turned to lie along y: from y = -.5 to .5, and round ends.
+    lying = primitive("capsule", (1.0, 0.0, 0.0), (0.1, 0.5, 0.0), (math.cos(math.pi / 4), math.sin(math.pi / 4), 0, 0))
+    depth = picture(*world(primitives=[lying]))
+    assert depth[1, [1, 2, 3]].tolist() == pytest.approx([0.9] * 3)
+    # The ray (1, .8, 0) meets the end's sphere about (1, .5, 0) nowhere: it passes .23 m from its middle.
+    assert depth[1, 0] == 4.0
+    box = primitive("box", (1.0, 0.0, 0.0), (0.2, 0.1, 0.1))
+    assert picture(*world(primitives=[box]))[1, 2] == pytest.approx(0.8)
+
+
+def test_pose_of_the_camera():
+    ground, sim = world([((0.0, 2.0, 0.0), (0.5, 0.5, 0.5))], yaw=math.pi / 2)
+    assert picture(ground, sim, position=(0.2, 0.0, 0.0))[1, 2] == pytest.approx(1.3)
+    down = picture(*world(plane_z=-1.0), pitch=(math.pi / 4, math.pi / 4))
+    assert down[1, 2] == pytest.approx(math.sqrt(2.0))
+    up = picture(*world(plane_z=-1.0), pitch=(-math.pi / 4, -math.pi / 4))
+    assert (up == 4.0).all()
+
+
+def test_only_asked_robots_are_rendered():
+    ground, sim = world(num_envs=3)
+    camera = DepthCamera(plain(), ground, sim, 0.02)
+    camera.depth.fill_(-1.0)
+    camera.render(torch.tensor([True, False, True]))
+    assert (camera.depth[1] == -1.0).all() and (camera.depth[[0, 2]] > 0).all()
+
+
+# -- against the engine ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def env():
+    task = get_task("go2_parkour_student")
+    cfg = task.env_cfg()
+    cfg.env.num_envs, cfg.sim.num_threads = 10, 1
+    cfg.terrain.num_columns, cfg.terrain.num_levels = 20, 3
+    cfg.camera.undisturbed()
+    torch.manual_seed(5)
+    env = task.make_env(cfg, "cpu")
+    for _ in range(6):
+        env.step(torch.randn(10, 12))
+    env.sim.refresh()
+    return env
+
+
+def compiled(env, robot):
+    """MuJoCo's own model and data of one robot's world, and where its camera is and looks."""
+    model, _ = build_model(env.asset, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
+    tile = int(env.ground.tile[robot])
+    for k, half in enumerate(env.ground.half_size[tile].double().numpy()):
+        body, geom = model.body(f"box{k}").id, model.geom(f"box{k}").id
+        if half[0] > 0:
+            model.body_pos[body], model.body_quat[body] = env.ground.centre[tile, k], env.ground.quat[tile, k]
+            model.geom_size[geom], model.geom_rbound[geom] = half, np.linalg.norm(half)
+            model.geom_aabb[geom, 3:] = half
+    model.body_pos[model.body("ground").id, 2] = env.ground.plane_z[tile]
+    data = mujoco.MjData(model)
+    data.qpos[:] = env.sim.qpos[robot].double()
+    mujoco.mj_forward(model, data)
+    base = data.body("base").xmat.reshape(3, 3)
+    angle = float(env.camera.pitch[robot])
+    down = np.array([[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]])
+    eye = data.body("base").xpos + base @ env.camera.position[robot].double().numpy()
+    return model, data, eye, base @ down
+
+
+def test_agrees_with_the_engine_s_rays(env):
+    depth = env.camera.render(torch.ones(10, dtype=torch.bool))
+    rows, columns = depth.shape[1:]
+    for robot in range(10):
+        model, data, eye, turn = compiled(env, robot)
+        for row in range(1, rows, 7):
+            for column in range(2, columns, 9):
+                y = env.camera._tan_h * (1 - (2 * column + 1) / columns)
+                z = env.camera._tan_v * (1 - (2 * row + 1) / rows)
+                length = math.sqrt(1 + y * y + z * z)
+                ray = turn @ np.array([1.0, y, z]) / length
+                distance = mujoco.mj_ray(model, data, eye, ray, None, 1, -1, np.zeros(1, np.int32), None)
+                expected = min(distance / length, 2.0) if distance >= 0 else 2.0
+                assert depth[robot, row, column] == pytest.approx(expected, abs=1e-4)
+
+
+def test_agrees_with_the_engine_s_renderer(env):
+    depth = env.camera.render(torch.ones(10, dtype=torch.bool)).numpy()
+    rows, columns = depth.shape[1:]
+    for robot in range(10):
+        model, data, eye, turn = compiled(env, robot)
+        model.vis.map.znear, model.vis.map.zfar = 0.01 / model.stat.extent, 50.0 / model.stat.extent
+        try:
+            renderer = mujoco.Renderer(model, rows, columns)
+        except Exception as error:  # whatever the missing driver raises
+            pytest.skip(f"no OpenGL off-screen here: {error}")
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+        renderer.enable_depth_rendering()
+        options = mujoco.MjvOption()
+        options.geomgroup[:] = 1
+        renderer.update_scene(data, camera, options)
+        half_height = env.camera._tan_v * 0.01  # of the picture, at the near plane
+        for view in renderer.scene.camera:
+            view.pos[:], view.forward[:], view.up[:] = eye, turn[:, 0], turn[:, 2]
+            view.frustum_near, view.frustum_far = 0.01, 50.0
+            view.frustum_bottom, view.frustum_top = -half_height, half_height
+            view.frustum_center, view.frustum_width = 0.0, half_height * columns / rows
+        reference = np.minimum(renderer.render(), 2.0)
+        renderer.close()
+        step = np.maximum(*(np.abs(g) for g in np.gradient(reference)))
+        calm = step < 0.05
+        assert calm.mean() > 0.5
+        assert np.median(np.abs(reference - depth[robot])[calm]) < 1e-3
+
+
+# -- rate, latency and noise -------------------------------------------------------------------------------------------
+
+
+def run(camera, steps, fresh_at=()):
+    """The image after each step, while a wall comes nearer by 1 cm each."""
+    shown, sim = [], camera._sim
+    for step in range(steps):
+        sim.root_pos_w[:, 0] = 0.01 * step
+        camera.update(torch.tensor(step), torch.tensor([step == 0 or step in fresh_at]))
+        shown.append(1.5 - (camera.image[0, 1, 2].item() + 0.5) * 4.0)  # how much nearer the wall was when it was taken
+    return [round(value / 0.01) for value in shown]
+
+
+@pytest.mark.parametrize(
+    ("latency", "ages"),
+    [(0.0, [0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 10]), (0.1, [0] * 10 + [5] * 5), (0.16, [0] * 10 + [2] * 5 + [7] * 5)],
+)
+def test_images_come_at_their_rate_and_late(latency, ages):
+    ground, sim = world([((2.0, 0.0, 0.0), (0.5, 5.0, 5.0))])
+    camera = DepthCamera(plain(latency=latency), ground, sim, 0.02)
+    taken = run(camera, len(ages))
+    if latency == 0.16:  # 8 steps: what is handed over at 10 was taken at 2
+        assert taken[10:] == ages[10:]
+    else:
+        assert taken == ages
+
+
+def test_a_new_episode_sees_at_once_and_nothing_of_the_last():
+    ground, sim = world([((2.0, 0.0, 0.0), (0.5, 5.0, 5.0))])
+    camera = DepthCamera(plain(latency=0.1), ground, sim, 0.02)
+    taken = run(camera, 12, fresh_at=(7,))
+    assert taken[7:10] == [7, 7, 7]
+    assert taken[10] == 7, "the frame before is of this episode too"
+
+
+def test_blank_and_noise_and_dropped_frames():
+    ground, sim = world([((2.0, 0.0, 0.0), (0.5, 5.0, 5.0))], num_envs=400)
+    step, everyone = torch.tensor(0), torch.ones(400, dtype=torch.bool)
+
+    def taken(**changes):
+        camera = DepthCamera(plain(latency=0.0, **changes), ground, sim, 0.02)
+        camera.update(step, everyone)
+        return camera.image[:, 1, 2], camera
+
+    image, _ = taken()
+    assert torch.allclose(image, torch.tensor(1.5 / 4.0 - 0.5))
+    assert (taken(blank=True)[0] == 0.5).all()
+    noisy = (taken(range_noise=0.01)[0] + 0.5) * 4.0
+    assert noisy.mean() == pytest.approx(1.5, abs=0.01) and noisy.std() == pytest.approx(0.01 * 1.5**2, rel=0.2)
+    holes = taken(far_holes=0.8)[0] == 0.5
+    assert holes.float().mean() == pytest.approx(0.8 * 1.5 / 4.0, abs=0.08)
+    _, camera = taken(dropped_frames=1.0)
+    before = camera.image.clone()
+    sim.root_pos_w[:, 0] = 0.3
+    camera.update(torch.tensor(5), ~everyone)
+    assert torch.equal(camera.image, before), "every frame after the first of an episode is lost"
+    sim.root_pos_w[:, 0] = 0.0
+    again = taken(range_noise=0.01)[0]
+    assert not torch.equal(again, taken(range_noise=0.01)[0])
+
+
+def test_edges_have_holes():
+    ground, sim = world([((2.0, 0.0, 0.0), (0.5, 0.5, 0.5))], plane_z=-10.0)
+    cfg = plain(width=40, height=20, resized=(20, 39), edge_holes=1.0, far=3.0)
+    camera = DepthCamera(cfg, ground, sim, 0.02)
+    camera.update(torch.tensor(0), torch.tensor([True]))
+    image = camera.image[0]
+    row = image[10]
+    seen = (row < 0.49).nonzero().flatten()
+    inside = row[seen[0] : seen[-1] + 1]
+    assert torch.allclose(inside, torch.tensor(1.5 / 3.0 - 0.5), atol=1e-5), "no pixel mixes box and background"
+
+
+def test_impossible_images():
+    ground, sim = world()
+    with pytest.raises(UserError, match="--env.camera"):
+        DepthCamera(plain(crop=(2, 1, 0, 0)), ground, sim, 0.02)
+    with pytest.raises(UserError, match="--env.camera"):
+        DepthCamera(plain(near=5.0), ground, sim, 0.02)
+    ground, sim = world(primitives=[primitive("cylinder", (0, 0, 0), (1, 1, 0))])
+    with pytest.raises(UserError, match="cannot draw a robot's cylinder"):
+        DepthCamera(plain(), ground, sim, 0.02)
+
+
+def test_a_student_s_observations_hold_no_privilege(env):
+    proprio = env.observations["student_proprio"]
+    assert (proprio[:, [5, 6, 7, 8, 9, 12]] == 0).all() and (proprio[:, 11] == 1).all()
+    frames = env.observations["student_history"].view(10, 10, 53)
+    assert (frames[..., 6:8] == 0).all() and (frames[..., 11] == 1).all() and (frames[..., 12] == 0).all()
+    kept = [k for k in range(53) if k not in (6, 7, 11, 12)]
+    assert torch.equal(proprio[:, kept], env.observations["proprio"][:, kept])
+    assert torch.equal(env.observations["depth"].view(10, 58, 87), env.camera.image)
+    env.step_count.fill_(9)
+    env.step(torch.zeros(10, 12))
+    assert (env.observations["new_image"] == 1).all()
+    env.step(torch.zeros(10, 12))
+    assert (env.observations["new_image"] == 0).all()
