@@ -134,11 +134,13 @@ class DistillationCfg:
 
     class_name: Literal["Distillation"] = "Distillation"
     """The algorithm's class; it follows from the task."""
-    learning_rate: float = 1e-3
-    """Adam's step size."""
+    learning_rate: tuple[float, float] = (1e-3, 1e-4)
+    """Adam's step size at the start, and after learning_rate_iterations."""
+    learning_rate_iterations: int = 1500
+    """Iterations over which the step size changes linearly from one to the other."""
     estimator_learning_rate: float = 1e-4
     """Adam's step size for the estimator."""
-    num_mini_batches: int = 4
+    num_mini_batches: int = 8
     """Gradient steps per iteration, each on the whole window of its share of the environments."""
     max_grad_norm: float = 1.0
     """Norm to which the gradients of all that learns are clipped."""

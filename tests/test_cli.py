@@ -82,7 +82,7 @@ BAD = {
     "shipped and own": ("evaluate", [GO2, "--use_pretrained_checkpoint", "--checkpoint=50"], "excludes"),
     "json nowhere": ("evaluate", [GO2, "--json=nowhere/x.json"], "there is no folder nowhere"),
     "note without wandb": ("train", [GO2, "--wandb_note=hello"], "without --wandb"),
-    "several gpus": ("train", [GO2, "--distributed"], "not available yet"),
+    "several gpus": ("train", [GO2, "--distributed"], "start `torchrun --nproc-per-node N"),
     "list_tasks takes none": ("list_tasks", ["--all"], "Unrecognized options: --all"),
 }
 # These are noticed only once torch and the simulator are there.
@@ -113,10 +113,10 @@ def test_bad_command_line_late(workdir: Path, case: str) -> None:
     check_bad(workdir, *BAD_LATE[case])
 
 
-def test_torchrun_is_refused(workdir: Path) -> None:
-    result = run("train", GO2, cwd=workdir, WORLD_SIZE="2", RANK="1")
+def test_torchrun_without_the_flag(workdir: Path) -> None:
+    result = run("train", GO2, cwd=workdir, WORLD_SIZE="2", RANK="0", LOCAL_RANK="0")
     assert result.returncode == 2
-    assert result.stderr == "error: training with several processes (--multi_gpu, torchrun) is not available yet\n"
+    assert result.stderr == "error: torchrun starts several processes that would train alone: add --multi_gpu\n"
 
 
 @pytest.mark.parametrize("flags", [["--help"], [GO2, "--help"]])

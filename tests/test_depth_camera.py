@@ -129,7 +129,7 @@ def env():
     task = get_task("go2_parkour_student")
     cfg = task.env_cfg()
     cfg.env.num_envs, cfg.sim.num_threads = 10, 1
-    cfg.terrain.num_columns, cfg.terrain.num_levels = 20, 3
+    cfg.terrain.num_columns, cfg.terrain.num_levels, cfg.terrain.max_init_level = 20, 3, 2
     cfg.camera.undisturbed()
     torch.manual_seed(5)
     env = task.make_env(cfg, "cpu")

@@ -33,7 +33,7 @@ def make_env(num_envs=4, **env):
     task = get_task("go2_parkour_student")
     cfg = task.env_cfg()
     cfg.env.num_envs, cfg.sim.num_threads = num_envs, 1
-    cfg.terrain.num_columns, cfg.terrain.num_levels = 20, 2
+    cfg.terrain.num_columns, cfg.terrain.num_levels, cfg.terrain.max_init_level = 20, 2, 1
     for name, value in env.items():
         setattr(cfg.env, name, value)
     return task.make_env(cfg, "cpu")
@@ -142,6 +142,15 @@ def test_headings_far_off_are_replaced_by_the_true_ones(env):
     assert algorithm.yaw_ok.tolist() == [2.0, 4.0]
 
 
+def test_the_step_size_falls_linearly(env):
+    algorithm = make_runner(env, learning_rate=(1e-3, 1e-4), learning_rate_iterations=100).algorithm
+    rates = []
+    for iteration in (0, 50, 100, 400):
+        algorithm.begin_iteration(iteration)
+        rates.append(algorithm.scalars()["Loss/learning_rate"])
+    assert rates == pytest.approx([1e-3, 5.5e-4, 1e-4, 1e-4])
+
+
 def test_teacher_acts_in_the_warm_up(env):
     runner = make_runner(env, warm_up_iterations=1)
     taken = []
@@ -151,7 +160,7 @@ def test_teacher_acts_in_the_warm_up(env):
 
 
 def test_training_brings_the_student_nearer_and_needs_images(env):
-    runner = make_runner(env, learning_rate=1e-3, blanked_interval=1)
+    runner = make_runner(env, blanked_interval=1)
     env.reset()
     collect(runner)
     algorithm = runner.algorithm
@@ -251,9 +260,11 @@ def test_command_lines(tmp_path):
     assert not list(tmp_path.iterdir())
     trained = script("train", *sizes, "--use_pretrained_checkpoint")
     assert trained.returncode == 0, trained.stderr
-    figures = script("evaluate", "--num_envs=1", "--env.env.episode_length_s=0.5", "--difficulty=0", "--json=f.json")
+    files = ("--json=f.json", "--camera=seen.gif")
+    figures = script("evaluate", "--num_envs=1", "--env.env.episode_length_s=0.5", "--difficulty=0", *files)
     assert figures.returncode == 0, figures.stderr
     assert (tmp_path / "f.json").is_file()
+    assert (tmp_path / "seen.gif").read_bytes().startswith(b"GIF")
     again = script("evaluate", "--num_envs=1", "--estimated")
     assert again.returncode == 2 and "reads only what a robot has" in again.stderr
     assert BLANK == 0.5

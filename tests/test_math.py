@@ -117,9 +117,12 @@ def test_uniform_fills_its_range():
 
 def test_statistics():
     statistics = Statistics(["mean", "masked", "unused"], ["total"], torch.device("cpu"))
-    statistics.add("mean", torch.tensor([1.0, 2.0]))
-    statistics.add("mean", torch.tensor(6.0))
-    statistics.add("masked", torch.tensor([torch.nan, 4.0, 8.0]), torch.tensor([False, True, True]))
-    statistics.add("total", torch.tensor([1.0, 0.0, 1.0]))
+    statistics.add({"mean": torch.tensor([1.0, 2.0])})
+    statistics.add({"mean": torch.tensor([6.0])})
+    both = {"masked": torch.tensor([torch.nan, 4.0, 6.0]), "mean": torch.tensor([9.0, 3.0, 3.0])}
+    statistics.add(both, torch.tensor([False, True, True]))
+    rows = torch.tensor([[False, False, True], [False, False, False]])
+    statistics.add({"masked": torch.tensor([1.0, 2.0, 8.0]), "mean": torch.tensor([9.0, 9.0, torch.nan])}, rows)
+    statistics.add({"total": torch.tensor([True, False, True])})
     assert statistics.pop() == {"mean": 3.0, "masked": 6.0, "total": 2.0}
     assert statistics.pop() == {"total": 0.0}

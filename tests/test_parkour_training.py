@@ -19,7 +19,7 @@ TASK = "--task=go2_parkour_teacher"
 def test_a_short_training_improves():
     task = get_task("go2_parkour_teacher")
     cfg, train_cfg = task.env_cfg(), task.train_cfg()
-    cfg.env.num_envs, cfg.env.episode_length_s, cfg.terrain.num_levels = 64, 2.0, 3
+    cfg.env.num_envs, cfg.env.episode_length_s = 64, 2.0
     train_cfg.algorithm.learning_rate = 1e-3
     torch.manual_seed(0)
     env = task.make_env(cfg, "cpu")
@@ -137,10 +137,13 @@ def test_evaluate_writes_figures_and_chart(tmp_path):
         ("evaluate", ("--task=go2", "--use_pretrained_checkpoint", "--estimated"), "reads no privileged state"),
         ("evaluate", (TASK, "--use_pretrained_checkpoint", "--difficulty=2"), "--difficulty is 2.0: it has to lie in"),
         ("evaluate", (TASK, "--use_pretrained_checkpoint", "--chart=a.doc"), "has to end in .png"),
+        ("evaluate", (TASK, "--use_pretrained_checkpoint", "--camera=a.gif"), "--camera is for tasks with a depth"),
+        ("evaluate", (TASK, "--use_pretrained_checkpoint", "--camera=a.mp4"), "has to end in .gif"),
         ("train", ("--task=go2", "--use_pretrained_checkpoint"), "the task has to learn from one"),
         ("train", (TASK, "--num_envs=4", "--env.terrain.proportions.gap=-1"), "proportions.gap is -1"),
         ("train", (TASK, "--num_envs=4", "--env.terrain.num_boxes=5"), "--env.terrain.num_boxes is 5: set it to"),
         ("train", (TASK, "--num_envs=4", "--env.terrain.num_columns=2"), "too few for a column of"),
+        ("train", (TASK, "--num_envs=4", "--env.terrain.num_levels=4"), "max_init_level is 5: the levels are 0 to 3"),
         ("train", (TASK, "--num_envs=4", "--train.policy.history_length=20"), "history is 530 wide"),
     ],
 )

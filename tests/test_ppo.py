@@ -228,3 +228,17 @@ def test_step_equals_the_eager_step(device):
     error = parity_error(ppo.mini_batch_step, replay, ppo.state_tensors())
     assert error < 1e-5
     assert not torch.equal(next(iter(ppo.optimizer.parameters.values())), before[0])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_captured_preparation_equals_the_eager_one():
+    captured, eager = make_ppo("cuda"), make_ppo("cuda", graph=False)
+    eager.storage = captured.storage
+    names = ("values", "log_probs", "returns", "advantages")
+    for _ in range(2):  # captured, and replayed for another rollout
+        last = fill(captured, "cuda")
+        results = []
+        for ppo in (captured, eager):
+            ppo.prepare(last)
+            results.append(torch.stack([getattr(ppo.storage.samples, name) for name in names]))
+        assert torch.allclose(*results, atol=1e-3)

@@ -18,12 +18,21 @@ def main(argv: list[str] | None = None) -> None:
     evaluator.prepare(command.env_cfg, args.difficulty)
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
         raise UserError("--chart is for tasks with obstacle courses; this one has none")
+    if args.camera is not None and not hasattr(command.env_cfg, "camera"):
+        raise UserError("--camera is for tasks with a depth camera; this one has none")
     runs.seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
         policy = load_policy(command.checkpoint, command.device, env, estimated=args.estimated)
     print(f"policy: {command.checkpoint}")
-    figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
+    if args.camera is None:
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
+    else:
+        from legged_gym.sensors.recorder import CameraRecorder
+
+        recorder = CameraRecorder(env)
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
+        recorder.save(args.camera)
     env.close()
     title = f"{command.task.name}: {command.checkpoint}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)

@@ -1,9 +1,14 @@
-"""Trains a task: `python legged_gym/scripts/train.py --task=go2`."""
+"""Trains a task: `python legged_gym/scripts/train.py --task=go2`.
+
+On several GPUs: `torchrun --nproc-per-node 4 legged_gym/scripts/train.py --multi_gpu --task=go2`.
+"""
 
 import copy
+import os
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from legged_gym.utils import runs
 from legged_gym.utils.cli import Command, TrainArgs, parse
@@ -12,15 +17,34 @@ from legged_gym.utils.errors import script, value_errors_are_the_users
 
 @script
 def main(argv: list[str] | None = None) -> None:
-    command = parse(TrainArgs, "train", argv)
+    if runs.rank() > 0:  # rank 0 speaks for all
+        sys.stdout = open(os.devnull, "w")
+    with runs.told_by_rank_0():
+        command = parse(TrainArgs, "train", argv)
+    runner_cfg = command.train_cfg.runner
+    runner_cfg.run_name = runs.resolve_run_name(runner_cfg.run_name, command.train_cfg.seed)
+
+    from rsl_rl.utils import distributed  # slow: after the command line has been found good
+
+    if command.args.multi_gpu:
+        distributed.start(command.device)
+    checkpoint = _train(command, shlex.join(sys.argv if argv is None else argv))
+    first = distributed.rank() == 0
+    if command.args.multi_gpu:
+        distributed.stop()
+    if checkpoint is not None and first and not command.args.no_eval:
+        _show_how_well_it_does(command, checkpoint)
+
+
+def _train(command: Command, typed: str) -> Path | None:
+    """The last checkpoint, on rank 0 and if no signal ended the training. Lets go of all that it made on the device."""
+    from rsl_rl.runners import OnPolicyRunner
+    from rsl_rl.utils import distributed
+
     args, env_cfg, train_cfg = command.args, command.env_cfg, command.train_cfg
-    train_cfg.runner.run_name = runs.resolve_run_name(train_cfg.runner.run_name, train_cfg.seed)
-
-    from rsl_rl.runners import OnPolicyRunner  # slow: after the command line has been found good
-
     runs.seed_everything(runs.rank_seed(train_cfg.seed))
-    with value_errors_are_the_users():
-        env = command.task.make_env(env_cfg, command.device)
+    with runs.told_by_rank_0(), value_errors_are_the_users():
+        env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
         wandb = _wandb_options(command) if args.wandb else None
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
         if command.checkpoint is not None:
@@ -31,19 +55,32 @@ def main(argv: list[str] | None = None) -> None:
         runner.prepare()
 
     # Only now is anything written: every mistake above leaves no run behind.
-    run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, train_cfg.runner.run_name)
-    typed = shlex.join(sys.argv if argv is None else argv)
-    origin = {"resumed_from": str(command.checkpoint or ""), "teacher": str(command.teacher or "")}
-    runs.save_config(run, command.task.name, env_cfg, train_cfg, command=typed, **origin)
-    runs.save_git_state(run)
-    runner.log_dir = run
-    print(f"run: {run}")
+    if distributed.rank() == 0:
+        run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, train_cfg.runner.run_name)
+        origin = {"resumed_from": str(command.checkpoint or ""), "teacher": str(command.teacher or "")}
+        runs.save_config(run, command.task.name, env_cfg, train_cfg, command=typed, **origin)
+        runs.save_git_state(run)
+        runner.log_dir = run
+        print(f"run: {run}")
     finished = runner.learn(train_cfg.runner.max_iterations)
     env.close()
-    if finished:
-        print(f"saved {run / f'model_{runner.iteration}.pt'}")
-        if not args.no_eval:
-            _show_how_well_it_does(command, run / f"model_{runner.iteration}.pt")
+    if not finished or runner.log_dir is None:
+        return None
+    checkpoint = runner.log_dir / f"model_{runner.iteration}.pt"
+    print(f"saved {checkpoint}")
+    return checkpoint
+
+
+def _with_a_share_of_the_cores(env_cfg: Any) -> Any:
+    """`env_cfg` for one of several ranks on a machine, which simulate on its cores side by side."""
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if ranks == 1 or env_cfg.sim.num_threads:
+        return env_cfg
+    from legged_gym.simulators.mujoco_engine import usable_cores
+
+    env_cfg = copy.deepcopy(env_cfg)
+    env_cfg.sim.num_threads = max(1, usable_cores() // ranks)
+    return env_cfg
 
 
 def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:

@@ -22,11 +22,12 @@ class MujocoSimulator(Simulator):
     def __init__(self, asset: Path, num_envs: int, options: ModelOptions, num_threads: int = 0):
         model, self.robot = build_model(asset, options, ground_on_bodies=True)
         # AUTORESET would put a diverged world back to its origin unseen. The midphase tree keeps boxes where they were
-        # compiled.
-        model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET | mujoco.mjtDisableBit.mjDSBL_MIDPHASE
+        # compiled. One robot is one island: looking for more only takes time.
+        disable = mujoco.mjtDisableBit
+        model.opt.disableflags |= disable.mjDSBL_AUTORESET | disable.mjDSBL_MIDPHASE | disable.mjDSBL_ISLAND
         self.num_envs, self.device, self.dt = num_envs, torch.device("cpu"), options.dt
         self.num_boxes = options.num_boxes
-        self._batch = Batch(model, nsim=num_envs, nthread=num_threads or _usable_cores(), persistent=True)
+        self._batch = Batch(model, nsim=num_envs, nthread=num_threads or usable_cores(), persistent=True)
         self._rows = {name: self._batch.bind(name) for name in ("qpos", "qvel", "ctrl", "xfrc_applied")}
         links = self.robot.bodies
         outputs = {name: self._batch.bind(name) for name in ("xpos", "xquat", "cvel", "subtree_com", "cfrc_ext")}
@@ -161,6 +162,6 @@ _PROPERTIES = (
 ).split()
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may run on; `taskset` and job schedulers give fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

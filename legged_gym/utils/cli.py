@@ -70,7 +70,8 @@ class TrainArgs(Args):
     run_name: Text = None
     """added to the name of the run's folder; auto: the variable LOG_RUN_NAME, else host and seed"""
     multi_gpu: Annotated[bool, tyro.conf.arg(aliases=["--distributed"])] = False
-    """one process per GPU, under torchrun (not available yet)"""
+    """one process per GPU, each with --num_envs robots: `torchrun --nproc-per-node N legged_gym/scripts/train.py
+    --multi_gpu ...`"""
     wandb: bool = False
     """log to Weights & Biases too"""
     wandb_note: str = ""
@@ -97,6 +98,8 @@ class EvaluateArgs(LoadArgs):
     """file to write the figures to"""
     chart: File = None
     """picture file (.png, .svg, .pdf) to draw the figures to; tasks with obstacle courses"""
+    camera: File = None
+    """moving picture (.gif) to write of what one robot's depth camera sees on each type of course"""
     difficulty: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
     """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
     estimated: bool = False
@@ -109,6 +112,30 @@ class PlayArgs(LoadArgs):
 
     play_seconds: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
     """simulated time to play; by default until Ctrl-C, or with --headless one episode"""
+    terrain: Text = None
+    """type of all tiles; tasks with obstacle courses"""
+    difficulty: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
+    """0 .. 1, of all tiles"""
+    video: File = None
+    """film of robot 0 (.mp4 or .gif) to make without a screen, instead of the viewer"""
+    video_seconds: float = 10.0
+    """simulated length of the film"""
+
+
+@dataclass(kw_only=True)
+class DemoArgs(LoadArgs):
+    """Flags of demo.py."""
+
+    num_envs: Count = 1
+    """robots that are simulated side by side"""
+    terrain: str = "demo"
+    """type of the course; tasks with obstacle courses"""
+    difficulty: float = 0.7
+    """0 .. 1, of the course"""
+    play_seconds: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
+    """simulated time to play; by default until Ctrl-C"""
+    gamepad: File = None
+    """gamepad to drive with (Linux: /dev/input/js0)"""
 
 
 @dataclass(frozen=True)
@@ -153,7 +180,10 @@ def parse(
 
 
 def choose_device(args: Args) -> str:
-    """The one device of simulation and learning; says which it took when the user named none."""
+    """The one device of simulation and learning; says which it took when the user named none.
+
+    With --multi_gpu each rank has the GPU of its number on its machine, or all are on the CPU.
+    """
     asked = [device for device in (args.device, args.sim_device, args.rl_device) if device is not None]
     asked = ["cuda:0" if device == "cuda" else device for device in asked]
     for device in asked:
@@ -164,6 +194,17 @@ def choose_device(args: Args) -> str:
     import torch
 
     count = torch.cuda.device_count()
+    if isinstance(args, TrainArgs) and args.multi_gpu:
+        if asked == ["cpu"] * len(asked) and (asked or not count):
+            return "cpu"
+        if named := [flag for flag in (args.device, args.sim_device, args.rl_device) if flag not in (None, "cuda")]:
+            raise UserError(
+                f"--multi_gpu gives each process a GPU of its own: the device is cuda or cpu, not {named[0]}"
+            )
+        processes = int(os.environ["LOCAL_WORLD_SIZE"])
+        if processes > count:
+            raise UserError(f"torchrun starts {processes} processes here, for which torch sees {count} GPUs")
+        return f"cuda:{os.environ['LOCAL_RANK']}"
     if not asked:
         device = "cuda:0" if count else "cpu"
         print(f"device: {device} ({torch.cuda.get_device_name(0) if count else 'torch sees no CUDA device'})")
@@ -240,20 +281,41 @@ def _check(args: Any, task: Task) -> None:
             )
         if args.wandb_note and not args.wandb:
             raise UserError("--wandb_note has no meaning without --wandb")
-        if args.multi_gpu or int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise UserError("training with several processes (--multi_gpu, torchrun) is not available yet")
+        if args.multi_gpu and not runs.under_torchrun():
+            raise UserError(
+                "--multi_gpu needs one process per GPU: start `torchrun --nproc-per-node N legged_gym/scripts/train.py "
+                "--multi_gpu ...`"
+            )
+        if runs.under_torchrun() and not args.multi_gpu:
+            raise UserError("torchrun starts several processes that would train alone: add --multi_gpu")
     elif args.use_pretrained_checkpoint and (args.load_run is not None or args.checkpoint is not None):
         raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
     if isinstance(args, EvaluateArgs):
-        for flag, path in (("--json", args.json), ("--chart", args.chart)):
+        for flag, path in (("--json", args.json), ("--chart", args.chart), ("--camera", args.camera)):
             if path is not None and not path.parent.is_dir():
                 raise UserError(f"{flag}: there is no folder {path.parent}")
             if path is not None and path.is_dir():
                 raise UserError(f"{flag}: {path} is a folder")
         if args.chart is not None and args.chart.suffix not in (".png", ".svg", ".pdf"):
             raise UserError(f"--chart: {args.chart.name} has to end in .png, .svg or .pdf")
-    if isinstance(args, PlayArgs) and args.play_seconds is not None and not 0 < args.play_seconds < math.inf:
-        raise UserError(f"--play_seconds is {args.play_seconds}: it has to be positive and finite")
+        if args.camera is not None and args.camera.suffix != ".gif":
+            raise UserError(f"--camera: {args.camera.name} has to end in .gif")
+    if isinstance(args, PlayArgs | DemoArgs):
+        if args.play_seconds is not None and not 0 < args.play_seconds < math.inf:
+            raise UserError(f"--play_seconds is {args.play_seconds}: it has to be positive and finite")
+    if isinstance(args, PlayArgs) and args.video is not None:
+        _check_video(args.video, args.video_seconds)
+
+
+def _check_video(path: Path, seconds: float) -> None:
+    if path.suffix.lower() not in (".mp4", ".gif"):
+        raise UserError(f"--video: {path.name} has to end in .mp4 or .gif")
+    if not path.parent.is_dir():
+        raise UserError(f"--video: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UserError(f"--video: {path} is a folder")
+    if not 0 < seconds < math.inf:
+        raise UserError(f"--video_seconds is {seconds}: it has to be positive and finite")
 
 
 def _checkpoint(args: Any, task: Task) -> Path | None:

@@ -74,10 +74,12 @@ def run_episodes(
     count: Callable[[Tensor], None],
     totals: Sequence[Tensor],
     graph: bool,
+    watch: Callable[[int], None] | None = None,
 ) -> None:
     """One episode of every robot; `count` is called after each step with the robots (N,) that were in theirs.
 
     `totals`: the tensors that `count` adds to; they start at zero. The step and `count` are one graph on CUDA.
+    `watch`: called on the host after each step, with its number.
     """
     running = torch.ones(env.num_envs, dtype=torch.bool, device=env.device)
 
@@ -95,8 +97,10 @@ def run_episodes(
     what = f"evaluating {env.num_envs} robots for {seconds:.0f} s"
     if not sys.stdout.isatty():
         print(what)
-    for _ in track(range(env.max_episode_length), what, transient=True, disable=not sys.stdout.isatty()):
+    for number in track(range(env.max_episode_length), what, transient=True, disable=not sys.stdout.isatty()):
         step()
+        if watch is not None:
+            watch(number)
     if running.any():
         raise RuntimeError(f"{int(running.sum())} episodes did not end within {seconds} s")
     env.check()

@@ -36,14 +36,19 @@ def prepare(env_cfg: Any, difficulty: float | None) -> None:
 
 
 @torch.no_grad()
-def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: bool = True) -> dict[str, dict]:
+def evaluate(
+    env: Any,
+    policy: Callable[[Mapping[str, Tensor]], Tensor],
+    graph: bool = True,
+    watch: Callable[[int], None] | None = None,
+) -> dict[str, dict]:
     """Runs one episode per robot with `policy` (observation groups -> actions (N, A)).
 
     Returns {"types": {type: figures}, "total": figures}. `goals_reached` is the mean share of goals reached, with its
     standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
     feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
     joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
-    count. `total` is the mean over `OBSTACLES`, of the types that are there.
+    count. `total` is the mean over `OBSTACLES`, of the types that are there. `watch`: called after each step.
     """
     n, device = env.num_envs, env.device
     goals, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
@@ -62,7 +67,7 @@ def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
         fallen.add_(running & env.falls)
         finished.add_(running & env.dones & (env.measured_goals >= env.num_goals))
 
-    run_episodes(env, policy, count, (goals, fallen, finished, steps, edge, energy, metres, reward), graph)
+    run_episodes(env, policy, count, (goals, fallen, finished, steps, edge, energy, metres, reward), graph, watch)
     share = goals / env.num_goals
     types = {}
     for k, kind in enumerate(env.grid.types):

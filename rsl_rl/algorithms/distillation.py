@@ -13,7 +13,9 @@ from torch import Tensor
 from rsl_rl.config import DistillationCfg
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
+from rsl_rl.utils import distributed
 from rsl_rl.utils.adam import StaticAdam
+from rsl_rl.utils.precision import tensor_float32
 
 BLANK = 0.5  # what a pixel shows where nothing is near
 
@@ -73,11 +75,15 @@ class Distillation:
         self.storage = Window(student, num_steps, env.num_envs, interval)
         self.acting = StudentPolicy(student, env.num_envs)
         self.teacher: ActorCriticRMA | None = None
-        device = self.storage.hidden.device
+        self.device = device = self.storage.hidden.device
         named = dict(student.named_parameters())
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
-        self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm, capturable=False)
+        if cfg.learning_rate_iterations < 1:
+            raise ValueError(
+                f"algorithm.learning_rate_iterations is {cfg.learning_rate_iterations}: it has to be positive"
+            )
+        self.optimizer = StaticAdam(own, cfg.learning_rate[0], cfg.max_grad_norm, capturable=False)
         self.estimator_optimizer = StaticAdam(
             estimator, cfg.estimator_learning_rate, cfg.max_grad_norm, capturable=False
         )
@@ -112,6 +118,8 @@ class Distillation:
         if self.teacher is None:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
+        (first, last), progress = self.cfg.learning_rate, min(iteration / self.cfg.learning_rate_iterations, 1.0)
+        self.learning_rate.fill_(first + (last - first) * progress)
         self.teacher_acts.fill_(iteration < self.cfg.warm_up_iterations)
         self.storage.hidden.copy_(self.acting.hidden)
         self.yaw_ok.zero_()
@@ -119,23 +127,32 @@ class Distillation:
     @torch.no_grad()
     def rollout_step(self, env) -> None:
         """One image and the control steps up to the next, without host sync."""
-        observations, acting = env.observations, self.acting
-        acting.forget(self.start)
+        self.look(env.observations)
+        for _ in range(self.interval):
+            _, _, dones, _ = env.step(self.act(env.observations))
+            ended = dones.unsqueeze(1)
+            self.acting.forget(ended)
+            self.start.logical_or_(ended)
+
+    @tensor_float32
+    def look(self, observations: Mapping[str, Tensor]) -> None:
+        """Takes in the images, and writes them to the storage."""
+        self.acting.forget(self.start)
         everyone = torch.ones_like(self.start)
-        acting.look(observations, everyone)
+        self.acting.look(observations, everyone)
         true_yaw = self._true_yaw(observations)
         self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
         self.start.zero_()
-        for _ in range(self.interval):
-            proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
-            labels = self.label(observations)
-            history = observations["student_history"]
-            actions = self.policy.means(proprio, acting.latent, history)
-            self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
-            _, _, dones, _ = env.step(torch.where(self.teacher_acts, labels, actions))
-            ended = dones.unsqueeze(1)
-            acting.forget(ended)
-            self.start.logical_or_(ended)
+
+    @tensor_float32
+    def act(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """Actions (N, A); writes the step, with the teacher's, to the storage."""
+        proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
+        labels = self.label(observations)
+        history = observations["student_history"]
+        actions = self.policy.means(proprio, self.acting.latent, history)
+        self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
+        return torch.where(self.teacher_acts, labels, actions)
 
     def label(self, observations: Mapping[str, Tensor]) -> Tensor:
         """The teacher's actions (N, A), from all that it knows."""
@@ -155,8 +172,9 @@ class Distillation:
         return torch.where(ok, told, true)
 
     # -- learning -----------------------------------------------------------------------------------------------------
+    @tensor_float32
     def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
-        """Learns from the window; mean losses by name."""
+        """Learns from the window; mean losses by name, over all ranks."""
         num_envs = self.storage.hidden.shape[0]
         order = torch.randperm(num_envs, device=self.storage.hidden.device)
         totals = []
@@ -166,13 +184,15 @@ class Distillation:
             self.estimator_optimizer.minimize(estimator_loss)
             totals.append(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
         names = ("depth_actor_loss", "yaw_loss", "estimator")
-        values = dict(zip(names, torch.stack(totals).mean(0).tolist(), strict=True))
-        good, asked = self.yaw_ok.tolist()
+        means = distributed.average_(torch.stack(totals).mean(0))
+        values = dict(zip(names, means.tolist(), strict=True))
+        good, asked = distributed.sum_(self.yaw_ok).tolist()
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
-                blanked = self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)
-            values |= {f"{name}_blanked": loss.item() for name, loss in zip(names[:2], blanked[:2], strict=True)}
+                blanked = torch.stack(self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)[:2])
+            blanked = distributed.average_(blanked).tolist()
+            values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
         return values
 
     def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
@@ -204,6 +224,11 @@ class Distillation:
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""
         return {"Loss/learning_rate": self.learning_rate.item()}
+
+    def state_tensors(self) -> list[Tensor]:
+        """What all ranks start with the same of: student, optimisers, teacher."""
+        optimizers = [*self.optimizer.state_tensors(), *self.estimator_optimizer.state_tensors()]
+        return [*optimizers, *self.teacher.parameters()]
 
     # -- saving -------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from rsl_rl.config import AlgorithmCfg
 from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
 from rsl_rl.storage.rollout_storage import RolloutStorage, Samples
-from rsl_rl.utils import graphs
+from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
+from rsl_rl.utils.precision import tensor_float32
 
 
 class PPO:
@@ -24,9 +25,9 @@ class PPO:
     loss_names: tuple[str, ...] = ("value_function", "surrogate", "entropy", "bounds", "kl")
 
     def __init__(self, policy: ActorCritic, storage: RolloutStorage, cfg: AlgorithmCfg, *, graph: bool = True):
-        """`graph`: capture the minibatch step when the policy is on CUDA."""
+        """`graph`: capture what `update` does as CUDA graphs when the policy is on CUDA."""
         self.policy, self.storage, self.cfg = policy, storage, cfg
-        device = policy.log_std.device
+        self.device = device = policy.log_std.device
         self._graph = graph and device.type == "cuda"
         self._replays: dict[Callable[[], None], Callable[[], None]] = {}
         self.optimizer = self._adam(self.policy_parameters(), cfg.learning_rate)
@@ -56,6 +57,7 @@ class PPO:
         _, rewards, dones, time_outs = env.step(actions)
         self.record(rewards, dones, time_outs)
 
+    @tensor_float32
     def act(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Actions (N, A) with exploration noise; writes the decision to the storage. Call under no_grad."""
         means = self.behaviour(observations)
@@ -79,8 +81,9 @@ class PPO:
             del losses["bounds"]
         return losses
 
+    @tensor_float32
     def train(self, step: Callable[[], None]) -> dict[str, float]:
-        """Runs `step` on every minibatch of every epoch; mean of each of `loss_names`."""
+        """Runs `step` on every minibatch of every epoch; mean of each of `loss_names` over all ranks."""
         replay = self.replay(step)
         storage, size = self.storage, self.storage.mini_batch_size
         self.losses.zero_()
@@ -90,7 +93,8 @@ class PPO:
                 storage.indices.copy_(order[i * size : (i + 1) * size])
                 replay()
         steps = self.cfg.num_learning_epochs * self.cfg.num_mini_batches
-        return dict(zip(self.loss_names, (self.losses / steps).tolist(), strict=True))
+        means = distributed.average_(self.losses / steps)
+        return dict(zip(self.loss_names, means.tolist(), strict=True))
 
     def replay(self, step: Callable[[], None]) -> Callable[[], None]:
         """`step` as a CUDA graph, captured when first asked for; `step` itself without graphs."""
@@ -103,14 +107,20 @@ class PPO:
                 self._replays[step] = graphs.capture(step, self.state_tensors())
         return self._replays[step]
 
-    @torch.no_grad()
+    @tensor_float32
     def prepare(self, last_observations: Mapping[str, Tensor]) -> None:
-        """Values, log-probabilities, returns and advantages of the stored steps."""
+        """Works out, from the stored steps and the observations after them, what minibatch steps read beside them."""
+        self.storage.write_last(last_observations)
+        self.replay(self.derive)()
+
+    @torch.no_grad()
+    def derive(self) -> None:
+        """Values, log-probabilities, returns and advantages of the stored steps, in place and without host sync."""
         samples = self.storage.samples
         samples.values.copy_(self.policy.evaluate(samples.observations))
         samples.log_probs.copy_(self.policy.log_prob(samples.means, samples.actions))
         self.old_log_std.copy_(self.policy.log_std)
-        last_values = self.policy.evaluate(last_observations)
+        last_values = self.policy.evaluate(self.storage.last_observations)
         self.storage.compute_returns(last_values, self.cfg.gamma, self.cfg.lam)
 
     def mini_batch_step(self) -> None:
@@ -145,6 +155,7 @@ class PPO:
     @torch.no_grad()
     def _adapt_learning_rate(self, old_means: Tensor, means: Tensor) -> Tensor:
         kl = gaussian_kl(old_means, self.old_log_std, means, self.policy.log_std).mean()
+        distributed.average_(kl)  # else each rank would go on with a learning rate of its own
         if self.cfg.schedule == "adaptive":
             cfg, lr = self.cfg, self.learning_rate
             lr.copy_(adapted_learning_rate(lr, kl, cfg.desired_kl, cfg.min_learning_rate, cfg.max_learning_rate))
@@ -169,7 +180,7 @@ class PPO:
         """In place."""
 
     def state_tensors(self) -> list[Tensor]:
-        """Every tensor that a minibatch step changes and the next one reads."""
+        """Every tensor that a minibatch step changes and the next one reads; all ranks start with the same."""
         return [*(tensor for adam in self.optimizers().values() for tensor in adam.state_tensors()), self.losses]
 
     def state_dict(self) -> dict:

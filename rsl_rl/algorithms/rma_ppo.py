@@ -80,9 +80,9 @@ class RmaPPO(PPO):
         return losses | {"priv_reg_coef": priv_reg_coef(self.cfg, self.iteration)}
 
     @torch.no_grad()
-    def prepare(self, last_observations: Mapping[str, Tensor]) -> None:
+    def derive(self) -> None:
         """And the estimated state that acted and the history latents, which no step of a PPO iteration changes."""
-        super().prepare(last_observations)
+        super().derive()
         observations = self.storage.samples.observations
         observations[ESTIMATE].copy_(self.policy.estimated_explicit(observations))
         observations[HISTORY_LATENT].copy_(self.policy.history_latent(observations))

@@ -1,4 +1,4 @@
-"""Alternates collecting and learning; saves, resumes, and stops cleanly."""
+"""Alternates collecting and learning, alone or on several ranks at once; saves, resumes, and stops cleanly."""
 
 import math
 import signal
@@ -18,6 +18,7 @@ from rsl_rl.config import PolicyCfg, TrainCfg
 from rsl_rl.factory import Policy, make_algorithm, make_policy, saved_policy_cfg, saved_policy_class
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
+from rsl_rl.utils import distributed
 from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, set_rng_state
 from rsl_rl.utils.logger import Logger
 
@@ -31,6 +32,9 @@ class OnPolicyRunner:
 
     The environment gives named observation groups in static memory, and `step`, `capture`, `check`,
     `pop_statistics` and the state dictionaries that are called below; nothing else is asked of it.
+
+    Where the process is one of several (`distributed.start`), each rank collects in environments of its own and all
+    learn the same. Rank 0 logs, for all of them (`pop_statistics` has to give figures over all ranks), and saves.
     """
 
     def __init__(
@@ -50,17 +54,19 @@ class OnPolicyRunner:
         self.env, self.cfg, self.device = env, cfg, torch.device(device)
         if torch.device(env.device).type != self.device.type:
             raise ValueError(f"the environment is on {env.device}, the policy on {device}: they must share a device")
-        self.log_dir = None if log_dir is None else Path(log_dir)
-        self.console = console or Console()
-        self.wandb = wandb
+        first = distributed.rank() == 0
+        self.log_dir = Path(log_dir) if first and log_dir is not None else None
+        self.console = console or Console(quiet=not first)
+        self.wandb = wandb if first else None
         self.iteration = 0  # completed
-        self.total_steps = 0  # of all environments
+        self.total_steps = 0  # of all environments of all ranks
         self.total_time = 0.0  # s
 
         env.reset()
         self.obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         policy = make_policy(self.obs_dims, env.num_actions, cfg.policy).to(self.device)
         self.num_steps = cfg.runner.num_steps_per_env
+        self.steps_per_iteration = self.num_steps * env.num_envs * distributed.world_size()
         self.algorithm = make_algorithm(policy, env, self.num_steps, cfg.algorithm, graph=graph)
         self._graph = graph
         self._step: Callable[[], None] | None = None
@@ -82,6 +88,7 @@ class OnPolicyRunner:
     def learn(self, num_iterations: int) -> bool:
         """Runs that many iterations; False when a signal ended it earlier. Either way the last state is saved."""
         self.prepare()
+        distributed.broadcast_(self.algorithm.state_tensors())
         if not self._running_episodes:
             self._start_episodes()
         last = self.iteration + num_iterations
@@ -100,13 +107,14 @@ class OnPolicyRunner:
                 end = time.perf_counter()
                 self._check_finite(losses)
                 self.iteration += 1
-                self.total_steps += self.num_steps * self.env.num_envs
+                self.total_steps += self.steps_per_iteration
                 self.total_time += end - start
                 logger.log(self.iteration, scalars | self._scalars(losses, collected - start, end - collected))
                 if self.iteration % self.cfg.runner.save_interval == 0:
                     self._save_run()
                     saved = self.iteration
-                if self._stop:
+                if distributed.any_rank(self._stop, self.device):
+                    self._stop = True
                     break
             interrupted = self._stop
             if interrupted or saved != self.iteration:
@@ -119,9 +127,17 @@ class OnPolicyRunner:
         return not interrupted
 
     def prepare(self) -> None:
-        """Capture the rollout step, if that was not done yet; its warm-up takes steps, which are undone."""
+        """Capture the rollout step, if that was not done yet; its warm-up takes steps, which are undone.
+
+        Raises:
+            ValueError: the ranks do not train the same.
+        """
         if self._step is not None:
             return
+        facts = {"the number of environments": self.env.num_envs, "the iteration": self.iteration}
+        settings = asdict(self.cfg)
+        del settings["runner"]["run_name"]  # may name the machine, and only rank 0's is used
+        distributed.require_same(**facts, **{f"train.{name}": value for name, value in settings.items()})
         if not self._graph or self.device.type != "cuda":
             self._step = self.rollout_step
             return
@@ -141,7 +157,7 @@ class OnPolicyRunner:
     def _collect(self) -> bool:
         self.algorithm.storage.clear()
         for _ in range(self.num_steps // self.algorithm.control_steps):
-            if self._stop:
+            if self._stop and distributed.world_size() == 1:  # several ranks stop together, at an iteration's end
                 return False
             self._step()
         return True
@@ -154,18 +170,21 @@ class OnPolicyRunner:
             )
 
     def _scalars(self, losses: Mapping[str, float], collection_time: float, learning_time: float) -> dict[str, float]:
-        steps = self.num_steps * self.env.num_envs
         return {
             **{f"Loss/{name}": value for name, value in losses.items()},
             **self.algorithm.scalars(),
-            "Perf/total_fps": steps / (collection_time + learning_time),
+            "Perf/total_fps": self.steps_per_iteration / (collection_time + learning_time),
             "Perf/collection_time": collection_time,
             "Perf/learning_time": learning_time,
         }
 
     @contextmanager
     def _signals(self, logger: Logger) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask for a stop at the next step's end; a second one stops at once."""
+        """Ctrl-C and SIGTERM ask for a stop at the next step's end; a second one stops at once.
+
+        Of several ranks, one that is asked stops all, after the iteration. None goes ahead of the others for a second
+        signal: torchrun kills what does not end in time.
+        """
         self._stop = False
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
@@ -179,7 +198,8 @@ class OnPolicyRunner:
 
         def stop(number: int, frame) -> None:
             self._stop = True
-            restore()
+            if distributed.world_size() == 1:
+                restore()
 
         for number in numbers:
             signal.signal(number, stop)
@@ -224,7 +244,11 @@ class OnPolicyRunner:
         save_atomic(checkpoint, path)
 
     def load(self, path: Path) -> None:
-        """Continues from a checkpoint: exactly, if the environments' state beside it is of the same moment."""
+        """Continues from a checkpoint: exactly, if the environments' state beside it is of the same moment.
+
+        That state is rank 0's; other ranks start episodes afresh, on rank 0's curriculum levels and with random numbers
+        of their own.
+        """
         path = Path(path)
         checkpoint = load_safe(path, FORMAT)
         _check_class(path, checkpoint, self.algorithm.policy.cfg)
@@ -237,13 +261,16 @@ class OnPolicyRunner:
         self.env.load_curriculum_state_dict(checkpoint["curriculum"])
         self._running_episodes = self._load_env_state(path.with_name(ENV_STATE))
         episodes = "continued where they were" if self._running_episodes else "started afresh"
+        if self._running_episodes and distributed.world_size() > 1:
+            episodes += " on rank 0, started afresh on the others"
         self.console.print(
             f"resumed {path} at iteration {self.iteration}, episodes {episodes}", highlight=False, soft_wrap=True
         )
-        set_rng_state(checkpoint["rng"], self.device)
+        if distributed.rank() == 0:
+            set_rng_state(checkpoint["rng"], self.device)
 
     def _load_env_state(self, path: Path) -> bool:
-        if not path.is_file():
+        if distributed.rank() > 0 or not path.is_file():
             return False
         state = load_safe(path, FORMAT, "environment state")
         if (state["iteration"], state["num_envs"]) != (self.iteration, self.env.num_envs):

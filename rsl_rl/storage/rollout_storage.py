@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rsl_rl.utils import distributed
+
 
 @dataclass
 class Samples:
@@ -57,6 +59,7 @@ class RolloutStorage:
         self.rewards, self.values, self.log_probs = zeros(), zeros(), zeros()
         self.returns, self.advantages = zeros(), zeros()
         self.dones, self.time_outs = zeros(dtype=torch.bool), zeros(dtype=torch.bool)
+        self.last_observations = {group: torch.zeros(num_envs, dim, device=device) for group, dim in obs_dims.items()}
         self.position = torch.zeros(1, dtype=torch.long, device=device)
 
         self.samples = Samples(
@@ -99,11 +102,18 @@ class RolloutStorage:
         # Wraps around, so that the warm-up before a capture may take as many steps as it likes.
         self.position.add_(1).remainder_(self.num_steps)
 
+    def write_last(self, observations: Mapping[str, Tensor]) -> None:
+        """The observations after the last step."""
+        for group, buffer in self.last_observations.items():
+            buffer.copy_(observations[group])
+
     def _write(self, buffer: Tensor, row: Tensor) -> None:
         buffer.index_copy_(0, self.position, row.unsqueeze(0))
 
     def compute_returns(self, last_values: Tensor, gamma: float, lam: float) -> None:
         """Fills `returns` and the normalised `advantages` by GAE; `last_values` (N,) are those after the last step.
+
+        Advantages are normalised with mean and deviation over the samples of all ranks.
 
         A time-out is no failure: what would have followed is worth V, and since the observation after it is
         already that of the next episode, V of the step's own observation stands in.
@@ -116,7 +126,7 @@ class RolloutStorage:
         for t in reversed(range(self.num_steps)):
             advantage = torch.addcmul(deltas[t], decay[t], advantage, out=self.advantages[t])
         torch.add(self.advantages, self.values, out=self.returns)
-        std, mean = torch.std_mean(self.advantages, correction=0)
+        std, mean = distributed.std_mean(self.advantages)
         self.advantages.sub_(mean).div_(std + 1e-8)
 
     def gather(self, groups: Iterable[str]) -> Samples:

@@ -5,11 +5,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from rsl_rl.utils import distributed
+
 
 class StaticAdam:
     """Adam over named parameters, with gradient clipping; its state stays in the same memory from the start.
 
-    `learning_rate` () is a tensor on the parameters' device: whoever changes it in place changes the next step.
+    Several ranks step down the mean of their gradients. `learning_rate` () is a tensor on the parameters' device:
+    whoever changes it in place changes the next step.
     """
 
     def __init__(
@@ -28,6 +31,11 @@ class StaticAdam:
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
+        self._shared: list[Tensor] = []  # the gradients as views of one buffer, which is averaged in one go
+        if distributed.world_size() > 1:
+            self._flat = torch.zeros(sum(parameter.numel() for parameter in tensors), device=device)
+            parts = self._flat.split([parameter.numel() for parameter in tensors])
+            self._shared = [part.view_as(parameter) for part, parameter in zip(parts, tensors, strict=True)]
 
     def minimize(self, loss: Tensor) -> None:
         """One step down the gradient of `loss` ()."""
@@ -37,6 +45,11 @@ class StaticAdam:
         self._adam.step()
 
     def _finish_gradients(self) -> None:
+        if self._shared:
+            torch._foreach_copy_(self._shared, [parameter.grad for parameter in self.parameters.values()])
+            distributed.average_(self._flat)
+            for parameter, gradient in zip(self.parameters.values(), self._shared, strict=True):
+                parameter.grad = gradient
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.max_grad_norm)
 
     def moments(self, name: str) -> dict[str, Tensor]:

@@ -102,6 +102,9 @@ class LeggedRobot(BaseTask):
         if self.cfg.commands.curriculum and "tracking_lin_vel" not in scales:
             raise UserError("commands.curriculum needs rewards.scales.tracking_lin_vel, by which it judges: it is 0")
         self.reward_scales = {name: scale * self.dt for name, scale in scales.items()}
+        # (K, 1) each, by term: its scale, and whether it is the one that comes on top of the others' clipped sum
+        self.scale_of_term = torch.tensor(list(self.reward_scales.values()), device=self.device)[:, None]
+        self.on_top = torch.tensor([[name == "termination"] for name in scales], device=self.device)
         self.episode_sums = torch.zeros(len(scales), self.num_envs, device=self.device)
         self.statistics = Statistics(self._figures(), ["Sim/non_finite"], self.device)
 
@@ -202,7 +205,7 @@ class LeggedRobot(BaseTask):
     def check_termination(self) -> None:
         """Falls and time-outs (N,). A world whose state is no longer finite counts as a fall."""
         diverged = self.sim.diverged()
-        self.statistics.add("Sim/non_finite", diverged.float())
+        self.statistics.add({"Sim/non_finite": diverged})
         fall = diverged
         if len(self.termination_links):
             force = self.sim.contact_forces_w.index_select(1, self.termination_links).norm(dim=-1)
@@ -216,20 +219,13 @@ class LeggedRobot(BaseTask):
 
     def compute_reward(self) -> None:
         """Sum of the scaled terms (N,), and each added to its episode's."""
-        diverged = self.sim.diverged()
-        self.rewards.zero_()
-        for row, (name, scale) in enumerate(self.reward_scales.items()):
-            if name == "termination":
-                continue
-            term = torch.where(diverged, 0.0, scale * getattr(self, f"_reward_{name}")())
-            self.rewards.add_(term)
-            self.episode_sums[row].add_(term)
+        terms = torch.stack([getattr(self, f"_reward_{name}")().float() for name in self.reward_scales])
+        terms = (terms * self.scale_of_term).masked_fill_(self.sim.diverged() & ~self.on_top, 0.0)
+        self.episode_sums.add_(terms)
+        total = terms.masked_fill(self.on_top, 0.0).sum(0)
         if self.cfg.rewards.only_positive_rewards:
-            self.rewards.clamp_(min=0.0)
-        if "termination" in self.reward_scales:  # on top of the clipped sum
-            term = self.reward_scales["termination"] * self._reward_termination()
-            self.rewards.add_(term)
-            self.episode_sums[list(self.reward_scales).index("termination")].add_(term)
+            total.clamp_(min=0.0)
+        self.rewards.copy_(total + terms.masked_fill(~self.on_top, 0.0).sum(0))
         self.episode_return.add_(self.rewards)
         self.feet_air_time.mul_(~self.feet_contacts)
 
@@ -238,20 +234,22 @@ class LeggedRobot(BaseTask):
         self.measured_lin_vel_b.copy_(self.base_lin_vel_b)
         self.measured_ang_vel_b.copy_(self.base_ang_vel_b)
         self.measured_commands.copy_(self.commands)
-        add, fine = self.statistics.add, ~self.sim.diverged()
-        error_xy = (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).norm(dim=1)
-        add("Metrics/base_velocity/error_vel_xy", error_xy, fine)
-        add("Metrics/base_velocity/error_vel_yaw", (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).abs(), fine)
-        add("Train/mean_reward", self.episode_return, self.dones)
-        add("Train/mean_episode_length", self.episode_length.float(), self.dones)
-        for row, name in enumerate(self.reward_scales):
-            add(f"Episode_Reward/{name}", self.episode_sums[row] / self.cfg.env.episode_length_s, self.dones)
+        add = self.statistics.add
+        errors = {
+            "error_vel_xy": (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).norm(dim=1),
+            "error_vel_yaw": (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).abs(),
+        }
+        add({f"Metrics/base_velocity/{name}": error for name, error in errors.items()}, ~self.sim.diverged())
+        per_second = (self.episode_sums / self.cfg.env.episode_length_s).unbind(0)
+        terms = {f"Episode_Reward/{name}": value for name, value in zip(self.reward_scales, per_second, strict=True)}
+        episode = {"Train/mean_reward": self.episode_return, "Train/mean_episode_length": self.episode_length}
+        add(episode | terms, self.dones)
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
             best = self.cfg.rewards.scales.tracking_lin_vel
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
-            add("Metrics/base_velocity/max_command_x", self.velocity_commands.lin_vel_x[1])
+            add({"Metrics/base_velocity/max_command_x": self.velocity_commands.lin_vel_x[1:]})
 
     # -- episodes -----------------------------------------------------------------------------------------------------
     @torch.no_grad()
@@ -272,11 +270,8 @@ class LeggedRobot(BaseTask):
         contacts = (self.feet_air_time, self.feet_contacts, self.last_raw_contacts, self.feet_first_contact)
         actions = (self.actions, self.last_actions, self.action_history, self.torques)
         for buffer in (self.episode_length, self.episode_return, self.last_joint_vel, *actions, *contacts):
-            self._clear(mask, buffer)
-        self.episode_sums.copy_(torch.where(mask, 0.0, self.episode_sums))
-
-    def _clear(self, mask: Tensor, buffer: Tensor) -> None:
-        assign_where(mask, buffer, torch.zeros((), dtype=buffer.dtype, device=self.device))
+            assign_where(mask, buffer, 0)
+        self.episode_sums.masked_fill_(mask, 0.0)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
         """qpos (N, 7 + J) and qvel (N, 6 + J) in which episodes start: any heading, near the default pose."""

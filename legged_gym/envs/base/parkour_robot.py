@@ -8,12 +8,21 @@ from legged_gym.envs.base.parkour_config import ParkourCfg
 from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import BoxGround
+from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, quat_yaw, uniform, wrap_to_pi
+from rsl_rl.utils import distributed
 
 FOOT_RIM = 0.03  # m: how far beside a foot's centre an edge may still carry it
 MAX_TILT = 1.5  # rad of roll or pitch, beyond which a robot has fallen
 LOWEST_BASE = -0.25  # m below the start
 PIT = -0.1  # m: a plane below this is the floor of a pit
+
+
+class Placement:
+    """Which robots somebody put on a tile by hand. Not part of a task's state: nobody does so in training."""
+
+    def __init__(self, num_envs: int, device: torch.device):
+        self.fixed = torch.zeros(num_envs, dtype=torch.bool, device=device)
 
 
 class ParkourRobot(LeggedRobot):
@@ -41,10 +50,16 @@ class ParkourRobot(LeggedRobot):
         self.scan = HeightScan(self.ground, perception.scan_x, perception.scan_y, n)
         self.column = torch.arange(n, device=device) * num_columns // n
         self.type = self.grid.type_of_column[self.column]  # (N,) index into grid.types
+        self.type_rows = torch.arange(len(self.grid.types), device=device)[:, None]
         self.is_flat = torch.tensor([t == "flat" for t in self.grid.types], device=device)[self.type]
         highest = self.num_levels - 1
         if cfg.terrain.curriculum:
-            highest = min(cfg.terrain.max_init_level, highest)
+            if not 0 <= cfg.terrain.max_init_level <= highest:
+                raise UserError(
+                    f"--env.terrain.max_init_level is {cfg.terrain.max_init_level}: the levels are 0 to {highest} "
+                    "(--env.terrain.num_levels)"
+                )
+            highest = cfg.terrain.max_init_level
         self.level = torch.randint(0, highest + 1, (n,), device=device)
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -61,6 +76,7 @@ class ParkourRobot(LeggedRobot):
         self.measured_goals = zeros(n, dtype=torch.long)
         self.measured_feet_edge, self.measured_power = zeros(n), zeros(n)  # number of feet; W at the joints
         self.step_count = zeros((), dtype=torch.long)
+        self.placement = Placement(n, device)
         self.delays = torch.tensor(random.action_delay_schedule, device=device) * cfg.control.decimation
         # The headings come from outside, or from a camera: histories are kept without them.
         proprio = self._proprio()
@@ -91,8 +107,7 @@ class ParkourRobot(LeggedRobot):
 
     def _post_physics_step(self) -> None:
         self.commanded_distance.add_(self.commands[:, 0] * self.dt)
-        self._aim()
-        inside = self.goal_distance < self.cfg.goals.radius
+        inside = self._to_goals(self.goal_index[:, None])[:, 0].norm(dim=1) < self.cfg.goals.radius
         self.goal_timer.copy_(torch.where(inside, self.goal_timer + 1, 0))
         reached = self.goal_timer >= self.dwell_steps
         self.goal_index.add_(reached)
@@ -104,14 +119,16 @@ class ParkourRobot(LeggedRobot):
 
     def _aim(self) -> None:
         """Direction and distance of the current goal, and the turns to face it and the next one."""
-        goals = self.ground.goals.index_select(0, self.ground.tile)[..., :2]
-        last = self.num_goals - 1
-        index = torch.stack([self.goal_index, self.goal_index + 1], 1).clamp(max=last)
-        aims = goals.gather(1, index.unsqueeze(-1).expand(-1, -1, 2)) - self.sim.root_pos_w[:, None, :2]
+        aims = self._to_goals(torch.stack([self.goal_index, self.goal_index + 1], 1).clamp(max=self.num_goals - 1))
         self.goal_distance.copy_(aims[:, 0].norm(dim=1))
         self.to_goal.copy_(aims[:, 0] / (self.goal_distance[:, None] + 1e-5))
         headings = torch.atan2(aims[..., 1], aims[..., 0])
         self.yaw_errors.copy_(wrap_to_pi(headings - quat_yaw(self.sim.root_quat_w)[:, None]))
+
+    def _to_goals(self, index: Tensor) -> Tensor:
+        """From the base to the goals `index` (N, k), in the plane: (N, k, 2), world frame."""
+        goals = self.ground.goals.index_select(0, self.ground.tile)[..., :2]
+        return goals.gather(1, index.unsqueeze(-1).expand(-1, -1, 2)) - self.sim.root_pos_w[:, None, :2]
 
     def check_termination(self) -> None:
         """A fall is a tilt beyond 1.5 rad, a base far below the start, or three feet on the floor of a pit."""
@@ -131,19 +148,23 @@ class ParkourRobot(LeggedRobot):
         self.measured_feet_edge.copy_(self.feet_on_edge.sum(1))
         self.measured_power.copy_((self.torques * self.sim.joint_vel).abs().sum(1))
 
-        def add(name: str, value: Tensor, weight: Tensor | float = 1.0) -> None:
-            self.statistics.add(f"Metrics/base_parkour/{name}", value, weight)
-
-        add("current_goal_idx", self.goal_index.float())
-        add("far_from_current_goal", self.goal_distance - self.cfg.goals.radius, ~self.sim.diverged())
-        add("terrain_level_mean", self.level.float())
-        add("feet_edge", self.measured_feet_edge)
-        for k, kind in enumerate(self.grid.types):
-            add(f"goals_reached/{kind}", self.goal_index / self.num_goals, self.dones & (self.type == k))
-            add(f"level/{kind}", self.level.float(), (self.type == k).float())
+        key = "Metrics/base_parkour/"
+        figures = {
+            "current_goal_idx": self.goal_index,
+            "terrain_level_mean": self.level,
+            "feet_edge": self.measured_feet_edge,
+        }
+        add = self.statistics.add
+        add({key + name: value for name, value in figures.items()})
+        add({key + "far_from_current_goal": self.goal_distance - self.cfg.goals.radius}, ~self.sim.diverged())
+        of_type = self.type == self.type_rows  # (types, N)
+        share = self.goal_index / self.num_goals
+        add({f"{key}goals_reached/{kind}": share for kind in self.grid.types}, of_type & self.dones)
+        add({f"{key}level/{kind}": self.level for kind in self.grid.types}, of_type)
 
     def pop_statistics(self) -> dict[str, float]:
-        return super().pop_statistics() | {"Metrics/base_parkour/terrain_level_max": float(self.level.max())}
+        highest = distributed.max_(self.level.max()).item()
+        return super().pop_statistics() | {"Metrics/base_parkour/terrain_level_max": float(highest)}
 
     # -- episodes -----------------------------------------------------------------------------------------------------
     def reset_where(self, mask: Tensor) -> None:
@@ -152,7 +173,7 @@ class ParkourRobot(LeggedRobot):
         self.sim.set_ground(mask, *self.ground.boxes())
         super().reset_where(mask)
         for buffer in (self.goal_index, self.goal_timer, self.commanded_distance, self.feet_on_edge):
-            self._clear(mask, buffer)
+            assign_where(mask, buffer, 0)
 
     def _update_levels(self, mask: Tensor) -> None:
         """Up for more than 0.8, down for less than 0.4 of the goals that the commanded distance could have reached.
@@ -160,6 +181,7 @@ class ParkourRobot(LeggedRobot):
         A robot that fell is measured against the whole episode, else an early fall would pass for a short walk. Those
         that leave the highest level go to any. Without a curriculum: to any level.
         """
+        mask = mask & ~self.placement.fixed
         anywhere = torch.randint_like(self.level, self.num_levels)
         if not self.cfg.terrain.curriculum:
             assign_where(mask, self.level, anywhere)
@@ -174,6 +196,18 @@ class ParkourRobot(LeggedRobot):
         level = torch.where(level >= self.num_levels, anywhere, level)
         ended = mask & (self.episode_length > 0)  # the first reset ends nothing
         assign_where(ended, self.level, level)
+
+    def place(self, mask: Tensor, level: Tensor, column: Tensor) -> None:
+        """The robots in `mask` (N,) begin all coming episodes on the tile of `level` and `column` (N,)."""
+        assign_where(mask, self.level, level)
+        assign_where(mask, self.column, column)
+        self.type.copy_(self.grid.type_of_column[self.column])
+        self.is_flat.copy_(torch.tensor([t == "flat" for t in self.grid.types], device=self.device)[self.type])
+        self.placement.fixed.logical_or_(mask)
+
+    def release(self, mask: Tensor) -> None:
+        """The robots in `mask` (N,) change levels again, in the columns where they are."""
+        self.placement.fixed.logical_and_(~mask)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
         """As `LeggedRobot`'s, but looking along the course."""

@@ -1,0 +1,123 @@
+"""How training grows with the number of GPUs, and what the averaging of gradients costs.
+
+    python benchmarks/multi_gpu.py --task=go2_parkour_teacher --num_envs 4096 --gpus 1 2 4
+
+For each number of GPUs, torchrun starts this file once per GPU, each with `num_envs` environments. Steps per second are
+those of whole training, of all GPUs; efficiency is against the first number of GPUs. Averaging is that of the gradients
+and the KL divergence alone, by itself, as a share of the learning time; its waiting for the slowest GPU is left out.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import tyro
+from rich.console import Console
+
+from legged_gym.utils.runs import rank_seed, seed_everything
+from legged_gym.utils.task_registry import get_task
+from rsl_rl.runners import OnPolicyRunner
+from rsl_rl.utils import distributed
+
+RESULT = "result "  # begins the line in which rank 0 tells its figures
+
+
+@dataclass
+class Args:
+    task: str = "go2_parkour_teacher"
+    """one that PPO trains"""
+    device: str = "cuda" if torch.cuda.is_available() else "cpu"
+    num_envs: int = 4096
+    """environments of each GPU"""
+    gpus: tuple[int, ...] = field(default_factory=lambda: tuple(n for n in (1, 2, 4, 8) if n <= _most()))
+    warm_up: int = 20
+    """iterations that are not timed: with DAgger at least its interval, as its update is captured when it comes up"""
+    iterations: int = 20
+
+
+def _most() -> int:
+    return max(1, torch.cuda.device_count())
+
+
+def seconds(function: Callable[[], object], device: torch.device) -> float:
+    """Wall time of a call, the device's work included."""
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    synchronize()
+    start = time.perf_counter()
+    function()
+    synchronize()
+    return time.perf_counter() - start
+
+
+def measure(args: Args) -> dict[str, float]:
+    """On every rank; the figures of this one."""
+    device = torch.device("cpu" if args.device == "cpu" else f"cuda:{os.environ['LOCAL_RANK']}")
+    distributed.start(device)
+    task = get_task(args.task)
+    env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+    env_cfg.env.num_envs = args.num_envs
+    seed_everything(rank_seed(1))
+    env = task.make_env(env_cfg, str(device))
+    runner = OnPolicyRunner(env, train_cfg, None, device, console=Console(file=io.StringIO()))
+    algorithm, learning = runner.algorithm, []
+    update = algorithm.update
+
+    def timed(observations) -> dict[str, float]:
+        start = time.perf_counter()
+        losses = update(observations)  # ends with a sync
+        learning.append(time.perf_counter() - start)
+        return losses
+
+    algorithm.update = timed
+    runner.learn(args.warm_up)
+    learning.clear()
+    whole = seconds(lambda: runner.learn(args.iterations), device)
+
+    optimizers, cfg = algorithm.optimizers().values(), train_cfg.algorithm
+    buffers = [torch.zeros(sum(p.numel() for p in adam.parameters.values()), device=device) for adam in optimizers]
+
+    def averaging() -> None:
+        for _ in range(cfg.num_learning_epochs * cfg.num_mini_batches):
+            for tensor in (*buffers, algorithm.losses[0]):
+                distributed.average_(tensor)
+
+    averaging()
+    return {
+        "steps/s": runner.steps_per_iteration * args.iterations / whole,
+        "iteration": whole / args.iterations,
+        "learning": sum(learning) / len(learning),
+        "averaging": seconds(averaging, device),
+    }
+
+
+def main() -> None:
+    args = tyro.cli(Args, description=__doc__)
+    if "LOCAL_RANK" in os.environ:
+        figures = measure(args)
+        distributed.stop()
+        if int(os.environ["RANK"]) == 0:
+            print(RESULT + json.dumps(figures), flush=True)
+        return
+    where = "the CPU" if args.device == "cpu" else torch.cuda.get_device_name(0)
+    print(f"{args.task} on {where}, {args.num_envs} environments each, torch {torch.__version__}")
+    print("GPUs | steps/s | efficiency | iteration, ms | learning, ms | averaging / learning")
+    base = None
+    for n in args.gpus:
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}"]
+        run = subprocess.run([*command, *sys.argv], stdout=subprocess.PIPE, text=True, check=True)
+        (line,) = (line for line in run.stdout.splitlines() if line.startswith(RESULT))
+        r = json.loads(line.removeprefix(RESULT))
+        base = base or r["steps/s"] / n
+        efficiency, share = r["steps/s"] / n / base, r["averaging"] / r["learning"]
+        times = f"{1000 * r['iteration']:.1f} | {1000 * r['learning']:.1f}"
+        print(f"{n} | {r['steps/s']:,.0f} | {efficiency:.0%} | {times} | {share:.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
