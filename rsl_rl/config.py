@@ -134,8 +134,10 @@ class DistillationCfg:
 
     class_name: Literal["Distillation"] = "Distillation"
     """The algorithm's class; it follows from the task."""
-    learning_rate: tuple[float, float] = (1e-3, 1e-4)
-    """Adam's step size at the start, and after learning_rate_iterations."""
+    learning_rate: float = 1e-3
+    """Adam's step size at the start."""
+    final_learning_rate: float = 1e-4
+    """Adam's step size after learning_rate_iterations."""
     learning_rate_iterations: int = 1500
     """Iterations over which the step size changes linearly from one to the other."""
     estimator_learning_rate: float = 1e-4

@@ -143,7 +143,7 @@ def test_headings_far_off_are_replaced_by_the_true_ones(env):
 
 
 def test_the_step_size_falls_linearly(env):
-    algorithm = make_runner(env, learning_rate=(1e-3, 1e-4), learning_rate_iterations=100).algorithm
+    algorithm = make_runner(env, learning_rate=1e-3, final_learning_rate=1e-4, learning_rate_iterations=100).algorithm
     rates = []
     for iteration in (0, 50, 100, 400):
         algorithm.begin_iteration(iteration)

@@ -1,4 +1,4 @@
-"""play.py and its page: served, drawn, and steered, with no browser and with a policy of one iteration."""
+"""play.py and demo.py as commands, and what they keep: ports, and time."""
 
 import os
 import signal
@@ -8,37 +8,17 @@ import sys
 import urllib.request
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from test_cli import run
 
-from legged_gym.envs.base.base_task import ROBOTS
-from legged_gym.scripts.play import Clock, watch
+from legged_gym.scripts.play import choose_terrain
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.task_registry import get_task
-from legged_gym.viewer import ViserViewer
-from legged_gym.viewer.viser_viewer import SPACING, free_port, link_meshes
+from legged_gym.viewer.clock import Clock
+from legged_gym.viewer.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 GO2 = "--task=go2"
-
-
-@pytest.fixture(scope="module")
-def env():
-    task = get_task("go2")
-    cfg = task.env_cfg()
-    cfg.play()
-    cfg.env.num_envs, cfg.viser.port = 3, 0
-    return task.make_env(cfg, "cpu")
-
-
-@pytest.fixture
-def viewer(env):
-    env.reset()
-    viewer = ViserViewer(env)
-    yield viewer
-    viewer.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,106 +29,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = run("train", GO2, *sizes, cwd=folder)
     assert result.returncode == 0, result.stderr
     return folder
-
-
-def stand(observations: dict[str, torch.Tensor]) -> torch.Tensor:
-    return torch.zeros(len(observations["proprio"]), 12)
-
-
-# -- the page ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_page_is_served(viewer: ViserViewer) -> None:
-    assert viewer.url.startswith("http://127.0.0.1:")
-    with urllib.request.urlopen(viewer.url, timeout=10) as answer:
-        assert answer.status == 200
-        assert b"<html" in answer.read()
-
-
-def test_robots_stand_side_by_side_where_the_simulator_has_them(env, viewer: ViserViewer) -> None:
-    watch(env, stand, viewer, seconds=5 * env.dt)
-    viewer.draw()
-    drawn = {link: handle for link, handle in viewer._handles}
-    assert sorted(drawn) == list(range(len(env.robot.body_names))), "every link is drawn"
-    base, foot = drawn[0], drawn[env.robot.body_names.index("RR_foot")]
-    origins = base.batched_positions - env.sim.body_pos_w[:, 0].numpy()
-    assert origins == pytest.approx(foot.batched_positions - env.sim.body_pos_w[:, -1].numpy(), abs=1e-6)
-    distances = np.linalg.norm(origins[:, None] - origins[None], axis=-1)[~np.eye(3, dtype=bool)]
-    assert distances.min() == pytest.approx(SPACING)
-    assert foot.batched_wxyzs == pytest.approx(env.sim.body_quat_w[:, -1].numpy())
-
-
-def test_sliders_command_the_robots_and_their_policy(env, viewer: ViserViewer) -> None:
-    seen = []
-
-    def policy(observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        seen.append(observations["proprio"][:, 6:9] / env.command_scale)
-        return stand(observations)
-
-    for slider, value in zip(viewer._sliders, (0.5, -0.2, 0.4), strict=True):
-        slider.value = value
-    watch(env, policy, viewer, seconds=2 * env.dt)
-    wanted = torch.tensor([0.5, -0.2, 0.4]).expand(3, 3)
-    assert not torch.isclose(env.measured_commands, wanted).all(1).any(), "the checkbox is off"
-    viewer._from_sliders.value = True
-    seen.clear()
-    watch(env, policy, viewer, seconds=2 * env.dt)  # it starts with a reset, which draws commands
-    torch.testing.assert_close(env.measured_commands, wanted)
-    torch.testing.assert_close(seen[0], wanted)
-    viewer.report(0.5)
-    assert "vx" in viewer._text.content and "(+0.50) m/s" in viewer._text.content
-    assert "slower than real time" in viewer._text.content
-
-
-def test_buttons(env, viewer: ViserViewer) -> None:
-    def click(button) -> None:
-        button.value = True  # calls what a click calls
-
-    def length_after(seconds: float) -> int:
-        watch(env, stand, viewer, seconds)
-        return int(env.episode_length[0])
-
-    assert length_after(4 * env.dt) == 4
-    click(viewer._reset)
-    assert length_after(3 * env.dt) == 3
-    viewer.paused = True
-    for _ in range(2):
-        click(viewer._step)
-    assert length_after(2 * env.dt) == 2, "paused, it goes on by clicks only"
-    viewer.paused = False
-    click(viewer._step)
-    assert length_after(env.dt) == 1
-    assert viewer.paused, "a step pauses"
-
-
-def test_nothing_but_the_robot_is_drawn() -> None:
-    names = (
-        "base",
-        *(f"{leg}_{part}" for leg in ("FL", "FR", "RL", "RR") for part in ("hip", "thigh", "calf", "foot")),
-    )
-    parts = link_meshes(ROBOTS / "go2" / "go2.xml", names)
-    assert {names[part.link] for part in parts} == set(names)
-    foot = next(part for part in parts if names[part.link] == "FL_foot")
-    assert foot.mesh.bounds == pytest.approx(np.array([[-0.024, -0.022, -0.022], [0.020, 0.022, 0.022]]), abs=1e-6)
-    assert foot.rgb == pytest.approx([0.08] * 3)
-    calf = next(part for part in parts if names[part.link] == "FL_calf")
-    assert calf.mesh.bounds[0, 2] == pytest.approx(-0.2 - 0.011, abs=1e-3), "capsules given by fromto"
-
-
-def test_every_kind_of_geom(tmp_path: Path) -> None:
-    asset = tmp_path / "robot.xml"
-    geoms = "".join(
-        f'<geom type="{kind}" size="{size}"/>'
-        for kind, size in (("sphere", 0.1), ("ellipsoid", "0.1 0.2 0.3"), ("capsule", "0.1 0.2"),
-                           ("cylinder", "0.1 0.2"), ("box", "0.1 0.2 0.3"))
-    )  # fmt: skip
-    corners = '<asset><mesh name="m" vertex="0 0 0  1 0 0  0 1 0  0 0 1"/></asset>'
-    body = f'<body name="link"><freejoint/>{geoms}<geom type="mesh" mesh="m"/></body>'
-    asset.write_text(
-        f'<mujoco><default><geom group="3"/></default>{corners}<worldbody>{body}<geom size="9"/></worldbody></mujoco>'
-    )
-    (part,) = link_meshes(asset, ("link",))
-    assert part.mesh.bounds == pytest.approx(np.array([[-0.1, -0.2, -0.3], [1.0, 1.0, 1.0]]), abs=1e-3)
 
 
 def test_ports() -> None:
@@ -191,7 +71,23 @@ def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slept == pytest.approx([0.08]), "what was lost is not made up for"
 
 
-# -- the script --------------------------------------------------------------------------------------------------------
+def test_clock_at_other_speeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    clock = Clock(0.1)
+    for speed, work, factor in ((0.5, 0.01, 0.5), (4.0, 0.01, 4.0), (4.0, 0.05, 2.0)):
+        clock.speed = speed
+        clock.restart()
+        measured = False
+        while not measured:
+            now[0] += work
+            measured = clock.wait()
+        assert clock.factor == pytest.approx(factor)
+        assert clock.keeps_up == (factor == speed)
+
+
+# -- the scripts -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -231,9 +127,66 @@ def test_ctrl_c_ends_the_viewer(trained: Path) -> None:
     assert (out, errors) == ("stopped\n", "")
 
 
+BROKEN_GL = {"MUJOCO_GL": "glx"}
+
+
+@pytest.mark.slow
+def test_a_film_without_a_screen(trained: Path) -> None:
+    result = run("play", GO2, "--device=cpu", "--num_envs=1", "--video=go2.gif", "--video_seconds=0.4", cwd=trained)
+    assert result.returncode == 0, result.stderr
+    assert "wrote go2.gif: 11 frames" in result.stdout
+    result = run("play", GO2, "--device=cpu", "--num_envs=1", "--video=no.gif", cwd=trained, **BROKEN_GL)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: --video: MUJOCO_GL=glx does not work here; ")
+    assert result.stderr.count("\n") == 1
+    assert not (trained / "no.gif").exists()
+
+
+def test_choose_terrain() -> None:
+    cfg = get_task("go2_parkour_teacher").env_cfg()
+    choose_terrain(cfg, None, None)
+    assert cfg == get_task("go2_parkour_teacher").env_cfg()
+    choose_terrain(cfg, "stairs", 0.3)
+    shares = vars(cfg.terrain.proportions)
+    assert {name for name, share in shares.items() if share > 0} == {"stairs"}
+    assert cfg.terrain.difficulty == (0.3, 0.3)
+    for kind, difficulty, message in (("stair", None, "did you mean 'stairs'"), ("gap", 1.5, "0 .. 1")):
+        with pytest.raises(UserError, match=message):
+            choose_terrain(cfg, kind, difficulty)
+    with pytest.raises(UserError, match="has none"):
+        choose_terrain(get_task("go2").env_cfg(), "gap", None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["go2", "go2_parkour_teacher"])
+def test_demo(tmp_path: Path, task: str) -> None:
+    flags = ("--use_pretrained_checkpoint", "--device=cpu", "--play_seconds=0.2", "--env.viser.port=0")
+    result = run("demo", f"--task={task}", *flags, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "viewer: http://127.0.0.1:" in result.stdout and result.stdout.endswith("finished\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_demo_needs_the_browser(tmp_path: Path) -> None:
+    teacher = ("--task=go2_parkour_teacher", "--use_pretrained_checkpoint", "--device=cpu")
+    result = run("demo", *teacher, "--headless", cwd=tmp_path)
+    assert result.returncode == 2
+    assert (
+        result.stderr == "error: demo.py is driven in the browser: leave out --headless; play.py --video makes films\n"
+    )
+    result = run("demo", *teacher, "--gamepad=/dev/input/none", cwd=tmp_path)
+    assert result.stderr == "error: --gamepad: cannot read /dev/input/none: No such file or directory\n"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (("--video=film.avi",), "error: --video: film.avi has to end in .mp4 or .gif\n"),
+        (("--video=gone/film.gif",), "error: --video: there is no folder gone\n"),
+        (
+            ("--video=film.gif", "--video_seconds=0"),
+            "error: --video_seconds is 0.0: it has to be positive and finite\n",
+        ),
         ((), "error: there are no runs in logs/go2; experiments in logs: there are none\n"),
         (("--checkpoint=gone.pt",), "error: there is no checkpoint gone.pt; .pt files in .: there are none\n"),
         (("--play_seconds=0",), "error: --play_seconds is 0.0: it has to be positive and finite\n"),
@@ -243,28 +196,3 @@ def test_bad_command_lines(tmp_path: Path, flags: tuple[str, ...], message: str)
     result = run("play", GO2, *flags, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (2, message)
     assert not list(tmp_path.iterdir())
-
-
-def test_courses_are_drawn_where_the_robots_stand() -> None:
-    cfg = get_task("go2_parkour_teacher").env_cfg()
-    cfg.play()
-    cfg.env.num_envs, cfg.viser.port, cfg.terrain.num_columns = 5, 0, 5
-    env = get_task("go2_parkour_teacher").make_env(cfg, "cpu")
-    viewer = ViserViewer(env)
-    try:
-        watch(env, stand, viewer, seconds=2 * env.dt)
-        boxes = viewer._ground._boxes
-        ground, num_slots = env.ground, env.cfg.terrain.num_boxes
-        for robot, tile in enumerate(ground.tile.tolist()):
-            drawn = boxes.batched_positions[robot * (num_slots + 1) : (robot + 1) * (num_slots + 1)]
-            expected = ground.centre[tile].numpy() + viewer._offsets[0, robot]
-            assert drawn[1:] == pytest.approx(expected, abs=1e-6)
-            assert drawn[0, 2] == pytest.approx(float(ground.plane_z[tile]) - 0.025)
-        before = boxes.batched_positions.copy()
-        for _ in range(5):  # levels are drawn anew
-            env.reset()
-        viewer.draw()
-        assert (boxes.batched_positions != before).any()
-    finally:
-        viewer.close()
-        env.close()

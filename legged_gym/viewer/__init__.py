@@ -1,5 +1,1 @@
-"""Looking at robots in a browser."""
-
-from legged_gym.viewer.viser_viewer import ViserViewer
-
-__all__ = ["ViserViewer"]
+"""Looking at robots: in a browser, and in films made without a screen."""

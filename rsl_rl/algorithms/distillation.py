@@ -83,7 +83,7 @@ class Distillation:
             raise ValueError(
                 f"algorithm.learning_rate_iterations is {cfg.learning_rate_iterations}: it has to be positive"
             )
-        self.optimizer = StaticAdam(own, cfg.learning_rate[0], cfg.max_grad_norm, capturable=False)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm, capturable=False)
         self.estimator_optimizer = StaticAdam(
             estimator, cfg.estimator_learning_rate, cfg.max_grad_norm, capturable=False
         )
@@ -118,7 +118,8 @@ class Distillation:
         if self.teacher is None:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
-        (first, last), progress = self.cfg.learning_rate, min(iteration / self.cfg.learning_rate_iterations, 1.0)
+        first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
+        progress = min(iteration / self.cfg.learning_rate_iterations, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
         self.teacher_acts.fill_(iteration < self.cfg.warm_up_iterations)
         self.storage.hidden.copy_(self.acting.hidden)

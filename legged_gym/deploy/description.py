@@ -1,0 +1,68 @@
+"""The `deploy.yaml` of an exported folder, read and held against the files beside it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.utils.errors import UserError
+
+FORMAT = 1
+# What a loop reads; the rest is for people.
+_KEYS = {
+    "robot": {"mjcf", "joint_names", "feet", "ends_episode"},
+    "control": {"period_s", "type", "kp", "kd", "torque_limits", "default_joint_pos", "action_delay_s"},
+    "observations": {"proprio"},
+    "trial": {"episode_s", "start_position", "commands", "friction", "push_interval_s", "max_push_vel_xy"},
+    "networks": {"policy"},
+}
+
+
+def load_description(folder: Path, task: str | None = None) -> dict[str, Any]:
+    """The content of `deploy.yaml` in `folder`, of plain data.
+
+    Raises UserError when it is not there, is none, is of another `task`, or when an ONNX file is not the one exported
+    with it.
+    """
+    path = Path(folder) / "deploy.yaml"
+    if not path.is_file():
+        raise UserError(f"there is no {path}: export.py writes it; --exported names the folder that it is in")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise UserError(f"{path} does not describe a policy in format {FORMAT}, which this version reads: export again")
+    for key, names in _KEYS.items():
+        _require(tree, key, names, path)
+    if task is not None and tree.get("task") != task:
+        raise UserError(f"{path} is of task '{tree.get('task')}', not of '{task}'")
+    for name in tree["networks"]:
+        _require(tree["networks"], name, {"onnx", "onnx_sha256", "inputs", "outputs"}, path)
+        network = tree["networks"][name]
+        _check(path.parent / network["onnx"], network["onnx_sha256"])
+    return tree
+
+
+def _require(tree: dict[str, Any], key: str, names: set[str], path: Path) -> None:
+    found = tree.get(key)
+    missing = names - found.keys() if isinstance(found, dict) else names
+    if missing:
+        raise UserError(f"{path}: {key} lacks {', '.join(sorted(missing))}: export again")
+
+
+def _check(path: Path, checksum: str) -> None:
+    if not path.is_file():
+        raise UserError(f"there is no {path}, which deploy.yaml names: export again")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+        raise UserError(f"{path} is not the file that deploy.yaml describes (its SHA-256 differs): export again")
+
+
+def mjcf_path(tree: dict[str, Any]) -> Path:
+    """The robot's MJCF file."""
+    path = RESOURCES_DIR / tree["robot"]["mjcf"]
+    if not path.is_file():
+        raise UserError(f"there is no {path}, the robot's MJCF that deploy.yaml names in robot.mjcf")
+    return path

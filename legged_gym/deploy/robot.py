@@ -1,0 +1,214 @@
+"""The robot that a policy drives, here one in plain MuJoCo: `measure`, `drive`, and nothing else that a real one lacks.
+
+A program for a real robot replaces this class: `measure` reads the low-level state (in the SDK's joint order: see
+`robot.sdk` in deploy.yaml), `drive` sends the joint targets with kp and kd, and waits for the next control period.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import mujoco
+import numpy as np
+
+from legged_gym.deploy.description import mjcf_path
+from legged_gym.deploy.rotations import into_body, roll_pitch_yaw
+from legged_gym.terrain.tile import Tile
+from legged_gym.utils.errors import UserError
+
+Array = np.ndarray
+
+GROUND_GROUP = 0  # geom group of plane and boxes
+CONTACT_FORCE = 2.0  # N, from which a foot is in contact
+# Half widths of uniform noise, of the order of a Go2's sensors: rad/s, rad, rad, rad/s.
+NOISE = {"base_ang_vel": 0.05, "orientation": 0.01, "joint_pos": 0.005, "joint_vel": 0.3}
+
+Integrator = Literal["euler", "rk4", "implicit", "implicitfast"]
+Cone = Literal["pyramidal", "elliptic"]
+
+
+@dataclass(frozen=True)
+class Physics:
+    """How the world is computed: other than in training, as a real one is."""
+
+    dt: float = 0.002
+    """physics step, s"""
+    integrator: Integrator = "euler"
+    cone: Cone = "elliptic"
+    """friction cones"""
+    motor_delay: float | None = None
+    """age of a joint target when the motors follow it, s; by default the delay that evaluate.py has"""
+    noise: float = 1.0
+    """factor on the noise of sensors and camera; 0: none"""
+
+
+class SimulatedRobot:
+    """One robot on one tile, with a gyroscope, an orientation, joint encoders and feet that feel contact."""
+
+    def __init__(self, description: dict[str, Any], tile: Tile, physics: Physics, rng: np.random.Generator):
+        self.description, self.physics, self._rng = description, physics, rng
+        control, robot = description["control"], description["robot"]
+        period = control["period_s"]
+        self.substeps = round(period / physics.dt)
+        if self.substeps < 1 or abs(self.substeps * physics.dt - period) > 1e-9:
+            raise UserError(f"--dt is {physics.dt:g} s: the control period of {period:g} s has to be a multiple of it")
+        delay = control["action_delay_s"] if physics.motor_delay is None else physics.motor_delay
+        if not 0.0 <= delay <= 1.0:
+            raise UserError(f"--motor_delay is {delay:g} s: it has to lie in 0 .. 1")
+        self._delay = round(delay / physics.dt)  # physics steps
+        self.model = _compile(description, tile, physics)
+        self.data = mujoco.MjData(self.model)
+        self.default_joint_pos, self.kp, self.kd = (np.array(control[k]) for k in ("default_joint_pos", "kp", "kd"))
+        self._stall = np.array(control["torque_limits"])
+        self._no_load_speed = np.array(control["no_load_speed"]) if control["type"] == "DC" else None
+        joints = [self.model.joint(name) for name in robot["joint_names"]]  # by name: never by an assumed order
+        self._q, self._dq = (np.array([getattr(j, k)[0] for j in joints]) for k in ("qposadr", "dofadr"))
+        self._joint_ranges = np.array([joint.range for joint in joints])
+        driven = self.model.actuator_trnid[:, 0].tolist()
+        self._motors = np.array([driven.index(joint.id) for joint in joints])
+        self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
+        self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
+        gyros = np.flatnonzero(self.model.sensor_type == mujoco.mjtSensor.mjSENS_GYRO)
+        if not len(gyros):
+            raise UserError(f"{robot['mjcf']} has no gyro sensor, which the policy's base_ang_vel comes from")
+        self._gyro = self.model.sensor_adr[gyros[0]]
+        self._own = self.model.geom_group != GROUND_GROUP
+
+    # -- what a policy's loop calls -----------------------------------------------------------------------------------
+    def measure(self) -> dict[str, Array]:
+        """What the sensors say now, by the names of the policy's terms, in SI units, with noise."""
+        roll, pitch, _ = roll_pitch_yaw(self.orientation) + self._noise("orientation", 3)
+        gravity = into_body(self.orientation, np.array([0.0, 0.0, -1.0])) + self._noise("orientation", 3)
+        return {
+            "base_ang_vel": self.data.sensordata[self._gyro : self._gyro + 3] + self._noise("base_ang_vel", 3),
+            "roll_pitch": np.array([roll, pitch]),
+            "gravity": gravity,
+            "joint_pos": self.joint_pos + self._noise("joint_pos", len(self._q)),
+            "joint_vel": self.joint_vel + self._noise("joint_vel", len(self._q)),
+            "feet_contacts": self.touching,
+        }
+
+    def drive(self, targets: Array) -> None:
+        """One control period in which the joints follow `targets` (J,), rad, by PD, as a motor controller does."""
+        for _ in range(self.substeps):
+            self._on_the_way.append(targets)
+            torque = self.kp * (self._on_the_way[0] - self.joint_pos) - self.kd * self.joint_vel
+            if self._no_load_speed is not None:  # DC motor: less torque the faster it turns
+                slope = self._stall * self.joint_vel / self._no_load_speed
+                torque = np.clip(torque, np.minimum(-self._stall - slope, 0), np.maximum(self._stall - slope, 0))
+            self.data.ctrl[self._motors] = torque  # MuJoCo clips to the force range in the MJCF
+            mujoco.mj_step(self.model, self.data)
+        mujoco.mj_forward(self.model, self.data)  # sensors, contacts and poses of now, not of a physics step ago
+        now = self.contact_force(self._feet) > CONTACT_FORCE
+        self.touching, self._touched = now | self._touched, now
+
+    # -- what only a simulation knows ---------------------------------------------------------------------------------
+    def start(self, position: Array, yaw: float, joint_pos: Array, velocity: Array, friction: float) -> None:
+        """A new episode at `position` (3,), with heading `yaw`, the base's `velocity` (6,) and a `friction`."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.model.geom_friction[self._own, 0] = friction
+        self.data.qpos[:7] = [*position, np.cos(0.5 * yaw), 0.0, 0.0, np.sin(0.5 * yaw)]
+        self.data.qpos[self._q] = joint_pos
+        self.data.qvel[:6] = velocity
+        self._on_the_way = deque([self.default_joint_pos] * (self._delay + 1), maxlen=self._delay + 1)
+        self._touched = self.touching = np.zeros(len(self._feet), bool)  # feet, a control step ago; now or then
+        mujoco.mj_forward(self.model, self.data)
+
+    def push(self, velocity: Array) -> None:
+        """Add `velocity` (2,), m/s, to that of the base over the ground."""
+        self.data.qvel[:2] += velocity
+        mujoco.mj_forward(self.model, self.data)
+
+    @property
+    def position(self) -> Array:
+        """(3,) of the base, m, world frame."""
+        return self.data.qpos[:3]
+
+    @property
+    def orientation(self) -> Array:
+        return self.data.qpos[3:7]
+
+    @property
+    def joint_pos(self) -> Array:
+        return self.data.qpos[self._q]
+
+    @property
+    def joint_vel(self) -> Array:
+        return self.data.qvel[self._dq]
+
+    @property
+    def feet(self) -> Array:
+        """(F, 3) positions of the feet, m, world frame."""
+        return self.data.xpos[self._feet]
+
+    @property
+    def velocity_b(self) -> tuple[Array, Array]:
+        """Linear and angular velocity (3,) of the base in its own frame, m/s and rad/s."""
+        return into_body(self.orientation, self.data.qvel[:3]), self.data.qvel[3:6]
+
+    @property
+    def power(self) -> float:
+        """Sum of |torque x speed| of the joints, W."""
+        return float(np.abs(self.data.actuator_force[self._motors] * self.joint_vel).sum())
+
+    def soft_joint_limits(self, share: float) -> tuple[Array, Array]:
+        """Lower and upper ends (J,), rad, of `share` of the joints' ranges."""
+        low, high = self._joint_ranges.T
+        return 0.5 * (low + high) - 0.5 * share * (high - low), 0.5 * (low + high) + 0.5 * share * (high - low)
+
+    def crashed(self) -> bool:
+        """Whether a link that must not touch anything does, or the physics has diverged."""
+        if self.diverged():
+            return True
+        return len(self._ends_episode) > 0 and bool((self.contact_force(self._ends_episode) > 1.0).any())
+
+    def diverged(self) -> bool:
+        return not (np.abs(self.data.qpos) < 1e5).all() or not (np.abs(self.data.qvel) < 1e4).all()
+
+    def contact_force(self, bodies: Array) -> Array:
+        """Net contact force (B,) on each of `bodies`, N."""
+        force, wrench = np.zeros((self.model.nbody, 3)), np.zeros(6)
+        pairs = self.model.geom_bodyid[self.data.contact.geom]  # (C, 2)
+        for i in np.flatnonzero(np.isin(pairs, bodies).any(1)):
+            mujoco.mj_contactForce(self.model, self.data, i, wrench)
+            on_second = self.data.contact.frame[i].reshape(3, 3).T @ wrench[:3]
+            force[pairs[i, 1]] += on_second
+            force[pairs[i, 0]] -= on_second
+        return np.linalg.norm(force[bodies], axis=1)
+
+    def _noise(self, sensor: str, count: int) -> Array:
+        return self.physics.noise * NOISE[sensor] * self._rng.uniform(-1.0, 1.0, count)
+
+
+def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoco.MjModel:
+    """The robot's MJCF without its visual shapes, on the tile."""
+    path = mjcf_path(description)
+    try:
+        spec = mujoco.MjSpec.from_file(str(path))
+    except (ValueError, OSError) as error:
+        raise UserError(f"cannot read the robot {path}: {' '.join(str(error).split())}") from error
+    for geom in list(spec.geoms):
+        if geom.contype == 0 and geom.conaffinity == 0:
+            spec.delete(geom)
+    spec.option.timestep = physics.dt
+    spec.option.integrator = getattr(mujoco.mjtIntegrator, f"mjINT_{physics.integrator.upper()}")
+    spec.option.cone = getattr(mujoco.mjtCone, f"mjCONE_{physics.cone.upper()}")
+    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # a world that blows up is a fall
+    ground = dict(contype=1, conaffinity=0, group=GROUND_GROUP)
+    plane, box = mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_BOX
+    spec.worldbody.add_geom(type=plane, size=[100.0, 100.0, 1.0], pos=[0.0, 0.0, tile.plane_z], **ground)
+    for centre, quat, half_size in zip(tile.centre, tile.quat, tile.half_size, strict=True):
+        spec.worldbody.add_geom(type=box, size=half_size, pos=centre, quat=quat, **ground)
+    if "camera" in description:
+        _add_camera(spec, description["camera"])
+    return spec.compile()
+
+
+def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:
+    """On the base, looking ahead and down by the pitch."""
+    sin, cos = np.sin(camera["pitch"]), np.cos(camera["pitch"])
+    right, up = np.array([0.0, -1.0, 0.0]), np.array([sin, 0.0, cos])
+    quat = np.zeros(4)
+    mujoco.mju_mat2Quat(quat, np.column_stack([right, up, np.cross(right, up)]).ravel())
+    vertical = 2.0 * np.arctan(np.tan(0.5 * camera["horizontal_fov"]) * camera["height"] / camera["width"])
+    spec.worldbody.first_body().add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))

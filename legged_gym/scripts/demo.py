@@ -1,0 +1,43 @@
+"""Drives a robot over a course, in the browser, from behind the robot, with keys (I, K, J, L, X) or a gamepad.
+
+`python legged_gym/scripts/demo.py --task=go2_parkour_teacher --use_pretrained_checkpoint`
+"""
+
+from legged_gym.scripts.play import choose_terrain
+from legged_gym.utils import runs
+from legged_gym.utils.cli import DemoArgs, parse
+from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+
+EPISODE_S = 3600.0  # nobody wants to be put back to the start while driving
+
+
+@script
+def main(argv: list[str] | None = None) -> None:
+    command = parse(DemoArgs, "play", argv)
+    args, env_cfg = command.args, command.env_cfg
+    if not env_cfg.viser.enable:
+        raise UserError("demo.py is driven in the browser: leave out --headless; play.py --video makes films")
+    env_cfg.env.episode_length_s = EPISODE_S
+    if hasattr(env_cfg.terrain, "proportions"):
+        choose_terrain(env_cfg, args.terrain, args.difficulty)
+
+    from legged_gym.viewer.gamepad import Gamepad  # slow: after the command line has been found good
+    from legged_gym.viewer.loop import show
+    from legged_gym.viewer.player import Player
+    from legged_gym.viewer.policy_tab import Source
+    from rsl_rl.runners.on_policy_runner import load_policy
+
+    gamepad = None if args.gamepad is None else Gamepad(args.gamepad)
+    runs.seed_everything(args.seed)
+    with value_errors_are_the_users():
+        env = command.task.make_env(env_cfg, command.device)
+        policy = load_policy(command.checkpoint, command.device, env)
+    print(f"policy: {command.checkpoint}")
+    player = Player(env, policy, graph=not args.no_graph)
+    source = Source(command.checkpoint, command.task, env_cfg)
+    show(player, source, args.play_seconds, chase=True, gamepad=gamepad)
+    env.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Makes files for a robot of a trained policy: `python legged_gym/scripts/export.py --task=go2`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.utils.cli import File, LoadArgs, Text, parse
+from legged_gym.utils.errors import UserError, script
+
+
+@dataclass(kw_only=True)
+class ExportArgs(LoadArgs):
+    """Flags of export.py."""
+
+    device: Text = "cpu"
+    """exporting needs no other"""
+    out: File = None
+    """folder for the files; by default `exported` in the run's folder, for a shipped policy that of the task in logs"""
+    figures: File = None
+    """what evaluate.py --json wrote about this policy, to go with it"""
+
+
+@script
+def main(argv: list[str] | None = None) -> None:
+    command = parse(ExportArgs, "evaluation", argv)
+    figures = None if command.args.figures is None else _figures(command.args.figures)
+
+    from legged_gym.utils.export import export_policy  # slow: after the command line has been found good
+
+    folder = command.args.out or _default_folder(command)
+    files = export_policy(command.checkpoint, folder, command.task, command.env_cfg, figures)
+    print(f"policy: {command.checkpoint}")
+    for file in files:
+        print(f"wrote {file} ({file.stat().st_size / 1e3:,.0f} kB)")
+
+
+def _default_folder(command: Any) -> Path:
+    run = command.checkpoint.parent
+    if RESOURCES_DIR in run.resolve().parents:  # may be a place that nobody can write to
+        run = command.args.log_root / command.train_cfg.runner.experiment_name / "pretrained"
+    return run / "exported"
+
+
+def _figures(path: Path) -> dict[str, Any]:
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--figures: cannot read {path}: {error}") from error
+    if not isinstance(figures, dict):
+        raise UserError(f"--figures: {path} is not what evaluate.py --json writes")
+    return figures
+
+
+if __name__ == "__main__":
+    main()

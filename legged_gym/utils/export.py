@@ -1,0 +1,376 @@
+"""Policies as files for a robot: TorchScript, ONNX and `deploy.yaml`, checked against the checkpoint before they exist.
+
+Of a policy with a camera there are two networks, as a robot runs them at two rates: `depth_encoder` once per image,
+`policy` at every control step, with the encoder's last output. The control loop then never waits for an image, and nine
+tenths of the arithmetic are done a fifth as often.
+"""
+
+import copy
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
+from legged_gym.utils.export_description import describe
+from legged_gym.utils.export_networks import (
+    DeployedActor,
+    DeployedDepthEncoder,
+    DeployedLayout,
+    DeployedStudent,
+    DeployedTeacher,
+    deployed_layout,
+)
+from legged_gym.utils.math import quat_roll_pitch
+from legged_gym.utils.task_registry import Task
+from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
+from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
+from rsl_rl.modules.depth_student import DepthStudent
+from rsl_rl.runners.on_policy_runner import FORMAT, load_policy
+from rsl_rl.utils.checkpoint import load_safe
+
+TOLERANCE = 1e-4  # of every output
+RANDOM_INPUTS = 1000
+RECORDED_STEPS = 100  # of each robot
+OPSET = 17
+DESCRIPTION = "deploy.yaml"
+KEYS = {"policy", "policy_cfg", "obs_dims", "num_actions", "iteration"}  # of a checkpoint, that an export needs
+
+Inputs = dict[str, Tensor]
+
+
+def export_policy(
+    checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Writes the policy of `checkpoint` to `folder` and returns the files, `deploy.yaml` last.
+
+    `env_cfg`: the task's config that the policy was trained with, in any variant. `figures`: what evaluate.py measured.
+    The files are run in TorchScript and onnxruntime on `RANDOM_INPUTS` random inputs, and on what robots measure in a
+    short rollout, where the checkpoint sees the environment's own observations; UserError, and nothing is written, when
+    any output differs by more than `TOLERANCE`. UserError too for a checkpoint that is damaged or of another task.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # batches are small: on a busy machine, threads would only wait for each other
+    try:
+        return _export(Path(checkpoint), Path(folder), task, env_cfg, figures)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None) -> list[Path]:
+    trial = copy.deepcopy(env_cfg)
+    trial.evaluation()
+    with value_errors_are_the_users():
+        saved = load_safe(checkpoint, FORMAT)
+        if missing := KEYS - saved.keys():
+            raise UserError(f"{checkpoint} is no checkpoint of a policy: it has no {', '.join(sorted(missing))}")
+        found, expected = saved_policy_class(saved), task.train_cfg().policy.class_name
+        if found != expected:
+            raise UserError(f"{checkpoint} holds a policy of class {found}, but {task.name} trains {expected}")
+        env = task.make_env(_small(trial), "cpu")
+        reference = load_policy(checkpoint, "cpu", env, estimated=found == "ActorCriticRMA")
+        policy = make_policy(saved["obs_dims"], saved["num_actions"], saved_policy_cfg(saved, checkpoint))
+    policy.load_state_dict(saved["policy"])
+    policy.eval().requires_grad_(False)
+    layout = deployed_layout(env, student=isinstance(policy, DepthStudent))
+    networks = _networks(policy, layout, env)
+    recorded = list(_record(env, reference, layout))
+    env.close()
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
+            draft = Path(name)
+            files = {}
+            for key, network in networks.items():
+                files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
+            tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
+            _add_metadata(draft, tree)
+            _check(networks, draft, layout, env, recorded, checkpoint)
+            _write_description(draft, tree)
+            return _publish(draft, folder)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _small(trial: Any) -> Any:
+    """A few robots for the rollout, one on each type of tile, that measure without noise."""
+    cfg = copy.deepcopy(trial)
+    cfg.env.num_envs, cfg.sim.num_threads, cfg.sim.engine, cfg.noise.add_noise = 6, 1, "mujoco", False
+    if hasattr(cfg, "goals"):
+        shares = vars(cfg.terrain.proportions)
+        for kind, share in shares.items():
+            shares[kind] = float(share > 0)
+        cfg.terrain.num_columns = cfg.env.num_envs = int(sum(shares.values()))
+    if hasattr(cfg, "camera"):
+        cfg.camera.undisturbed()
+    return cfg
+
+
+def _networks(policy: nn.Module, layout: DeployedLayout, env: Any) -> dict[str, nn.Module]:
+    if isinstance(policy, DepthStudent):
+        encoder = DeployedDepthEncoder(policy, layout, env.cfg.camera)
+        return {"depth_encoder": encoder.eval(), "policy": DeployedStudent(policy, layout).eval()}
+    network = DeployedTeacher if isinstance(policy, ActorCriticRMA) else DeployedActor
+    return {"policy": network(policy, layout).eval()}
+
+
+# -- the files ---------------------------------------------------------------------------------------------------------
+
+
+def write_torchscript(network: nn.Module, example: Inputs, path: Path) -> None:
+    """Writes `network`, traced with `example`, as TorchScript."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # it is deprecated in torch, yet what robots' programs in C++ load
+        torch.jit.trace(network, tuple(example[name] for name in network.inputs), check_trace=False).save(str(path))
+
+
+def write_onnx(network: nn.Module, example: Inputs, path: Path) -> None:
+    """Writes `network` as ONNX; the batch is free."""
+    names = (*network.inputs, *network.outputs)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            tuple(example[name] for name in network.inputs),
+            str(path),
+            input_names=list(network.inputs),
+            output_names=list(network.outputs),
+            dynamic_axes={name: {0: "batch"} for name in names},
+            opset_version=OPSET,
+            dynamo=False,  # the new exporter needs onnxscript
+        )
+
+
+def _write(network: nn.Module, example: Inputs, draft: Path, key: str) -> dict[str, Any]:
+    """Writes both files of `network`; returns their names, and the shapes of what goes in and comes out."""
+    write_torchscript(network, example, draft / f"{key}.pt")
+    write_onnx(network, example, draft / f"{key}.onnx")
+    with torch.no_grad():
+        results = network(*(example[name] for name in network.inputs))
+    return {
+        "onnx": f"{key}.onnx",
+        "torchscript": f"{key}.pt",
+        "inputs": {name: [1, *example[name].shape[1:]] for name in network.inputs},
+        "outputs": {name: [1, *value.shape[1:]] for name, value in zip(network.outputs, results, strict=True)},
+    }
+
+
+def _add_metadata(draft: Path, tree: dict[str, Any]) -> None:
+    """Puts the description into the ONNX files too, key by key: texts as they are, all else as JSON."""
+    import onnx
+
+    for network in tree["networks"].values():
+        path = draft / network["onnx"]
+        model = onnx.load(path)
+        for key, value in tree.items():
+            model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
+        onnx.save(model, path)
+
+
+def _write_description(draft: Path, tree: dict[str, Any]) -> None:
+    """Writes `deploy.yaml`, with the files' checksums."""
+    for network in tree["networks"].values():
+        for kind in ("onnx", "torchscript"):
+            network[f"{kind}_sha256"] = hashlib.sha256((draft / network[kind]).read_bytes()).hexdigest()
+    text = "# How to run the networks beside this file; docs/deploy.md explains it. SI units, radians, z up.\n"
+    text += yaml.safe_dump(tree, sort_keys=False, width=120, default_flow_style=None)
+    (draft / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+def _publish(draft: Path, folder: Path) -> list[Path]:
+    """Moves whole files into `folder`; the description comes last, so that an interrupted move is noticed."""
+    names = sorted((path.name for path in draft.iterdir()), key=lambda name: name == DESCRIPTION)
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        with open(draft / name, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(draft / name, folder / name)
+    if "depth_encoder.onnx" not in names:  # of an earlier export of another policy
+        for suffix in (".onnx", ".pt"):
+            (folder / f"depth_encoder{suffix}").unlink(missing_ok=True)
+    return [folder / name for name in names]
+
+
+# -- the check ---------------------------------------------------------------------------------------------------------
+
+Run = Callable[[Inputs], Inputs]
+
+
+def _check(
+    networks: dict[str, nn.Module], draft: Path, layout: DeployedLayout, env: Any, recorded: list, path: Path
+) -> None:
+    """Raises UserError if a file answers otherwise than the checkpoint at `path`."""
+    random = {}
+    for key, network in networks.items():
+        random[key] = _random_answers(network, _random_inputs(network, layout, env, RANDOM_INPUTS))
+    for suffix, runner in ((".pt", run_torchscript), (".onnx", run_onnx)):
+        runs = {key: runner(draft / f"{key}{suffix}", network) for key, network in networks.items()}
+        for key, parts in random.items():
+            for inputs, expected in parts:
+                _compare(runs[key](inputs), expected, f"{key}{suffix}", "random inputs", path)
+        _check_recorded(networks, runs, recorded, path, suffix)
+
+
+def run_torchscript(path: Path, network: nn.Module) -> Run:
+    """What is in the TorchScript file of `network`, as a function of its named inputs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        script = torch.jit.load(str(path))
+
+    def run(inputs: Inputs) -> Inputs:
+        with torch.no_grad():
+            return dict(zip(network.outputs, script(*(inputs[name] for name in network.inputs)), strict=True))
+
+    return run
+
+
+def run_onnx(path: Path, network: nn.Module) -> Run:
+    """What is in the ONNX file of `network`, in onnxruntime on one core, as a function of its named inputs."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(inputs: Inputs) -> Inputs:
+        results = session.run(list(network.outputs), {name: inputs[name].numpy() for name in network.inputs})
+        return {name: torch.from_numpy(value) for name, value in zip(network.outputs, results, strict=True)}
+
+    return run
+
+
+def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: int) -> Inputs:
+    """Inputs of `network` in and beyond the ranges that are met."""
+    generator = torch.Generator().manual_seed(count)
+    scale = torch.tensor([x for term in layout.terms for x in term.scale])
+    offset = torch.tensor([x for term in layout.terms for x in term.offset])
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(count, *shape, generator=generator)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(count, *shape, generator=generator)
+
+    def make(name: str) -> Tensor:
+        if name == "proprio":
+            return offset + normal(layout.frame_width) / scale
+        if name == "history":
+            return offset + normal(env.cfg.perception.history_length, layout.frame_width) / scale
+        if name == "scan":
+            return uniform(-1.0, 1.6, env.observation_layout["scan"]["scan"])
+        if name == "depth":
+            depth = uniform(0.1, 1.2 * env.cfg.camera.far, env.cfg.camera.height, env.cfg.camera.width)
+            return torch.where(torch.rand(depth.shape, generator=generator) < 0.05, 0.0, depth)
+        return uniform(-1.0, 1.0, network.widths[name])
+
+    return {name: make(name) for name in network.inputs}
+
+
+def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, Inputs]]:
+    """What `network` makes of `inputs`, in parts, as images take memory: (inputs, outputs) of each."""
+    parts = []
+    for first in range(0, RANDOM_INPUTS, 100):
+        part = {name: value[first : first + 100] for name, value in inputs.items()}
+        with torch.no_grad():
+            answer = network(*(part[name] for name in network.inputs))
+        parts.append((part, dict(zip(network.outputs, answer, strict=True))))
+    return parts
+
+
+def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
+    """What robots measure at every step of a rollout, the actions (N, J) that follow, and for which (N,) these hold.
+
+    The actions are what the environment made of the checkpoint's answer to its own observations.
+    """
+    torch.manual_seed(1)
+    env.reset()
+    history = images = None
+    for _ in range(RECORDED_STEPS):
+        frame, fresh = torch.cat([_measured(env, term.name) for term in layout.terms], 1), env.episode_length == 0
+        inputs = {"proprio": frame}
+        if "history" in env.observations:
+            frames = frame[:, None].repeat(1, env.cfg.perception.history_length, 1)
+            history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
+            inputs |= {"history": history, "scan": env.sim.root_pos_w[:, 2:3] - env.scan.heights}
+            history = torch.cat([history[:, 1:], frame[:, None]], 1)
+        if hasattr(env, "camera"):
+            images = _camera_frames(env, images, fresh)
+            inputs["depth"] = images[-1]
+            inputs |= {name: env.observations[name] > 0.5 for name in ("new_image", "new_episode")}
+        inputs = {name: value.clone() for name, value in inputs.items()}
+        env.step(reference(env.observations))
+        yield inputs, env.actions.clone(), ~env.dones
+
+
+def _measured(env: Any, term: str) -> Tensor:
+    """(N, width) a term of a frame, from the environment's state."""
+    values = {
+        "base_ang_vel": lambda: env.base_ang_vel_b,
+        "gravity": lambda: env.gravity_b,
+        "roll_pitch": lambda: torch.stack(quat_roll_pitch(env.sim.root_quat_w), 1),
+        "commands": lambda: env.commands,
+        "command": lambda: env.commands[:, :1],
+        "yaw_errors": lambda: env.perceived_yaw,
+        "not_flat": lambda: 1.0 - env.is_flat[:, None].float(),
+        "flat": lambda: env.is_flat[:, None].float(),
+        "joint_pos": lambda: env.sim.joint_pos,
+        "joint_vel": lambda: env.sim.joint_vel,
+        "actions": lambda: env.actions,
+        "feet_contacts": lambda: env.feet_contacts.float(),
+    }
+    return values[term]()
+
+
+def _camera_frames(env: Any, frames: list[Tensor] | None, fresh: Tensor) -> list[Tensor]:
+    """The camera's renderings (N, height, width) in m that are on their way, newest first; the last is at hand."""
+    depth = env.camera.depth.clone()
+    count = env.camera.frames.shape[1]
+    if frames is None:
+        return [depth] * count
+    if (env.step_count + env.in_steps(env.cfg.camera.latency, "camera.latency")) % env.cfg.camera.interval == 0:
+        frames = [depth, *frames[:-1]]
+    return [torch.where(fresh.view(-1, 1, 1), depth, frame) for frame in frames]
+
+
+def _check_recorded(
+    networks: dict[str, nn.Module], runs: dict[str, Run], recorded: list, path: Path, suffix: str
+) -> None:
+    state: Inputs = {}
+    if "depth_encoder" in networks:
+        robots, widths = len(recorded[0][1]), networks["depth_encoder"].widths
+        state = {name: torch.zeros(robots, width) for name, width in widths.items()}
+    for inputs, expected, counts in recorded:
+        if state:
+            state = _look(runs["depth_encoder"], inputs, state)
+        actions = runs["policy"](inputs | state)["actions"]
+        found, expected = {"actions": actions[counts]}, {"actions": expected[counts]}
+        _compare(found, expected, f"policy{suffix}", "recorded inputs", path)
+
+
+def _look(encode: Run, inputs: Inputs, state: Inputs) -> Inputs:
+    """Latent, yaw and hidden state, with the images that are new; a new episode starts at zero."""
+    state = {name: torch.where(inputs["new_episode"], 0.0, value) for name, value in state.items()}
+    if not inputs["new_image"].any():
+        return state
+    seen = encode(inputs | state)
+    seen["hidden"] = seen.pop("next_hidden")
+    return {name: torch.where(inputs["new_image"], seen[name], value) for name, value in state.items()}
+
+
+def _compare(found: Inputs, expected: Inputs, file: str, what: str, path: Path) -> None:
+    for name, value in expected.items():
+        difference = (found[name] - value).abs().max().item() if value.numel() else 0.0
+        if not difference <= TOLERANCE:  # nan is a difference
+            raise UserError(
+                f"{file} differs from {path} by {difference:.2g} in {name} on {what}, more than {TOLERANCE:g}: "
+                "nothing was exported"
+            )

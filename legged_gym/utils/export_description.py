@@ -1,0 +1,223 @@
+"""What `deploy.yaml` says of an exported policy: everything that a loop on a robot has to know."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from legged_gym import __version__
+from legged_gym.utils.export_networks import DeployedLayout
+from legged_gym.utils.runs import plain
+
+FORMAT = 1
+
+# Joint orders of the vendors' low-level interfaces, by the asset's name.
+SDK_JOINT_ORDERS = {
+    "go2": (
+        "unitree_sdk2",
+        tuple(f"{leg}_{joint}_joint" for leg in ("FR", "FL", "RR", "RL") for joint in ("hip", "thigh", "calf")),
+    )
+}
+
+MEANINGS = {
+    "base_ang_vel": "rad/s, gyroscope, in the base's frame (x ahead, y left, z up)",
+    "gravity": "unit vector of gravity in the base's frame",
+    "roll_pitch": "rad, of the base, ZYX Euler angles",
+    "commands": "forward and left velocity in m/s, yaw rate in rad/s",
+    "command": "m/s, speed towards the goals",
+    "yaw_errors": "rad, turn to face the current goal and the next one, in -pi .. pi, left positive",
+    "not_flat": "1 on an obstacle course, 0 on flat ground",
+    "flat": "0 on an obstacle course, 1 on flat ground",
+    "joint_pos": "rad, in the order of robot.joint_names",
+    "joint_vel": "rad/s",
+    "actions": "the policy's last output actions; 0 at the start",
+    "feet_contacts": "1 for a foot with more than 2 N now or one control step ago, else 0, in the order of robot.feet",
+}
+
+
+def describe(
+    env: Any,
+    trial: Any,
+    task: str,
+    checkpoint: Mapping[str, Any],
+    path: Path,
+    layout: DeployedLayout,
+    networks: Mapping[str, Any],
+    figures: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The content of `deploy.yaml`, of plain data.
+
+    `trial`: the environment's config in its evaluation variant; `checkpoint`: the content of the file `path`;
+    `networks`: files, inputs and outputs of the exported networks.
+    """
+    cfg = env.cfg
+    tree = {
+        "format": FORMAT,
+        "task": task,
+        "package_version": __version__,
+        "checkpoint": {"file": path.name, "iteration": checkpoint["iteration"], **_git_states(path)},
+        "networks": networks,
+        "robot": _robot(env),
+        "control": _control(env, trial),
+        "observations": {"proprio": [_term(term) for term in layout.terms], "inside": _inside(layout)},
+    }
+    if "history" in networks["policy"]["inputs"]:
+        tree["history"] = {"length": cfg.perception.history_length, "order": "oldest first, before the present frame"}
+    if "scan" in networks["policy"]["inputs"]:
+        perception = cfg.perception
+        points = {"x": perception.scan_x, "y": perception.scan_y, "interval": perception.interval}
+        tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
+    if hasattr(cfg, "camera"):
+        tree["camera"] = _camera(cfg.camera)
+    tree["trial"] = _trial(trial)
+    if figures is not None:
+        tree["figures"] = dict(figures)
+    return tree
+
+
+def _robot(env: Any) -> dict[str, Any]:
+    asset, names = env.cfg.asset, env.robot.joint_names
+    tree = {
+        "name": asset.name,
+        "mjcf": str(Path(asset.file).resolve()) if asset.file else f"robots/{asset.name}/{asset.name}.xml",
+        "joint_names": list(names),
+        "feet": [env.robot.body_names[i] for i in env.feet.tolist()],
+        "ends_episode": [env.robot.body_names[i] for i in env.termination_links.tolist()],
+    }
+    sdk, order = SDK_JOINT_ORDERS.get(asset.name, ("", ()))
+    if set(order) == set(names):
+        tree["sdk"] = {
+            "name": sdk,
+            "joint_names": list(order),
+            "from_policy": [names.index(name) for name in order],  # sdk[k] = policy[from_policy[k]]
+            "to_policy": [order.index(name) for name in names],  # policy[k] = sdk[to_policy[k]]
+        }
+    return tree
+
+
+def _control(env: Any, trial: Any) -> dict[str, Any]:
+    control = env.cfg.control
+    tree = {
+        "period_s": env.dt,
+        "physics_dt_s": env.cfg.sim.dt,
+        "decimation": control.decimation,
+        "law": "kp (target - joint_pos) - kd joint_vel, clipped to the torque limit",
+        "type": control.control_type,
+        "kp": _rounded(env.p_gains),
+        "kd": _rounded(env.d_gains),
+        "torque_limits": _rounded(env.torque_limits),
+        "default_joint_pos": _rounded(env.default_joint_pos),
+        "action_scale": control.action_scale,
+        "clip_actions": env.cfg.normalization.clip_actions,
+        "beta": control.beta,
+        "action_delay_s": _delay(trial) * env.cfg.sim.dt,
+    }
+    if control.control_type == "DC":
+        tree["no_load_speed"] = _rounded(env.no_load_speed)
+    return tree
+
+
+def _delay(trial: Any) -> int:
+    """The longest delay of an action in the evaluation, in physics steps."""
+    random = trial.domain_rand
+    if hasattr(random, "action_delay_schedule"):
+        return max(random.action_delay_schedule) * trial.control.decimation
+    return random.control_delay_max if random.control_delays else 0
+
+
+def _term(term: Any) -> dict[str, Any]:
+    return {"term": term.name, "width": term.width, "meaning": MEANINGS[term.name]}
+
+
+def _inside(layout: DeployedLayout) -> list[dict[str, Any]]:
+    """For reference: what the networks do with the terms, and where they put constants."""
+    rows = []
+    for term in layout.proprio:
+        row = {"term": term.name, "width": term.width}
+        if term.constant is not None:
+            row["constant"] = _short(term.constant)
+        else:
+            row |= {"scale": _short(term.scale), "offset": _short(term.offset)}
+            if term.name in layout.unseen_in_history:
+                row["in_history"] = 0.0
+        rows.append(row)
+    return rows
+
+
+def _short(values: tuple[float, ...]) -> float | list[float]:
+    values = [float(f"{value:.6g}") for value in values]
+    return values[0] if len(set(values)) == 1 else values
+
+
+def _camera(camera: Any) -> dict[str, Any]:
+    low, high = camera.pitch
+    return {
+        "position": list(camera.position),
+        "pitch": 0.5 * (low + high),
+        "horizontal_fov": camera.horizontal_fov,
+        "width": camera.width,
+        "height": camera.height,
+        "crop": list(camera.crop),
+        "resized": list(camera.resized),
+        "near": camera.near,
+        "far": camera.far,
+        "interval": camera.interval,
+        "latency_s": camera.latency,
+        "range_noise": camera.range_noise,
+        "edge_holes": camera.edge_holes,
+        "edge_step": camera.edge_step,
+        "far_holes": camera.far_holes,
+    }
+
+
+def _trial(trial: Any) -> dict[str, Any]:
+    """How evaluate.py tries the policy, for sim2sim.py to do the same."""
+    init, random, commands = trial.init_state, trial.domain_rand, trial.commands
+    tree = {
+        "episode_s": trial.env.episode_length_s,
+        "start_position": list(init.pos),
+        "joint_pos_noise": init.joint_pos_noise,
+        "soft_joint_limit": trial.rewards.soft_dof_pos_limit,
+        "root_vel_noise": init.root_vel_noise,
+        "friction": list(random.friction_range) if random.randomize_friction else [1.0, 1.0],
+        "push_interval_s": random.push_interval_s,
+        "max_push_vel_xy": random.max_push_vel_xy if random.push_robots else 0.0,
+        "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
+        "standing_fraction": commands.standing_fraction,
+    }
+    if not hasattr(trial, "goals"):
+        return tree
+    terrain = trial.terrain
+    types = [name for name, share in vars(terrain.proportions).items() if share > 0]
+    course = {
+        "types": types,
+        "tiles_per_type": max(1, terrain.num_columns // len(types)),
+        "difficulty": terrain.difficulty[1],
+        "roughness": list(terrain.roughness),
+        "num_boxes": terrain.num_boxes,
+        "seed": terrain.seed,
+        "goal_radius": trial.goals.radius,
+        "goal_dwell_s": trial.goals.dwell,
+        "y_noise": init.y_noise,
+        "yaw_noise": init.yaw_noise,
+    }
+    return tree | {"course": course}
+
+
+def _rounded(tensor: Any) -> list[float]:
+    """float32 as it was typed: 0.1, not 0.10000000149."""
+    return [float(f"{value:.6g}") for value in tensor.tolist()]
+
+
+def _git_states(checkpoint: Path) -> dict[str, str]:
+    """Commits that the run was trained with, as its git.txt says, and that the export was made with."""
+    root = Path(__file__).resolve().parents[2]
+    command = ("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    try:
+        own = (root / ".git").exists()  # else installed inside somebody else's repository
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() if own else ""
+    except (OSError, subprocess.CalledProcessError):
+        found = ""
+    trained = checkpoint.parent / "git.txt"
+    first = trained.read_text(encoding="utf-8").split(maxsplit=1)[:1] if trained.is_file() else []
+    return {"trained_at_commit": first[0] if first else "unknown", "exported_at_commit": found or "unknown"}

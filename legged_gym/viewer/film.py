@@ -1,0 +1,137 @@
+"""Films made without a screen: a robot and its ground, drawn by MuJoCo on what `gl.choose_gl` found."""
+
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from legged_gym.viewer.depth_view import depth_picture
+from legged_gym.viewer.player import Player
+from legged_gym.viewer.recordings import encode
+
+FPS = 25
+SIZE = (480, 720)  # rows, columns
+SMOOTHING = 0.1  # share of the way to the robot that the camera goes in a frame
+_PLANE, _BOX, _GOAL, _REACHED = (0.72, 0.75, 0.78), (0.85, 0.74, 0.58), (0.9, 0.25, 0.2), (0.35, 0.7, 0.35)
+
+
+class RobotFilm:
+    """Pictures of robot 0 and its ground, from a camera that goes along; with its depth image, where it has one."""
+
+    def __init__(self, env: Any):
+        self._env = env
+        self._model, self._has_visuals = _picture_model(env)
+        self._data = mujoco.MjData(self._model)
+        self._renderer = mujoco.Renderer(self._model, *SIZE)
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[3] = not self._has_visuals
+        self._camera = mujoco.MjvCamera()
+        self._camera.azimuth, self._camera.elevation, self._camera.distance = 40.0, -22.0, 2.8
+        self._camera.lookat[:] = env.sim.root_pos_w[0].cpu().numpy()
+        self._tile = -1
+        self._last = np.zeros((*SIZE, 3), dtype=np.uint8)
+
+    def picture(self) -> np.ndarray:
+        """(H, W, 3) uint8; the one before, where the robot's state is no longer finite."""
+        env = self._env
+        qpos = env.sim.qpos[0].cpu().numpy()
+        if not np.isfinite(qpos).all():
+            return self._last
+        if hasattr(env, "ground"):
+            self._set_ground()
+        self._data.qpos[:] = qpos
+        mujoco.mj_forward(self._model, self._data)
+        self._follow(qpos[:3])
+        self._renderer.update_scene(self._data, self._camera, self._option)
+        picture = self._renderer.render()
+        if hasattr(env, "camera"):
+            _inset(picture, env.camera.image[0].cpu().numpy())
+        self._last = picture
+        return picture
+
+    def close(self) -> None:
+        self._renderer.close()
+
+    def _follow(self, base: np.ndarray) -> None:
+        away = base - self._camera.lookat
+        self._camera.lookat[:] += away if np.linalg.norm(away) > 2.0 else SMOOTHING * away  # a new episode: jump
+
+    def _set_ground(self) -> None:
+        env, model = self._env, self._model
+        goals = slice(model.geom("goal0").id, model.geom("goal0").id + env.num_goals)
+        model.geom_rgba[goals, :3] = _GOAL
+        model.geom_rgba[goals, :3][: int(env.goal_index[0])] = _REACHED
+        tile = int(env.ground.tile[0])
+        if tile == self._tile:
+            return
+        self._tile = tile
+        ground = env.ground
+        plane, boxes = model.body("ground").mocapid[0], model.geom("box0").id
+        num_boxes = ground.centre.shape[1]
+        first = model.body("box0").mocapid[0]
+        half_size = ground.half_size[tile].cpu().numpy()
+        unused = (half_size <= 0.0).any(1)
+        self._data.mocap_pos[plane, 2] = float(ground.plane_z[tile])
+        self._data.mocap_pos[first : first + num_boxes] = ground.centre[tile].cpu().numpy()
+        self._data.mocap_quat[first : first + num_boxes] = ground.quat[tile].cpu().numpy()
+        model.geom_size[boxes : boxes + num_boxes] = np.where(unused[:, None], 1e-3, half_size)
+        model.geom_rgba[boxes : boxes + num_boxes, 3] = ~unused
+        first = model.body("goal0").mocapid[0]
+        self._data.mocap_pos[first : first + env.num_goals] = ground.goals[tile].cpu().numpy()
+
+
+def _picture_model(env: Any) -> tuple[mujoco.MjModel, bool]:
+    """The robot as it looks, on a plane; with a box for each slot and a ball for each goal, that can be moved."""
+    spec = mujoco.MjSpec.from_file(str(env.asset))
+    spec.visual.global_.offheight, spec.visual.global_.offwidth = SIZE
+    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.35] * 3
+    spec.visual.quality.shadowsize = 2048
+    sky = dict(type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT)
+    spec.add_texture(name="sky", rgb1=[0.95, 0.97, 1.0], rgb2=[0.75, 0.82, 0.9], width=256, height=256, **sky)
+    checks = dict(type=mujoco.mjtTexture.mjTEXTURE_2D, builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER)
+    dark = [0.93 * c for c in _PLANE]
+    spec.add_texture(name="checks", rgb1=list(_PLANE), rgb2=dark, width=256, height=256, **checks)
+    material = spec.add_material(name="floor", texrepeat=[1.0, 1.0], texuniform=True)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "checks"
+    world = spec.worldbody
+    sun = dict(type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, castshadow=True)
+    world.add_light(pos=[0.0, 0.0, 10.0], dir=[0.4, 0.25, -1.0], diffuse=[0.6] * 3, **sun)
+    seen = dict(contype=0, conaffinity=0, group=0)
+    floor = world.add_body(name="ground", mocap=True)
+    floor.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[60.0, 60.0, 1.0], material="floor", **seen)
+    if hasattr(env, "ground"):
+        for k in range(env.ground.centre.shape[1]):
+            box = world.add_body(name=f"box{k}", mocap=True)
+            kind = mujoco.mjtGeom.mjGEOM_BOX
+            box.add_geom(name=f"box{k}", type=kind, size=[1e-3] * 3, rgba=[*_BOX, 1.0], **seen)
+        for k in range(env.num_goals):
+            goal = world.add_body(name=f"goal{k}", mocap=True)
+            kind = mujoco.mjtGeom.mjGEOM_SPHERE
+            goal.add_geom(name=f"goal{k}", type=kind, size=[0.04, 0.0, 0.0], rgba=[*_GOAL, 1.0], **seen)
+    model = spec.compile()
+    return model, bool((model.geom_group == 2).any())
+
+
+def _inset(picture: np.ndarray, depth: np.ndarray) -> None:
+    """Draw the depth image (h, w) with a white frame into the upper right corner."""
+    image = depth_picture(depth, max(1, picture.shape[1] // 3 // depth.shape[1]))
+    rows, columns = image.shape[0] + 4, image.shape[1] + 4
+    corner = picture[8 : 8 + rows, -8 - columns : -8]
+    corner[:] = 255
+    corner[2:-2, 2:-2] = image
+
+
+def record(player: Player, path: Path, seconds: float) -> int:
+    """Plays for simulated `seconds` and writes the film to `path` (.gif or .mp4); the number of frames."""
+    env, film = player.env, RobotFilm(player.env)
+    steps = max(1, round(1.0 / (FPS * env.dt)))  # from frame to frame
+    env.reset()
+    frames = [film.picture().copy()]
+    for step in range(1, max(1, round(seconds / env.dt)) + 1):
+        player.step()
+        if step % steps == 0:
+            frames.append(film.picture().copy())
+    film.close()
+    path.write_bytes(encode(frames, 1.0 / (steps * env.dt), path.suffix.lower()))
+    return len(frames)

@@ -1,0 +1,92 @@
+"""What is drawn around the picked robot: command, past path, height scan, contact forces."""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import viser
+
+ABOVE = 0.3  # m from the base to the command's arrow
+PATH_LENGTH = 300  # points
+NEWTONS_PER_METRE = 200.0  # of the contact forces' arrows
+_COMMAND, _PATH, _SCAN, _FORCE = (40, 140, 250), (250, 150, 30), (40, 190, 90), (230, 50, 50)
+_NOWHERE = np.zeros((1, 2, 3), dtype=np.float32)
+
+
+class Overlays:
+    """Each has a checkbox; what is off costs nothing."""
+
+    def __init__(self, server: viser.ViserServer, env: Any, offsets: np.ndarray):
+        """`offsets` (N, 3): where the origin of each robot's world is drawn. Adds the checkboxes to the open folder."""
+        self._env, self._offsets, gui, scene = env, offsets, server.gui, server.scene
+        self.command = gui.add_checkbox("command arrow", True, hint="1 m is 1 m/s")
+        self.path = gui.add_checkbox("past path", True)
+        self.forces = gui.add_checkbox("contact forces", False, hint=f"1 m is {NEWTONS_PER_METRE:g} N")
+        thin = {"shaft_radius": 0.012, "head_radius": 0.03, "head_length": 0.06}
+        self._command = scene.add_arrows("/robot/command", _NOWHERE, _COMMAND, **thin)
+        self._forces = scene.add_arrows("/robot/contact_forces", _NOWHERE, _FORCE, **thin, visible=False)
+        self._path = scene.add_line_segments("/robot/path", _NOWHERE, _PATH, thickness=0.015)
+        self._points: deque[np.ndarray] = deque(maxlen=PATH_LENGTH)
+        self._of_path = (0, 0)  # robot and its episode's length when a point was last added
+        self.scan = None
+        if hasattr(env, "scan"):
+            self.scan = gui.add_checkbox("height scan", False, hint="as the policy sees it: held between two looks")
+            self._scan = scene.add_point_cloud(
+                "/robot/scan", _NOWHERE[0], _SCAN, point_size=0.025, precision="float32", visible=False
+            )
+
+    def draw(self, robot: int) -> None:
+        """Show what is ticked, of that robot."""
+        sim, offset = self._env.sim, self._offsets[robot]
+        base = sim.root_pos_w[robot].cpu().numpy() + offset
+        self._draw_path(robot, base)
+        _show(self._command, self.command.value)
+        if self.command.value:
+            start = base + (0.0, 0.0, ABOVE)
+            self._command.points = _arrows(start[None], self._velocity(robot)[None])
+        _show(self._forces, self.forces.value)
+        if self.forces.value:
+            force = sim.contact_forces_w[robot].cpu().numpy() / NEWTONS_PER_METRE
+            self._forces.points = _arrows(sim.body_pos_w[robot].cpu().numpy() + offset, force)
+        if self.scan is not None:
+            _show(self._scan, self.scan.value)
+            if self.scan.value:
+                env = self._env
+                xy = env.scan.points(sim.root_pos_w, sim.root_quat_w)[robot].cpu().numpy()
+                heights = env.scan.heights[robot].cpu().numpy()
+                self._scan.points = (np.column_stack([xy, heights + 0.01]) + offset).astype(np.float32)
+
+    def _velocity(self, robot: int) -> np.ndarray:
+        """(3,) m/s, the commanded velocity, in the world's frame; on a course, towards the goal."""
+        env = self._env
+        vx, vy, _ = env.commands[robot].tolist()
+        if hasattr(env, "to_goal"):
+            x, y = env.to_goal[robot].tolist()
+            return np.array([vx * x, vx * y, 0.0])
+        w, x, y, z = env.sim.root_quat_w[robot].tolist()
+        yaw = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        return np.array([vx * np.cos(yaw) - vy * np.sin(yaw), vx * np.sin(yaw) + vy * np.cos(yaw), 0.0])
+
+    def _draw_path(self, robot: int, base: np.ndarray) -> None:
+        length = int(self._env.episode_length[robot])
+        last_robot, last_length = self._of_path
+        if robot != last_robot or length < last_length:  # another robot, or a new episode
+            self._points.clear()
+        if (robot, length) != self._of_path:
+            self._points.append(base)
+        self._of_path = robot, length
+        _show(self._path, self.path.value)
+        if self.path.value:
+            points = np.array(self._points, dtype=np.float32)
+            self._path.points = np.stack([points[:-1], points[1:]], 1) if len(points) > 1 else np.tile(base, (1, 2, 1))
+
+
+def _show(handle: Any, visible: bool) -> None:
+    if handle.visible != visible:  # every assignment is sent to the browser
+        handle.visible = visible
+
+
+def _arrows(starts: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """(K, 2, 3) arrows from `starts` (M, 3), of those `vectors` (M, 3) that are long enough to be seen."""
+    seen = np.linalg.norm(vectors, axis=1) > 0.02
+    return np.stack([starts, starts + vectors], 1)[seen].astype(np.float32) if seen.any() else _NOWHERE

@@ -1,0 +1,105 @@
+"""Checkpoints to choose from, and the export of the one in use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import viser
+
+from legged_gym.utils import runs
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.task_registry import Task
+from legged_gym.viewer.player import Player
+from legged_gym.viewer.requests import Requests
+from rsl_rl.runners.on_policy_runner import load_policy
+
+
+@dataclass
+class Source:
+    """Where the policy that is played comes from."""
+
+    checkpoint: Path
+    task: Task
+    env_cfg: Any
+
+
+class PolicyTab:
+    def __init__(self, server: viser.ViserServer, player: Player, source: Source, requests: Requests):
+        """Adds itself to the open tab."""
+        gui = server.gui
+        self._player, self.source, self._requests = player, source, requests
+        self._name = gui.add_markdown("")
+        self.checkpoints = gui.add_dropdown("checkpoint", self._names(), initial_value=source.checkpoint.name)
+        self.checkpoints.on_update(lambda _: requests.put(self._swap))
+        self.refresh = gui.add_button("look for new ones", hint="checkpoints that the run wrote since")
+        self.refresh.on_click(lambda _: requests.put(self._refresh))
+        self.teacher = None
+        if source.task.teacher:
+            hint = "the shipped policy of the task that this one learns from"
+            self.teacher = gui.add_checkbox("teacher on odd robots", False, hint=hint)
+            self.teacher.on_update(lambda _: requests.put(self._exchange))
+        self.export = gui.add_button("export", hint="TorchScript and ONNX, beside the checkpoint")
+        self.export.on_click(self._ask_for_export)
+        self.text = gui.add_markdown("")
+        self._show_name()
+
+    def _names(self) -> list[str]:
+        """Files of the run, newest first; the one in use too, whatever its name."""
+        own = self.source.checkpoint
+        found = [path.name for path in reversed(runs.checkpoints(own.parent).values())]
+        return found if own.name in found else [own.name, *found]
+
+    def _show_name(self) -> None:
+        path = self.source.checkpoint
+        self._name.content = f"**{path.parent.name} / {path.name}**"
+
+    def _refresh(self) -> None:
+        self.checkpoints.options = self._names()
+
+    def _swap(self) -> None:
+        path = self.source.checkpoint.with_name(self.checkpoints.value)
+        if path == self.source.checkpoint:
+            return
+        if not self._try(lambda: self._play(path), f"playing {path.name}"):
+            self.checkpoints.value = self.source.checkpoint.name
+
+    def _exchange(self) -> None:
+        if not self._try(lambda: self._play(self.source.checkpoint), ""):
+            self.teacher.value = False
+
+    def _play(self, path: Path) -> None:
+        env, beside = self._player.env, None
+        if self.teacher is not None and self.teacher.value:
+            beside = load_policy(runs.pretrained_checkpoint(self.source.task.teacher), env.device, env)
+        self._player.use(load_policy(path, env.device, env), beside)
+        self.source.checkpoint = path
+        self._show_name()
+
+    def _ask_for_export(self, _: viser.GuiEvent) -> None:
+        self.text.content = "exporting: the robots stand still meanwhile"
+        self._requests.put(self._export)
+
+    def _export(self) -> None:
+        from legged_gym.utils.export import export_policy  # slow
+
+        source = self.source
+        written: list[Path] = []
+
+        def export() -> None:
+            written.extend(
+                export_policy(source.checkpoint, source.checkpoint.parent / "exported", source.task, source.env_cfg)
+            )
+
+        if self._try(export, ""):
+            self.text.content = "\n".join(f"- `{path}`" for path in written)
+
+    def _try(self, action: Callable[[], None], done: str) -> bool:
+        """Whether `action` succeeded; what is wrong with a file is shown on the page, and the robots go on."""
+        try:
+            action()
+        except (UserError, ValueError, OSError) as error:
+            self.text.content = f"**not done**: {error}"
+            return False
+        self.text.content = done
+        return True

@@ -1,0 +1,28 @@
+"""What the browser asks for, handed over to the thread that steps the robots."""
+
+import queue
+from collections.abc import Callable
+
+Action = Callable[[], None]
+
+
+class Requests:
+    """Actions that the browser's callbacks, on threads of their own, leave for the loop to run between steps."""
+
+    def __init__(self) -> None:
+        self._actions: queue.SimpleQueue[Action] = queue.SimpleQueue()
+
+    def put(self, action: Action) -> None:
+        """Let the loop call `action`; from any thread."""
+        self._actions.put(action)
+
+    def run(self) -> bool:
+        """Call the actions that were left, oldest first; whether there were any."""
+        any_ran = False
+        while True:
+            try:
+                action = self._actions.get_nowait()
+            except queue.Empty:
+                return any_ran
+            action()
+            any_ran = True

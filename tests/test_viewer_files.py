@@ -1,0 +1,218 @@
+"""The page's policies and recordings, without a browser."""
+
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_viewer import click, make, page, stand
+
+from legged_gym.utils import runs
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.task_registry import get_task
+from legged_gym.viewer.clock import Clock
+from legged_gym.viewer.player import Player
+from legged_gym.viewer.policy_tab import Source
+from legged_gym.viewer.record_tab import KINDS
+from legged_gym.viewer.recordings import encode
+from legged_gym.viewer.viser_viewer import ViserViewer
+from rsl_rl.config import DepthPolicyCfg
+from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
+from rsl_rl.runners.on_policy_runner import load_policy
+
+
+@pytest.fixture(scope="module")
+def env():
+    return make("go2", 3)
+
+
+@pytest.fixture(scope="module")
+def courses():
+    return make("go2_parkour_student", 3)
+
+
+@pytest.fixture
+def viewer(env):
+    yield from page(env)
+
+
+# -- policies ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    """A run with two checkpoints of different policies, one that is damaged."""
+    shipped = torch.load(runs.pretrained_checkpoint("go2"), map_location="cpu", weights_only=True)
+    torch.save(shipped, tmp_path / "model_10.pt")
+    for name, value in shipped["policy"].items():
+        if name.startswith("actor"):
+            value.zero_()
+    torch.save(shipped, tmp_path / "model_20.pt")
+    (tmp_path / "model_30.pt").write_bytes(b"no checkpoint")
+    return tmp_path
+
+
+def test_policies_are_exchanged_while_playing(env, run_folder: Path) -> None:
+    path = run_folder / "model_10.pt"
+    player = Player(env, load_policy(path, "cpu", env))
+    viewer = ViserViewer(player, Source(path, get_task("go2"), env.cfg))
+    try:
+        tab = viewer.policy
+        assert tab.checkpoints.options == ("model_30.pt", "model_20.pt", "model_10.pt")
+        player.step()
+        assert env.actions.abs().max() > 0.01
+        tab.checkpoints.value = "model_20.pt"
+        viewer.requests.run()
+        env.reset()
+        player.step()
+        assert env.actions.abs().max() == 0.0
+        assert "model_20.pt" in tab._name.content
+        tab.checkpoints.value = "model_30.pt"
+        viewer.requests.run()
+        assert "not done" in tab.text.content and "model_30.pt" in tab.text.content
+        assert tab.checkpoints.value == "model_20.pt" and "model_20.pt" in tab._name.content
+        (run_folder / "model_40.pt").write_bytes((run_folder / "model_10.pt").read_bytes())
+        click(tab.refresh)
+        viewer.requests.run()
+        assert "model_40.pt" in tab.checkpoints.options and tab.checkpoints.value == "model_20.pt"
+    finally:
+        viewer.close()
+
+
+def test_teacher_beside_the_student(courses, tmp_path: Path) -> None:
+    task = get_task("go2_parkour_student")
+    dims = {name: value.shape[1] for name, value in courses.observations.items()}
+    teacher = load_policy(runs.pretrained_checkpoint("go2_parkour_teacher"), "cpu", courses)
+    student = DepthStudent(dims, 12, DepthPolicyCfg())
+    saved = {"format": 1, "policy_cfg": asdict(student.cfg), "obs_dims": student.obs_dims, "num_actions": 12}
+    path = tmp_path / "model_1.pt"
+    torch.save(saved | {"policy": student.state_dict()}, path)
+    player = Player(courses, load_policy(path, "cpu", courses))
+    viewer = ViserViewer(player, Source(path, task, courses.cfg))
+    try:
+        courses.reset()
+        viewer.policy.teacher.value = True
+        viewer.requests.run()
+        viewer.pick(1)
+        viewer.report(Clock(0.02))
+        assert "robot 1 (teacher)" in viewer._text.content
+        with torch.no_grad():
+            expected = teacher(courses.observations)
+            own = StudentPolicy(student, 3)(courses.observations)
+        player.step()
+        torch.testing.assert_close(courses.actions[1], expected[1].clamp(-4.8, 4.8))
+        torch.testing.assert_close(courses.actions[[0, 2]], own[[0, 2]])
+    finally:
+        viewer.close()
+
+
+def test_export_button(env, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def export_policy(*args) -> list[Path]:
+        asked.append(args)
+        if len(asked) > 1:
+            raise UserError("the exported policy differs")
+        return [args[1] / "policy.onnx"]
+
+    module = ModuleType("legged_gym.utils.export")
+    module.export_policy = export_policy
+    monkeypatch.setitem(sys.modules, "legged_gym.utils.export", module)
+    path, task = run_folder / "model_10.pt", get_task("go2")
+    viewer = ViserViewer(Player(env, stand), Source(path, task, env.cfg))
+    try:
+        click(viewer.policy.export)
+        viewer.requests.run()
+        assert asked == [(path, run_folder / "exported", task, env.cfg)]
+        assert "policy.onnx" in viewer.policy.text.content
+        click(viewer.policy.export)
+        viewer.requests.run()
+        assert viewer.policy.text.content == "**not done**: the exported policy differs"
+    finally:
+        viewer.close()
+
+
+# -- recordings --------------------------------------------------------------------------------------------------------
+
+
+class Browser:
+    """A client that renders a grey that goes up, and keeps what it is sent."""
+
+    camera = SimpleNamespace(image_height=40, image_width=61)
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.rendered = 0
+
+    def get_render(self, height: int, width: int, timeout: float) -> np.ndarray:
+        self.rendered += 1
+        return np.full((height, width, 3), 10 * self.rendered, dtype=np.uint8)
+
+    def send_file_download(self, name: str, content: bytes, save_immediately: bool) -> None:
+        self.files[name] = content
+
+
+def record(viewer: ViserViewer, suffix: str, frames: int) -> Browser:
+    tab, browser = viewer.record, Browser()
+    tab.kind.value = KINDS[suffix]
+    thread = threading.Thread(target=tab._click, args=(SimpleNamespace(client=browser),))
+    thread.start()
+    drawn = 0
+    while drawn < frames or browser.rendered < (3 if suffix in (".gif", ".mp4") else 0):
+        viewer._player.step()
+        viewer.draw()
+        drawn += 1
+        time.sleep(0.02)
+    assert tab.button.label == "stop" and tab.kind.disabled
+    tab._click(SimpleNamespace(client=browser))
+    thread.join(timeout=20)
+    assert tab.button.label == "start" and not tab.kind.disabled
+    return browser
+
+
+@pytest.mark.parametrize("suffix", KINDS)
+def test_recordings_go_to_the_browser(env, viewer: ViserViewer, suffix: str, tmp_path: Path) -> None:
+    ((name, content),) = record(viewer, suffix, 6).files.items()
+    assert name.startswith("go2_") and name.endswith(suffix)
+    path = tmp_path / name
+    path.write_bytes(content)
+    if suffix == ".gif":
+        with Image.open(path) as film:
+            assert film.n_frames >= 3 and film.size == (61, 40)
+    elif suffix == ".mp4":
+        av = pytest.importorskip("av")
+        with av.open(path) as film:
+            shades = [frame.to_ndarray(format="rgb24").mean() for frame in film.decode(video=0)]
+        assert len(shades) >= 3 and (np.diff(shades) > 5.0).all()
+    elif suffix == ".html":
+        assert b"__VISER_EMBED_DATA__" in content and len(content) > 100_000
+    else:
+        zstandard, msgspec = pytest.importorskip("zstandard"), pytest.importorskip("msgspec")
+        inner = zstandard.ZstdDecompressor().decompressobj().decompress(content[8:])
+        length = int.from_bytes(inner[:8], "little")
+        recording = msgspec.msgpack.decode(inner[8 : 8 + length])
+        assert recording["durationSeconds"] > 0.1
+        kinds = {message["type"] for _, message in recording["messages"]}
+        assert any("BatchedMeshes" in kind for kind in kinds), kinds
+
+
+def test_a_film_whose_browser_goes_away(viewer: ViserViewer) -> None:
+    class Gone(Browser):
+        def get_render(self, height: int, width: int, timeout: float) -> np.ndarray:
+            raise RuntimeError("the client disconnected")
+
+    viewer.record.kind.value = KINDS[".gif"]
+    viewer.record._click(SimpleNamespace(client=Gone()))
+    assert viewer.record.text.content == "**not recorded**: the client disconnected"
+    assert viewer.record.button.label == "start"
+
+
+def test_films_need_frames() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        encode([], 10.0, ".gif")
