@@ -19,7 +19,8 @@ def choose_gl() -> None:
     """
     asked = os.environ.get("MUJOCO_GL")
     for backend in BACKENDS if asked is None else (asked,):
-        check = "import mujoco; mujoco.GLContext(8, 8).make_current()"
+        # A context alone is not enough: GLFW makes one, with a warning, where there is nothing to draw on.
+        check = "import mujoco; mujoco.Renderer(mujoco.MjModel.from_xml_string('<mujoco/>'), 8, 8).render()"
         environment = {**os.environ, "MUJOCO_GL": backend}
         if subprocess.run([sys.executable, "-c", check], env=environment, capture_output=True).returncode == 0:
             os.environ["MUJOCO_GL"] = backend
