@@ -59,7 +59,7 @@ class Go2Cfg(LeggedRobotCfg):
                 termination=-100.0,
                 tracking_lin_vel=1.5,
                 tracking_ang_vel=0.75,
-                orientation=-3.0,
+                orientation=-1.0,
                 torques=-1e-4,
                 dof_pos_limits=-2.0,
                 feet_air_time=0.2,
