@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from legged_gym.envs.base.base_task import ROBOTS
+from legged_gym.sensors.depth_picture import SCALE, depth_picture, image_scale
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.task_registry import get_task
 from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.depth_view import SCALE, depth_picture, image_scale
 from legged_gym.viewer.loop import watch
 from legged_gym.viewer.meshes import link_meshes
 from legged_gym.viewer.player import Player

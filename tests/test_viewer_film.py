@@ -21,7 +21,7 @@ choose_gl()
 import torch
 from legged_gym.scripts.play import choose_terrain
 from legged_gym.utils.task_registry import get_task
-from legged_gym.viewer.depth_view import depth_picture
+from legged_gym.sensors.depth_picture import depth_picture
 from legged_gym.viewer.film import RobotFilm, record
 from legged_gym.viewer.player import Player
 torch.manual_seed(0)

@@ -17,18 +17,10 @@ from rich.progress import track
 from rich.table import Table
 
 from legged_gym.deploy.description import load_description
+from legged_gym.deploy.figures import COLUMNS, as_text
 from legged_gym.utils.errors import UserError, nearest, script
 
 GL = ("egl", "osmesa", "glfw", "glx", "cgl", "wgl", "on", "enable", "off", "disable", "")
-_COLUMNS = {
-    "goals_reached": "goals reached",
-    "goals_reached_std": "±",
-    "success_rate": "all goals",
-    "feet_edge": "feet on edge",
-    "fall_rate": "falls",
-    "time_to_finish_s": "time to finish, s",
-    "energy_J_per_m": "energy, J/m",
-}
 
 
 @dataclass(kw_only=True)
@@ -153,24 +145,21 @@ def _print(figures: dict[str, Any], description: dict[str, Any], title: str) -> 
         for heading in ("figure", "value", *(("evaluate.py",) if measured else ())):
             table.add_column(heading)
         for name in ("fall_rate", "lin_vel_error", "ang_vel_error", "mean_episode_length_s", "num_episodes"):
-            table.add_row(name, *(_text(tree.get(name)) for tree in (figures, measured) if tree))
+            table.add_row(name, *(as_text(tree.get(name)) for tree in (figures, measured) if tree))
     else:
         table.add_column("type")
-        for heading in _COLUMNS.values():
+        for heading in COLUMNS.values():
             table.add_column(heading, justify="right")
         theirs = dict(measured.get("types", {}))
         if theirs.keys() <= figures["types"].keys():  # else the two totals are of other types
             theirs["total"] = measured.get("total")
         for kind, row in {**figures["types"], "total": figures.get("total")}.items():
             if row is not None:
-                table.add_row(kind, *(_text(row[name]) for name in _COLUMNS), style="bold" if kind == "total" else None)
+                style = "bold" if kind == "total" else None
+                table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style=style)
             if row is not None and theirs.get(kind):
-                table.add_row("  evaluate.py", *(_text(theirs[kind].get(name)) for name in _COLUMNS), style="dim")
+                table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in COLUMNS), style="dim")
     Console().print(table)
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
 if __name__ == "__main__":

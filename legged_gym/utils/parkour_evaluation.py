@@ -1,6 +1,5 @@
 """How well a policy crosses obstacle courses: one episode per robot, by type of tile."""
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from legged_gym.deploy.figures import COLUMNS, as_text
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.evaluation import run_episodes
 
 OBSTACLES = ("parkour", "hurdle", "step", "gap")  # what the total is the mean of, as in extreme-parkour
-_COLUMNS = {
-    "goals_reached": "goals reached",
-    "goals_reached_std": "±",
-    "success_rate": "all goals",
-    "feet_edge": "feet on edge",
-    "fall_rate": "falls",
-    "time_to_finish_s": "time to finish, s",
-    "energy_J_per_m": "energy, J/m",
-}
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
@@ -102,16 +93,12 @@ def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Prints a table with a row for each type."""
     table = Table(title=title, title_justify="left")
     table.add_column("type")
-    for heading in _COLUMNS.values():
+    for heading in COLUMNS.values():
         table.add_column(heading, justify="right")
     rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
     for kind, row in rows.items():
-        table.add_row(kind, *(_text(row[name]) for name in _COLUMNS), style="bold" if kind == "total" else None)
+        table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
     Console().print(table)
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
 
 
 def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
@@ -126,7 +113,7 @@ def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(1.4 * len(rows) + 2, 4))
     for k, name in enumerate(shown):
         at = [x + 0.2 * (k - 1.5) for x in range(len(rows))]
-        axes.bar(at, [row[name] for row in rows.values()], 0.2, label=_COLUMNS[name])
+        axes.bar(at, [row[name] for row in rows.values()], 0.2, label=COLUMNS[name])
     axes.set_xticks(range(len(rows)), rows)
     axes.set_ylim(0.0, 1.05)
     axes.set_title(title)

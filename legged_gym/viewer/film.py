@@ -6,7 +6,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from legged_gym.viewer.depth_view import depth_picture
+from legged_gym.sensors.depth_picture import depth_picture
 from legged_gym.viewer.player import Player
 from legged_gym.viewer.recordings import encode
 
