@@ -1,7 +1,9 @@
 """Figures of obstacle courses, as evaluate.py and sim2sim.py print them."""
 
 import math
+from typing import Any
 
+OBSTACLES = ("parkour", "hurdle", "step", "gap")  # what the total is the mean of, as in extreme-parkour
 COLUMNS = {
     "goals_reached": "goals reached",
     "goals_reached_std": "±",
@@ -18,3 +20,16 @@ def as_text(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
+
+
+def with_total(types: dict[str, dict[str, float | None]]) -> dict[str, Any]:
+    """{"types": types, "total": the mean of each figure over `OBSTACLES`, of those that are there}."""
+    rows = [types[kind] for kind in OBSTACLES if kind in types]
+    if not rows:
+        return {"types": types}
+    total = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows if row[name] is not None]
+        total[name] = sum(values) / len(values) if values else None
+    total["num_episodes"] = sum(row["num_episodes"] for row in rows)
+    return {"types": types, "total": total}

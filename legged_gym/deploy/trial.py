@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from legged_gym.deploy.course import Course, course_tile, flat_tile
+from legged_gym.deploy.figures import with_total
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
@@ -17,7 +18,6 @@ from legged_gym.deploy.sensors import DepthCamera, RayScan
 Array = np.ndarray
 Figures = dict[str, float | None]
 
-OBSTACLES = ("parkour", "hurdle", "step", "gap")  # what the total is the mean of
 SETTLING_S = 1.0  # after each new command, not counted in the errors
 
 
@@ -100,15 +100,7 @@ def summarise_course(episodes: Mapping[str, list[Figures]]) -> dict[str, Any]:
         }
         types[kind] = {name: value if value is None else float(value) for name, value in types[kind].items()}
         types[kind]["num_episodes"] = len(rows)
-    counted = [types[kind] for kind in OBSTACLES if kind in types]
-    if not counted:
-        return {"types": types}
-    total: Figures = {}
-    for name in counted[0]:
-        values = [row[name] for row in counted if row[name] is not None]
-        total[name] = sum(values) / len(values) if values else None
-    total["num_episodes"] = sum(row["num_episodes"] for row in counted)
-    return {"types": types, "total": total}
+    return with_total(types)
 
 
 def run_walk(policy: DeployedPolicy, description: dict[str, Any], number: int, physics: Physics) -> Figures:

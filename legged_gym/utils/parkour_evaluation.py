@@ -9,11 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.deploy.figures import COLUMNS, as_text
+from legged_gym.deploy.figures import COLUMNS, as_text, with_total
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.evaluation import run_episodes
-
-OBSTACLES = ("parkour", "hurdle", "step", "gap")  # what the total is the mean of, as in extreme-parkour
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
@@ -75,18 +73,7 @@ def evaluate(
             "mean_reward": reward[own].mean().item(),
             "num_episodes": int(own.sum()),
         }
-    counted = [types[kind] for kind in OBSTACLES if kind in types]
-    return {"types": types, "total": _mean(counted)} if counted else {"types": types}
-
-
-def _mean(rows: list[dict[str, float | None]]) -> dict[str, float | None]:
-    """Mean of each figure over the types; episodes are summed."""
-    total = {}
-    for name in rows[0]:
-        values = [row[name] for row in rows if row[name] is not None]
-        total[name] = sum(values) / len(values) if values else None
-    total["num_episodes"] = sum(row["num_episodes"] for row in rows)
-    return total
+    return with_total(types)
 
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
