@@ -37,7 +37,7 @@ def evaluate(
     standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
     feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
     joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
-    count. `total` is the mean over `OBSTACLES`, of the types that are there. `watch`: called after each step.
+    count. `total` is the mean over parkour, hurdle, step and gap. `watch`: called after each step.
     """
     n, device = env.num_envs, env.device
     goals, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
