@@ -182,6 +182,9 @@ class TrainCfg:
     seed: int = 1
     """Seed of all random numbers."""
 
+    def cpu(self) -> None:
+        """What differs in a training without a GPU: nothing, unless a task says so."""
+
 
 @dataclass
 class RmaTrainCfg(TrainCfg):
@@ -200,3 +203,6 @@ class DistillationTrainCfg:
     runner: RunnerCfg = field(default_factory=RunnerCfg)
     seed: int = 1
     """Seed of all random numbers."""
+
+    def cpu(self) -> None:
+        """What differs in a training without a GPU: nothing, unless a task says so."""

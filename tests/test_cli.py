@@ -175,10 +175,11 @@ def test_overrides_reach_the_configs() -> None:
 
 def test_defaults_are_the_variants() -> None:
     task = get_task("go2")
-    expected = task.env_cfg()
-    expected.cpu()
-    assert parse().env_cfg == expected
-    assert parse().train_cfg == task.train_cfg()
+    env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+    env_cfg.cpu()
+    train_cfg.cpu()
+    assert parse().env_cfg == env_cfg
+    assert parse().train_cfg == train_cfg
 
 
 def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

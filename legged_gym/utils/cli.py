@@ -174,6 +174,7 @@ def parse(
     if checkpoint is None and variant == "train" and device == "cpu":
         env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
         env_cfg.cpu()
+        train_cfg.cpu()
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
     return Command(args, task, args.env, args.train, checkpoint, teacher, device)
