@@ -15,6 +15,7 @@ import torch
 import tyro
 
 from legged_gym.utils import runs
+from legged_gym.utils.errors import script, value_errors_are_the_users
 from legged_gym.utils.task_registry import get_task
 from rsl_rl.runners.on_policy_runner import load_policy
 
@@ -60,6 +61,7 @@ CAMERA = {
 }
 
 
+@script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
     task = get_task(args.task)
@@ -75,7 +77,8 @@ def main() -> None:
         runs.seed_everything(1)
         env = task.make_env(cfg, args.device)
         estimated = not hasattr(cfg, "camera")
-        policy = load_policy(args.checkpoint, env.device, env, estimated=estimated)
+        with value_errors_are_the_users():
+            policy = load_policy(args.checkpoint, env.device, env, estimated=estimated)
         figures = evaluator.evaluate(env, policy)
         env.close()
         return figures["total"]

@@ -20,6 +20,7 @@ import torch
 import tyro
 from rich.console import Console
 
+from legged_gym.utils.errors import script
 from legged_gym.utils.runs import seed_everything
 from legged_gym.utils.task_registry import get_task
 from rsl_rl.runners import OnPolicyRunner
@@ -114,6 +115,7 @@ def measure(args: Args, num_envs: int) -> dict[str, float]:
     return rates | {"non_finite": figures["Sim/non_finite"]}
 
 
+@script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
     where = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else platform.processor()

@@ -195,14 +195,8 @@ class RmaTrainCfg(TrainCfg):
 
 
 @dataclass
-class DistillationTrainCfg:
+class DistillationTrainCfg(TrainCfg):
     """Everything about learning from a teacher."""
 
     policy: DepthPolicyCfg = field(default_factory=DepthPolicyCfg)
     algorithm: DistillationCfg = field(default_factory=DistillationCfg)
-    runner: RunnerCfg = field(default_factory=RunnerCfg)
-    seed: int = 1
-    """Seed of all random numbers."""
-
-    def cpu(self) -> None:
-        """What differs in a training without a GPU: nothing, unless a task says so."""

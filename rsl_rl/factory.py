@@ -12,7 +12,6 @@ from rsl_rl.config import AlgorithmCfg, DepthPolicyCfg, DistillationCfg, PolicyC
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent
-from rsl_rl.storage.rollout_storage import RolloutStorage
 
 # By the class_name of their configs.
 POLICIES = {"ActorCritic": ActorCritic, "ActorCriticRMA": ActorCriticRMA, "DepthStudent": DepthStudent}
@@ -37,19 +36,7 @@ def make_algorithm(
     trains = TRAINED_BY[cfg.class_name]
     if policy.cfg.class_name != trains:
         raise ValueError(f"algorithm {cfg.class_name} trains {trains}, not {policy.cfg.class_name}")
-    algorithm_class = ALGORITHMS[cfg.class_name]
-    if algorithm_class is Distillation:
-        return Distillation(policy, env, num_steps, cfg)
-    storage = RolloutStorage(
-        num_steps,
-        env.num_envs,
-        policy.obs_dims,
-        policy.num_actions,
-        cfg.num_mini_batches,
-        policy.log_std.device,
-        algorithm_class.derived_dims(policy),
-    )
-    return algorithm_class(policy, storage, cfg, graph=graph)
+    return ALGORITHMS[cfg.class_name].make(policy, env, num_steps, cfg, graph=graph)
 
 
 def saved_policy_class(checkpoint: Mapping[str, Any]) -> str:

@@ -83,16 +83,14 @@ def test_the_loss_sees_the_actions_that_were_taken():
     taken = []
     collect(runner, taken)
     algorithm = runner.algorithm
-    window = algorithm.storage
+    window, policy = algorithm.storage, algorithm.policy
     assert window.frame_start[1:].any() and not window.seeing.all()
-    proprio, latents = window.proprio, []
-    policy = algorithm.policy
     recorded = []
     policy.means = lambda *inputs: recorded.append(type(policy).means(policy, *inputs)) or recorded[-1]
     share = torch.tensor([2, 0, 3])
     with torch.no_grad():
         actor_loss, _, _ = algorithm.losses(share)
-    del policy.means, proprio, latents
+    del policy.means
     acted = torch.stack(taken)[:, share].flatten(0, 1)
     assert torch.allclose(recorded[0], acted, atol=2e-3)  # images are kept in half precision
     expected = (recorded[0] - window.labels[:, share].flatten(0, 1)).norm(dim=-1).mean()

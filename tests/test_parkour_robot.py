@@ -258,7 +258,6 @@ def levels_after(env, *, level, goals, distance, falls=False, length=1000, comma
 
 def test_levels_follow_the_goals_that_could_have_been_reached():
     env = ParkourRobot(quiet())
-    path = env.ground.path_length[env.level * 10 + env.column]
     assert (levels_after(env, level=1, goals=8, distance=20.0) == 2).all()
     assert (levels_after(env, level=1, goals=7, distance=20.0) == 2).all()  # 7 of 8
     assert (levels_after(env, level=1, goals=6, distance=20.0) == 1).all()

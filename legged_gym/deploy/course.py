@@ -5,17 +5,12 @@ from typing import Any
 import numpy as np
 
 from legged_gym.deploy.rotations import wrap_to_pi
+from legged_gym.terrain import rules
 from legged_gym.terrain.generators import GENERATORS
 from legged_gym.terrain.roughness import roughen
 from legged_gym.terrain.tile import Tile, intersect, make_tile, require_slots
 
 Array = np.ndarray
-
-FOOT_RIM = 0.03  # m: how far beside a foot's centre an edge may still carry it
-EDGE_REACH = EDGE_DROP = 0.05  # m: a foot is on an edge if within the one the ground drops by more than the other
-MAX_TILT = 1.5  # rad of roll or pitch, beyond which a robot has fallen
-LOWEST_BASE = -0.25  # m below the start
-PIT = -0.1  # m: a plane below this is the floor of a pit
 
 
 def flat_tile() -> Tile:
@@ -66,8 +61,8 @@ class Course:
     def fallen(self, position: Array, roll: float, pitch: float, feet: Array) -> bool:
         """Tilted, far below the start, or with three of `feet` (F, 3) on the floor of a pit."""
         floor = self.tile.plane_z
-        in_pit = floor < PIT and (feet[:, 2] < floor + 0.05).sum() >= 3
-        return max(abs(roll), abs(pitch)) > MAX_TILT or position[2] < LOWEST_BASE or in_pit
+        in_pit = floor < rules.PIT and (feet[:, 2] < floor + rules.ON_FLOOR).sum() >= rules.FEET_IN_PIT
+        return max(abs(roll), abs(pitch)) > rules.MAX_TILT or position[2] < rules.LOWEST_BASE or in_pit
 
     def feet_on_edge(self, feet: Array, contact: Array) -> int:
         """How many of `feet` (F, 3) in `contact` (F,) have the ground drop beside them."""
@@ -78,7 +73,7 @@ class Course:
         under = tops[..., :_UNDER]  # what carries a foot is not above it
         support = np.where(under <= feet[:, None, 2], under, -np.inf).max((0, 2), initial=self.tile.plane_z)
         beside = tops[..., _UNDER:].max(0, initial=self.tile.plane_z)
-        return int((support[:, None] - beside > EDGE_DROP).any(1).sum())
+        return int((support[:, None] - beside > rules.EDGE_DROP).any(1).sum())
 
 
 def _ring(count: int, radius: float) -> Array:
@@ -87,4 +82,4 @@ def _ring(count: int, radius: float) -> Array:
 
 
 _UNDER = 9  # points under a foot: its middle and its rim; the others lie around it
-_AROUND_FOOT = np.concatenate([np.zeros((1, 2)), _ring(_UNDER - 1, FOOT_RIM), _ring(16, EDGE_REACH)])
+_AROUND_FOOT = np.concatenate([np.zeros((1, 2)), _ring(_UNDER - 1, rules.FOOT_RIM), _ring(16, rules.EDGE_REACH)])

@@ -22,9 +22,9 @@ class DeployedPolicy:
     def __init__(self, folder: Path, description: dict[str, Any]):
         """`description`: of `load_description`."""
         networks = description["networks"]
-        self.actor = _session(Path(folder) / networks["policy"]["onnx"])
+        self.actor = onnx_session(Path(folder) / networks["policy"]["onnx"])
         encoder = networks.get("depth_encoder")
-        self.encoder = None if encoder is None else _session(Path(folder) / encoder["onnx"])
+        self.encoder = None if encoder is None else onnx_session(Path(folder) / encoder["onnx"])
         self.terms = {row["term"]: row["width"] for row in description["observations"]["proprio"]}
         self._inputs = tuple(networks["policy"]["inputs"])
         self._history_length = networks["policy"]["inputs"].get("history", [1, 0])[1]
@@ -84,7 +84,7 @@ class DeployedPolicy:
         return outputs
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def onnx_session(path: Path) -> onnxruntime.InferenceSession:
     """On one core: the networks are small, and a robot has other things to do."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -64,9 +64,7 @@ def choose_terrain(env_cfg: Any, kind: str | None, difficulty: float | None) -> 
             raise UserError(f"--terrain: there is no terrain '{kind}'; {nearest(kind, types)}")
         env_cfg.terrain.proportions = type(env_cfg.terrain.proportions)(**{name: float(name == kind) for name in types})
     if difficulty is not None:
-        if not 0.0 <= difficulty <= 1.0:
-            raise UserError(f"--difficulty is {difficulty}: it has to lie in 0 .. 1")
-        env_cfg.terrain.difficulty = (difficulty, difficulty)
+        env_cfg.terrain.fix_difficulty(difficulty)
 
 
 if __name__ == "__main__":

@@ -215,30 +215,29 @@ def take_frame(
     far_holes: float,
     frames: wp.array4d(dtype=float),
 ):
-    """Crop, resize, spoil and normalise into frame 0 of the buffer; older ones move on. A new episode fills all."""
+    """Crop, resize, spoil and normalise into frame 0 of the buffer; older ones move on. A new episode fills all.
+
+    In place of an image that was dropped comes the one before.
+    """
     env, row, column = wp.tid()
     if not mask[env]:
         return
-    num_frames = frames.shape[1]
-    if dropped[env] and not fresh[env]:
-        for f in range(num_frames - 1):
-            k = num_frames - 1 - f
-            frames[env, k, row, column] = frames[env, k - 1, row, column]
-        return
-    r = first_row + (float(row) + 0.5) * rows_per_pixel - 0.5
-    c = first_column + (float(column) + 0.5) * columns_per_pixel - 0.5
-    sample = tap(depth, env, r, c)
-    d = sample[0]
-    pixel = (env * frames.shape[2] + row) * frames.shape[3] + column
-    random = wp.rand_init(int(seed[0] + step[0]), pixel)
-    d += range_noise * d * d * wp.randn(random)
-    if sample[1] > edge_step and wp.randf(random) < edge_holes:
-        d = far
-    if wp.randf(random) < far_holes * d / far:
-        d = far
-    value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
-    for f in range(num_frames - 1):
-        k = num_frames - 1 - f
+    value = frames[env, 0, row, column]
+    if fresh[env] or not dropped[env]:
+        r = first_row + (float(row) + 0.5) * rows_per_pixel - 0.5
+        c = first_column + (float(column) + 0.5) * columns_per_pixel - 0.5
+        sample = tap(depth, env, r, c)
+        d = sample[0]
+        pixel = (env * frames.shape[2] + row) * frames.shape[3] + column
+        random = wp.rand_init(int(seed[0] + step[0]), pixel)
+        d += range_noise * d * d * wp.randn(random)
+        if sample[1] > edge_step and wp.randf(random) < edge_holes:
+            d = far
+        if wp.randf(random) < far_holes * d / far:
+            d = far
+        value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
+    for f in range(frames.shape[1] - 1):
+        k = frames.shape[1] - 1 - f
         if fresh[env]:
             frames[env, k, row, column] = value
         else:

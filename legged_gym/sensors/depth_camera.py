@@ -33,7 +33,7 @@ class DepthCamera:
         height, width = cfg.resized
         if min(rows, columns, height, width, cfg.interval) < 1 or not 0.0 <= cfg.near < cfg.far:
             raise UserError(f"--env.camera: an image of {rows} x {columns} pixels, from {cfg.near} to {cfg.far} m")
-        self._latency = round(cfg.latency / dt)  # control steps
+        self.latency_steps = round(cfg.latency / dt)  # control steps
         self._crop = (float(top), float(left), rows / height, columns / width)
         self._tan_h = math.tan(0.5 * cfg.horizontal_fov)
         self._tan_v = self._tan_h * cfg.height / cfg.width
@@ -43,7 +43,9 @@ class DepthCamera:
             -cfg.position_noise, cfg.position_noise, n, 3, device=device
         )
         self.pitch = uniform(*cfg.pitch, n, device=device)
-        self.frames = torch.zeros(n, 1 + self._latency // cfg.interval, height, width, device=device)  # newest first
+        self.frames = torch.zeros(
+            n, 1 + self.latency_steps // cfg.interval, height, width, device=device
+        )  # newest first
         self.image = torch.zeros(n, height, width, device=device)
         self.depth = torch.zeros(n, cfg.height, cfg.width, device=device)
         self._init_shapes(n, device)
@@ -63,10 +65,9 @@ class DepthCamera:
         kinds, links = put([_KINDS[p.kind] for p in own], torch.int32), put([p.link for p in own], torch.int32)
         widths = {"pos": 3, "quat": 4, "size": 3}
         vectors = [put([list(getattr(p, name)) for p in own]).view(-1, width) for name, width in widths.items()]
-        self._own = [kinds, links, *vectors]  # the arrays below are views of these
-        self._own_wp = [wp.from_torch(kinds), wp.from_torch(links)]
         types = (wp.vec3, wp.vec4, wp.vec3)
-        self._own_wp += [wp.from_torch(x, dtype=t) for x, t in zip(vectors, types, strict=True)]
+        self._own = [wp.from_torch(kinds), wp.from_torch(links)]
+        self._own += [wp.from_torch(x, dtype=t) for x, t in zip(vectors, types, strict=True)]
         most = self._ground.centre.shape[1] + len(own)
         self._eyes, self._looks = torch.zeros(n, 3, device=device), torch.zeros(n, 4, device=device)
         self._count = torch.zeros(n, dtype=torch.int32, device=device)
@@ -79,7 +80,7 @@ class DepthCamera:
         `step` (): control steps so far. The simulator's link poses have to be current.
         """
         cfg = self.cfg
-        taken = fresh | ((step + self._latency) % cfg.interval == 0)
+        taken = fresh | ((step + self.latency_steps) % cfg.interval == 0)
         handed = fresh | (step % cfg.interval == 0)
         self.render(taken)
         dropped = torch.rand(len(fresh), device=fresh.device) < cfg.dropped_frames
@@ -101,7 +102,7 @@ class DepthCamera:
         poses = [wp.from_torch(self._eyes, dtype=wp.vec3), wp.from_torch(self._looks, dtype=wp.quat)]
         seen = [*poses, wp.from_torch(self._count), wp.from_torch(self._shapes)]
         pose = [mask, vec3[0], vec4[0], vec3[1], self.pitch, vec3[2], vec4[1]]
-        self._launch(kernels.find_shapes, len(mask), [*pose, *self._own_wp, *view, tile, *boxes], seen)
+        self._launch(kernels.find_shapes, len(mask), [*pose, *self._own, *view, tile, *boxes], seen)
         self._launch(kernels.render, self.depth.shape, [mask, *view, tile, plane_z, *seen], [wp.from_torch(self.depth)])
         return self.depth
 

@@ -4,7 +4,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from legged_gym.terrain import kernels
+from legged_gym.terrain import kernels, rules
 from legged_gym.terrain.grid import TerrainGrid
 
 
@@ -48,7 +48,14 @@ class BoxGround:
         self._launch(kernels.heights, out, inputs)
         return out
 
-    def edge(self, feet: Tensor, contact: Tensor, radius: float, reach: float = 0.05, drop: float = 0.05) -> Tensor:
+    def edge(
+        self,
+        feet: Tensor,
+        contact: Tensor,
+        radius: float = rules.FOOT_RIM,
+        reach: float = rules.EDGE_REACH,
+        drop: float = rules.EDGE_DROP,
+    ) -> Tensor:
         """(N, F) bool: feet in `contact` (N, F) beside which the ground drops by more than `drop` within `reach` (m).
 
         `feet` (N, F, 3): centres of the feet, spheres of `radius`. The drop is looked for in 16 directions, which finds

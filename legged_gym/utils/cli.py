@@ -293,10 +293,7 @@ def _check(args: Any, task: Task) -> None:
         raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
     if isinstance(args, EvaluateArgs):
         for flag, path in (("--json", args.json), ("--chart", args.chart), ("--camera", args.camera)):
-            if path is not None and not path.parent.is_dir():
-                raise UserError(f"{flag}: there is no folder {path.parent}")
-            if path is not None and path.is_dir():
-                raise UserError(f"{flag}: {path} is a folder")
+            _check_writable(flag, path)
         if args.chart is not None and args.chart.suffix not in (".png", ".svg", ".pdf"):
             raise UserError(f"--chart: {args.chart.name} has to end in .png, .svg or .pdf")
         if args.camera is not None and args.camera.suffix != ".gif":
@@ -308,13 +305,18 @@ def _check(args: Any, task: Task) -> None:
         _check_video(args.video, args.video_seconds)
 
 
+def _check_writable(flag: str, path: Path | None) -> None:
+    """Refuses a file to write that has no folder, or is one."""
+    if path is not None and not path.parent.is_dir():
+        raise UserError(f"{flag}: there is no folder {path.parent}")
+    if path is not None and path.is_dir():
+        raise UserError(f"{flag}: {path} is a folder")
+
+
 def _check_video(path: Path, seconds: float) -> None:
     if path.suffix.lower() not in (".mp4", ".gif"):
         raise UserError(f"--video: {path.name} has to end in .mp4 or .gif")
-    if not path.parent.is_dir():
-        raise UserError(f"--video: there is no folder {path.parent}")
-    if path.is_dir():
-        raise UserError(f"--video: {path} is a folder")
+    _check_writable("--video", path)
     if not 0 < seconds < math.inf:
         raise UserError(f"--video_seconds is {seconds}: it has to be positive and finite")
 

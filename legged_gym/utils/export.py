@@ -19,6 +19,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from legged_gym.deploy.policy import onnx_session
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from legged_gym.utils.export_description import describe
 from legged_gym.utils.export_networks import (
@@ -235,11 +236,7 @@ def run_torchscript(path: Path, network: nn.Module) -> Run:
 
 def run_onnx(path: Path, network: nn.Module) -> Run:
     """What is in the ONNX file of `network`, in onnxruntime on one core, as a function of its named inputs."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnx_session(path)
 
     def run(inputs: Inputs) -> Inputs:
         results = session.run(list(network.outputs), {name: inputs[name].numpy() for name in network.inputs})
@@ -336,7 +333,7 @@ def _camera_frames(env: Any, frames: list[Tensor] | None, fresh: Tensor) -> list
     count = env.camera.frames.shape[1]
     if frames is None:
         return [depth] * count
-    if (env.step_count + env.in_steps(env.cfg.camera.latency, "camera.latency")) % env.cfg.camera.interval == 0:
+    if (env.step_count + env.camera.latency_steps) % env.cfg.camera.interval == 0:
         frames = [depth, *frames[:-1]]
     return [torch.where(fresh.view(-1, 1, 1), depth, frame) for frame in frames]
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from legged_gym import __version__
+from legged_gym.deploy.description import FORMAT
 from legged_gym.utils.export_networks import DeployedLayout
 from legged_gym.utils.runs import plain
-
-FORMAT = 1
 
 # Joint orders of the vendors' low-level interfaces, by the asset's name.
 SDK_JOINT_ORDERS = {
@@ -58,7 +57,7 @@ def describe(
         "checkpoint": {"file": path.name, "iteration": checkpoint["iteration"], **_git_states(path)},
         "networks": networks,
         "robot": _robot(env),
-        "control": _control(env, trial),
+        "control": _control(env),
         "observations": {"proprio": [_term(term) for term in layout.terms], "inside": _inside(layout)},
     }
     if "history" in networks["policy"]["inputs"]:
@@ -95,7 +94,7 @@ def _robot(env: Any) -> dict[str, Any]:
     return tree
 
 
-def _control(env: Any, trial: Any) -> dict[str, Any]:
+def _control(env: Any) -> dict[str, Any]:
     control = env.cfg.control
     tree = {
         "period_s": env.dt,
@@ -110,19 +109,11 @@ def _control(env: Any, trial: Any) -> dict[str, Any]:
         "action_scale": control.action_scale,
         "clip_actions": env.cfg.normalization.clip_actions,
         "beta": control.beta,
-        "action_delay_s": _delay(trial) * env.cfg.sim.dt,
+        "action_delay_s": env.longest_delay() * env.cfg.sim.dt,
     }
     if control.control_type == "DC":
         tree["no_load_speed"] = _rounded(env.no_load_speed)
     return tree
-
-
-def _delay(trial: Any) -> int:
-    """The longest delay of an action in the evaluation, in physics steps."""
-    random = trial.domain_rand
-    if hasattr(random, "action_delay_schedule"):
-        return max(random.action_delay_schedule) * trial.control.decimation
-    return random.control_delay_max if random.control_delays else 0
 
 
 def _term(term: Any) -> dict[str, Any]:

@@ -13,13 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from legged_gym.envs.base.parkour_robot import SCAN_HEIGHT, SCAN_LIMIT
 from legged_gym.utils.errors import UserError
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent
-
-BASE_HEIGHT = 0.3  # m; what the scan's heights are compared with (`ParkourRobot._observation_terms`)
-SCAN_LIMIT = 1.0  # m
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,7 @@ class DeployedTeacher(nn.Module):
     def forward(self, proprio: Tensor, scan: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
         observations = {
             "proprio": self.normalize(proprio),
-            "scan": (scan - BASE_HEIGHT).clamp(-SCAN_LIMIT, SCAN_LIMIT),
+            "scan": (scan - SCAN_HEIGHT).clamp(-SCAN_LIMIT, SCAN_LIMIT),
             "history": self.normalize_history(history).flatten(1),
         }
         return self.targets(self.policy.act_inference(observations, estimated=True), proprio)

@@ -10,16 +10,13 @@ from rich.table import Table
 from torch import Tensor
 
 from legged_gym.deploy.figures import COLUMNS, as_text, with_total
-from legged_gym.utils.errors import UserError
 from legged_gym.utils.evaluation import run_episodes
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
     """Completes the evaluation variant: `difficulty` of all tiles, `env.num_envs` robots for each type."""
     if difficulty is not None:
-        if not 0.0 <= difficulty <= 1.0:
-            raise UserError(f"--difficulty is {difficulty}: it has to lie in 0 .. 1")
-        env_cfg.terrain.difficulty = (difficulty, difficulty)
+        env_cfg.terrain.fix_difficulty(difficulty)
     shares = vars(env_cfg.terrain.proportions).values()
     env_cfg.env.num_envs *= sum(share > 0 for share in shares)
 

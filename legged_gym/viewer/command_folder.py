@@ -1,11 +1,11 @@
 """Commands by sliders and keys."""
 
-import math
 from collections.abc import Callable
 from functools import partial
 
 import viser
 
+from legged_gym.deploy.rotations import wrap_to_pi
 from legged_gym.viewer.player import Player
 from legged_gym.viewer.requests import Requests
 
@@ -67,7 +67,7 @@ class CommandFolder:
         self.from_sliders.value = True
         if self._heading is not None and slider is self.heading:
             self.own_heading.value = True
-            slider.value = (slider.value + by + math.pi) % (2.0 * math.pi) - math.pi
+            slider.value = wrap_to_pi(slider.value + by)
         else:
             slider.value = min(max(round(slider.value + by, 2), slider.min), slider.max)
 

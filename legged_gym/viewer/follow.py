@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 import viser
 
+from legged_gym.deploy.rotations import wrap_to_pi
+from legged_gym.utils.math import quat_yaw
+
 CHASE = (-2.4, 0.0, 1.1)  # m behind and above the robot
 SMOOTHING = 0.08  # share of the way to the robot's height and heading that the camera goes in a frame
 
@@ -28,15 +31,14 @@ class FollowCamera:
             return
         sim = self._env.sim
         target = sim.root_pos_w[robot].cpu().numpy().astype(np.float64) + self._offsets[robot]
-        w, x, y, z = sim.root_quat_w[robot].tolist()
-        if not np.isfinite([*target, w]).all():
+        yaw = float(quat_yaw(sim.root_quat_w[robot]))
+        if not np.isfinite([*target, yaw]).all():
             return
         self._height += SMOOTHING * (target[2] - self._height)  # else a gait's bounce would shake the picture
         target[2] = self._height
         behind = None
         if self.chase.value:
-            turn = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z)) - self._yaw
-            self._yaw += SMOOTHING * ((turn + np.pi) % (2.0 * np.pi) - np.pi)
+            self._yaw += SMOOTHING * wrap_to_pi(yaw - self._yaw)
             cos, sin = np.cos(self._yaw), np.sin(self._yaw)
             behind = np.array([cos * CHASE[0] - sin * CHASE[1], sin * CHASE[0] + cos * CHASE[1], CHASE[2]])
         for client in self._server.get_clients().values():

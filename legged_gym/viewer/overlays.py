@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import viser
 
+from legged_gym.utils.math import quat_yaw
+
 ABOVE = 0.3  # m from the base to the command's arrow
 PATH_LENGTH = 300  # points
 NEWTONS_PER_METRE = 200.0  # of the contact forces' arrows
@@ -63,8 +65,7 @@ class Overlays:
         if hasattr(env, "to_goal"):
             x, y = env.to_goal[robot].tolist()
             return np.array([vx * x, vx * y, 0.0])
-        w, x, y, z = env.sim.root_quat_w[robot].tolist()
-        yaw = np.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+        yaw = float(quat_yaw(env.sim.root_quat_w[robot]))
         return np.array([vx * np.cos(yaw) - vy * np.sin(yaw), vx * np.sin(yaw) + vy * np.cos(yaw), 0.0])
 
     def _draw_path(self, robot: int, base: np.ndarray) -> None:

@@ -53,9 +53,7 @@ class Heading:
 
     def __init__(self, env: Any):
         self._env = env
-        widths = env.observation_layout["proprio"]
-        columns = [torch.full((width,), name == "yaw_errors") for name, width in widths.items()]
-        self._columns = torch.cat(columns).to(env.device)  # (d,) bool
+        self._columns = env.per_term("proprio", {"yaw_errors": 1.0}, 0.0) > 0  # (d,) bool
         self._active = torch.zeros((), dtype=torch.bool, device=env.device)
         self._yaw = torch.zeros((), device=env.device)
 

@@ -93,6 +93,11 @@ class Distillation:
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
         self.iteration = 0
 
+    @classmethod
+    def make(cls, student: DepthStudent, env, num_steps: int, cfg: DistillationCfg, *, graph: bool) -> "Distillation":
+        """As `PPO.make`; `graph` is the runner's alone here, as an update's few large kernels need none."""
+        return cls(student, env, num_steps, cfg)
+
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
         """`teacher` of the checkpoint `path` from now on; `start_from_it`: the student begins as a copy.
 

@@ -35,6 +35,13 @@ class PPO:
         self.old_log_std = policy.log_std.detach().clone()
         self.losses = torch.zeros(len(self.loss_names), device=device)  # sums over minibatch steps
 
+    @classmethod
+    def make(cls, policy: ActorCritic, env, num_steps: int, cfg: AlgorithmCfg, *, graph: bool) -> "PPO":
+        """With storage for `num_steps` control steps of all robots in `env`."""
+        dims, device = cls.derived_dims(policy), policy.log_std.device
+        sizes = (policy.obs_dims, policy.num_actions, cfg.num_mini_batches)
+        return cls(policy, RolloutStorage(num_steps, env.num_envs, *sizes, device, dims), cfg, graph=graph)
+
     @staticmethod
     def derived_dims(policy: ActorCritic) -> dict[str, int]:
         """Widths of what `prepare` adds to the stored observations."""

@@ -30,15 +30,12 @@ class DepthParkourRobot(ParkourRobot):
     def _init_buffers(self) -> None:
         super()._init_buffers()
         self.camera = DepthCamera(self.cfg.camera, self.ground, self.sim, self.dt)
-        widths = {name: x.shape[1] for name, x in self._proprio().items()}
-        constant = {"yaw_errors": 0.0, "not_flat": 1.0, "flat": 0.0}
-        known = [torch.full((w,), float(name not in constant)) for name, w in widths.items()]
-        values = [torch.full((w,), constant.get(name, 0.0)) for name, w in widths.items()]
-        self.known_to_student = torch.cat(known).to(self.device)
-        self.student_constants = torch.cat(values).to(self.device)
 
     def _prepare_observations(self) -> None:
         super()._prepare_observations()
+        constants = {"yaw_errors": 0.0, "not_flat": 1.0, "flat": 0.0}
+        self.student_constants = self.per_term("proprio", constants, 0.0)
+        self.known_to_student = self.per_term("proprio", dict.fromkeys(constants, 0.0), 1.0)
         layout = self.observation_layout
         layout["student_proprio"], layout["student_history"] = dict(layout["proprio"]), dict(layout["history"])
         layout |= {"depth": {"image": self.camera.image[0].numel()}}

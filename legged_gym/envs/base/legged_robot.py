@@ -77,7 +77,7 @@ class LeggedRobot(BaseTask):
         self.time_outs, self.falls = zeros(n, dtype=torch.bool), zeros(n, dtype=torch.bool)
         self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
         self.last_joint_vel, self.last_torques = zeros(n, num_joints), zeros(n, num_joints)
-        frames = 1 + math.ceil(self._longest_delay() / cfg.control.decimation)
+        frames = 1 + math.ceil(self.longest_delay() / cfg.control.decimation)
         self.action_history = zeros(n, frames, num_joints)  # newest first
         self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
@@ -89,7 +89,7 @@ class LeggedRobot(BaseTask):
         self.last_raw_contacts, self.feet_first_contact = torch.zeros_like(self.feet_contacts), zeros(n, num_feet)
         self.feet_air_time = zeros(n, num_feet)
 
-    def _longest_delay(self) -> int:
+    def longest_delay(self) -> int:
         """Physics steps by which an action may come late."""
         random = self.cfg.domain_rand
         return random.control_delay_max if random.control_delays else 0
@@ -124,9 +124,13 @@ class LeggedRobot(BaseTask):
             group: torch.zeros(self.num_envs, sum(widths.values()), device=self.device)
             for group, widths in self.observation_layout.items()
         }
-        half_widths = self._noise_half_widths()
-        noisy = [torch.full((w,), half_widths.get(name, 0.0)) for name, w in self.observation_layout["proprio"].items()]
-        self.noise_half_widths = self.cfg.noise.noise_level * torch.cat(noisy).to(self.device)
+        self.noise_half_widths = self.cfg.noise.noise_level * self.per_term("proprio", self._noise_half_widths(), 0.0)
+
+    def per_term(self, group: str, values: dict[str, float], default: float) -> Tensor:
+        """(d,), for each entry of an observation group the value of its term in `values`, or `default`."""
+        widths = self.observation_layout[group]
+        parts = [torch.full((width,), values.get(name, default)) for name, width in widths.items()]
+        return torch.cat(parts).to(self.device)
 
     # -- the control step ---------------------------------------------------------------------------------------------
     @torch.no_grad()

@@ -14,6 +14,7 @@ from legged_gym.envs.base.legged_robot_config import (
     RewardsCfg,
     TerrainCfg,
 )
+from legged_gym.utils.errors import UserError
 
 
 @dataclass
@@ -50,6 +51,12 @@ class ParkourTerrainCfg(TerrainCfg):
     """robots move up and down the levels; else each episode is on a random level"""
     max_init_level: int = 5
     """highest level of a robot's first episode"""
+
+    def fix_difficulty(self, difficulty: float) -> None:
+        """The same on all levels; UserError beyond 0 .. 1."""
+        if not 0.0 <= difficulty <= 1.0:
+            raise UserError(f"--difficulty is {difficulty}: it has to lie in 0 .. 1")
+        self.difficulty = (difficulty, difficulty)
 
 
 @dataclass
@@ -154,7 +161,8 @@ class ParkourCfg(LeggedRobotCfg):
         super().evaluation()
         self._final_stage()
         self.env.episode_length_s = 30.0
-        self.terrain.difficulty, self.terrain.num_levels = (1.0, 1.0), 1
+        self.terrain.fix_difficulty(1.0)
+        self.terrain.num_levels = 1
         self.terrain.roughness = (0.02, 0.02)
         self.terrain.proportions = TerrainProportions(demo=0.2)
         self.terrain.num_columns = 16 * 6

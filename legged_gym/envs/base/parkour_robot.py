@@ -6,23 +6,15 @@ from torch import Tensor
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_config import ParkourCfg
 from legged_gym.sensors.height_scan import HeightScan
+from legged_gym.terrain import rules
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import BoxGround
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, quat_yaw, uniform, wrap_to_pi
 from rsl_rl.utils import distributed
 
-FOOT_RIM = 0.03  # m: how far beside a foot's centre an edge may still carry it
-MAX_TILT = 1.5  # rad of roll or pitch, beyond which a robot has fallen
-LOWEST_BASE = -0.25  # m below the start
-PIT = -0.1  # m: a plane below this is the floor of a pit
-
-
-class Placement:
-    """Which robots somebody put on a tile by hand. Not part of a task's state: nobody does so in training."""
-
-    def __init__(self, num_envs: int, device: torch.device):
-        self.fixed = torch.zeros(num_envs, dtype=torch.bool, device=device)
+SCAN_HEIGHT = 0.3  # m: base height at which level ground reads 0 in the scan
+SCAN_LIMIT = 1.0  # m
 
 
 class ParkourRobot(LeggedRobot):
@@ -49,9 +41,10 @@ class ParkourRobot(LeggedRobot):
         self.ground = BoxGround(self.grid, n)
         self.scan = HeightScan(self.ground, perception.scan_x, perception.scan_y, n)
         self.column = torch.arange(n, device=device) * num_columns // n
+        self.flat_types = torch.tensor([t == "flat" for t in self.grid.types], device=device)
         self.type = self.grid.type_of_column[self.column]  # (N,) index into grid.types
         self.type_rows = torch.arange(len(self.grid.types), device=device)[:, None]
-        self.is_flat = torch.tensor([t == "flat" for t in self.grid.types], device=device)[self.type]
+        self.is_flat = self.flat_types[self.type]
         highest = self.num_levels - 1
         if cfg.terrain.curriculum:
             if not 0 <= cfg.terrain.max_init_level <= highest:
@@ -76,15 +69,10 @@ class ParkourRobot(LeggedRobot):
         self.measured_goals = zeros(n, dtype=torch.long)
         self.measured_feet_edge, self.measured_power = zeros(n), zeros(n)  # number of feet; W at the joints
         self.step_count = zeros((), dtype=torch.long)
-        self.placement = Placement(n, device)
+        self.placed = zeros(n, dtype=torch.bool)  # by hand: these stay on their level
         self.delays = torch.tensor(random.action_delay_schedule, device=device) * cfg.control.decimation
-        # The headings come from outside, or from a camera: histories are kept without them.
-        proprio = self._proprio()
-        kept = [torch.full((x.shape[1],), float(name != "yaw_errors")) for name, x in proprio.items()]
-        self.in_history = torch.cat(kept).to(device)
-        self.history = zeros(n, perception.history_length, len(self.in_history))
 
-    def _longest_delay(self) -> int:
+    def longest_delay(self) -> int:
         return max(self.cfg.domain_rand.action_delay_schedule) * self.cfg.control.decimation
 
     def _figures(self) -> list[str]:
@@ -94,6 +82,10 @@ class ParkourRobot(LeggedRobot):
 
     def _prepare_observations(self) -> None:
         super()._prepare_observations()
+        # The headings come from outside, or from a camera: histories are kept without them.
+        self.in_history = self.per_term("proprio", {"yaw_errors": 0.0}, 1.0)
+        frames = self.cfg.perception.history_length
+        self.history = torch.zeros(self.num_envs, frames, len(self.in_history), device=self.device)
         width = self.history[0].numel()
         self.observation_layout["history"] = {"frames": width}
         self.observations["history"] = torch.zeros(self.num_envs, width, device=self.device)
@@ -115,7 +107,7 @@ class ParkourRobot(LeggedRobot):
         self.course_done.copy_(self.goal_index >= self.num_goals)
         self._aim()
         feet = self.sim.body_pos_w.index_select(1, self.feet)
-        self.feet_on_edge.copy_(self.ground.edge(feet, self.feet_contacts, FOOT_RIM))
+        self.feet_on_edge.copy_(self.ground.edge(feet, self.feet_contacts))
 
     def _aim(self) -> None:
         """Direction and distance of the current goal, and the turns to face it and the next one."""
@@ -135,10 +127,10 @@ class ParkourRobot(LeggedRobot):
         super().check_termination()
         roll, pitch = quat_roll_pitch(self.sim.root_quat_w)
         floor = self.ground.plane_z.index_select(0, self.ground.tile)
-        on_floor = self.sim.body_pos_w.index_select(1, self.feet)[..., 2] < floor[:, None] + 0.05
-        in_pit = (floor < PIT) & (on_floor.sum(1) >= 3)
-        tilted = (roll.abs() > MAX_TILT) | (pitch.abs() > MAX_TILT)
-        self.falls.logical_or_(tilted | in_pit | (self.sim.root_pos_w[:, 2] < LOWEST_BASE))
+        on_floor = self.sim.body_pos_w.index_select(1, self.feet)[..., 2] < floor[:, None] + rules.ON_FLOOR
+        in_pit = (floor < rules.PIT) & (on_floor.sum(1) >= rules.FEET_IN_PIT)
+        tilted = (roll.abs() > rules.MAX_TILT) | (pitch.abs() > rules.MAX_TILT)
+        self.falls.logical_or_(tilted | in_pit | (self.sim.root_pos_w[:, 2] < rules.LOWEST_BASE))
         self.time_outs.copy_((self.time_outs | self.course_done) & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
 
@@ -181,7 +173,7 @@ class ParkourRobot(LeggedRobot):
         A robot that fell is measured against the whole episode, else an early fall would pass for a short walk. Those
         that leave the highest level go to any. Without a curriculum: to any level.
         """
-        mask = mask & ~self.placement.fixed
+        mask = mask & ~self.placed
         anywhere = torch.randint_like(self.level, self.num_levels)
         if not self.cfg.terrain.curriculum:
             assign_where(mask, self.level, anywhere)
@@ -202,12 +194,12 @@ class ParkourRobot(LeggedRobot):
         assign_where(mask, self.level, level)
         assign_where(mask, self.column, column)
         self.type.copy_(self.grid.type_of_column[self.column])
-        self.is_flat.copy_(torch.tensor([t == "flat" for t in self.grid.types], device=self.device)[self.type])
-        self.placement.fixed.logical_or_(mask)
+        self.is_flat.copy_(self.flat_types[self.type])
+        self.placed.logical_or_(mask)
 
     def release(self, mask: Tensor) -> None:
         """The robots in `mask` (N,) change levels again, in the columns where they are."""
-        self.placement.fixed.logical_and_(~mask)
+        self.placed.logical_and_(~mask)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
         """As `LeggedRobot`'s, but looking along the course."""
@@ -251,11 +243,11 @@ class ParkourRobot(LeggedRobot):
 
     def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
         random, scales = self.randomization, self.cfg.normalization.obs_scales
-        heights = (self.sim.root_pos_w[:, 2:3] - 0.3 - self.scan.heights).clamp(-1.0, 1.0)
+        heights = self.sim.root_pos_w[:, 2:3] - SCAN_HEIGHT - self.scan.heights
         zeros = torch.zeros(self.num_envs, 6, device=self.device)
         return {
             "proprio": self._proprio(),
-            "scan": {"scan": heights},
+            "scan": {"scan": heights.clamp(-SCAN_LIMIT, SCAN_LIMIT)},
             "priv_explicit": {"base_lin_vel": self.base_lin_vel_b * scales.lin_vel, "reserved": zeros},
             "priv_latent": {
                 "added_mass": random.added_mass[:, None],

@@ -2,75 +2,21 @@
 
 import contextlib
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from pages import steps
 
 from legged_gym.envs.base.base_task import ROBOTS
 from legged_gym.sensors.depth_picture import SCALE, depth_picture, image_scale
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.task_registry import get_task
 from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.loop import watch
 from legged_gym.viewer.meshes import link_meshes
-from legged_gym.viewer.player import Player
 from legged_gym.viewer.scene import SPACING
 from legged_gym.viewer.viser_viewer import ViserViewer
-
-
-def make(task: str, num_envs: int) -> Any:
-    cfg = get_task(task).env_cfg()
-    cfg.play()
-    cfg.env.num_envs, cfg.viser.port = num_envs, 0
-    if hasattr(cfg.terrain, "num_levels"):
-        cfg.terrain.num_levels = 3
-    return get_task(task).make_env(cfg, "cpu")
-
-
-@pytest.fixture(scope="module")
-def env():
-    return make("go2", 3)
-
-
-@pytest.fixture(scope="module")
-def courses():
-    return make("go2_parkour_student", 3)
-
-
-@pytest.fixture
-def viewer(env):
-    yield from page(env)
-
-
-@pytest.fixture
-def course_viewer(courses):
-    yield from page(courses)
-
-
-def page(env: Any) -> Iterator[ViserViewer]:
-    torch.manual_seed(0)
-    env.reset()
-    viewer = ViserViewer(Player(env, stand))
-    yield viewer
-    viewer.close()
-
-
-def stand(observations: dict[str, torch.Tensor]) -> torch.Tensor:
-    return torch.zeros(len(observations["proprio"]), 12)
-
-
-def steps(viewer: ViserViewer, count: int) -> None:
-    """`count` steps of the loop, which resets all robots first."""
-    watch(viewer._player, viewer, seconds=count * viewer._env.dt)
-
-
-def click(button: Any) -> None:
-    button.value = True  # calls what a click calls
-
 
 # -- the scene ---------------------------------------------------------------------------------------------------------
 

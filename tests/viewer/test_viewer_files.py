@@ -10,8 +10,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from pages import click, stand
 from PIL import Image
-from test_viewer import click, make, page, stand
 
 from legged_gym.utils import runs
 from legged_gym.utils.errors import UserError
@@ -25,22 +25,6 @@ from legged_gym.viewer.viser_viewer import ViserViewer
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
 from rsl_rl.runners.on_policy_runner import load_policy
-
-
-@pytest.fixture(scope="module")
-def env():
-    return make("go2", 3)
-
-
-@pytest.fixture(scope="module")
-def courses():
-    return make("go2_parkour_student", 3)
-
-
-@pytest.fixture
-def viewer(env):
-    yield from page(env)
-
 
 # -- policies ----------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from test_viewer import click, make, page, stand, steps
+from pages import click, stand, steps
 
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_rotate_inverse, quat_yaw
@@ -17,26 +17,6 @@ from legged_gym.viewer.player import Heading
 from legged_gym.viewer.viser_viewer import ViserViewer
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
-
-
-@pytest.fixture(scope="module")
-def env():
-    return make("go2", 3)
-
-
-@pytest.fixture(scope="module")
-def courses():
-    return make("go2_parkour_student", 3)
-
-
-@pytest.fixture
-def viewer(env):
-    yield from page(env)
-
-
-@pytest.fixture
-def course_viewer(courses):
-    yield from page(courses)
 
 
 def press(viewer: ViserViewer, key: str) -> None:
