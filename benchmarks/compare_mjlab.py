@@ -1,0 +1,130 @@
+"""Training beside mjlab (github.com/mujocolab/mjlab), one after the other on the same machine, and the ratio.
+
+    python -m venv .venv-mjlab && .venv-mjlab/bin/pip install mjlab==1.6.0
+    python benchmarks/compare_mjlab.py --python .venv-mjlab/bin/python --num_envs 4096 8192
+
+Each side is started by its own command, in its own interpreter, and measured alike, by wall times in its TensorBoard
+files: everything that an iteration does counts. Both take 24 steps x 5 epochs x 4 minibatches. Pairs:
+
+- rough: `go2_parkour_teacher` and a Go1 with a height scan on stairs, slopes and rough ground;
+- flat: `go2` and a Go1 on flat ground, with mjlab's network, commands and width of the tracking reward in both.
+
+Last, on flat ground: how long until the reward for tracking the linear velocity, over its weight, reaches `tracking`,
+counted from the first iteration on. Ours is averaged over an episode's own time, theirs over the longest (a fall costs
+the rest), and theirs punishes vertical speed too.
+"""
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from legged_gym.utils.errors import UserError, script
+
+TRAIN = Path(__file__).parents[1] / "legged_gym" / "scripts" / "train.py"
+STEPS = 24  # of an iteration, on both sides
+LIKE_MJLAB = """
+    --train.policy.actor_hidden_dims 512 256 128 --train.policy.critic_hidden_dims 512 256 128
+    --env.commands.ranges.lin_vel_x -1 1 --env.commands.ranges.lin_vel_y -1 1 --env.commands.ranges.ang_vel_yaw -0.5 0.5
+    --env.rewards.tracking_sigma 0.25
+""".split()
+PAIRS = {
+    "rough": (("go2_parkour_teacher",), "Mjlab-Velocity-Rough-Unitree-Go1"),
+    "flat": (("go2", *LIKE_MJLAB), "Mjlab-Velocity-Flat-Unitree-Go1"),
+}
+TRACKING = {"ours": ("Episode_Reward/tracking_lin_vel", 1.5), "mjlab": ("Episode_Reward/track_linear_velocity", 2.0)}
+"""of each side: the scalar, and the term's weight"""
+
+
+@dataclass
+class Args:
+    python: Path
+    """interpreter of the virtual environment that mjlab is installed in"""
+    num_envs: tuple[int, ...] = (4096, 8192)
+    warm_up: int = 20
+    """iterations before the measured ones"""
+    iterations: int = 20
+    """measured iterations; of these, one is the teacher's DAgger iteration"""
+    tracking: float = 0.8
+    """share of the tracking reward to reach, 0 to 1"""
+    learning_iterations: int = 300
+    """iterations within which to reach it; 0: rates only"""
+    device: str = "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def run(command: list[str], iterations: int) -> EventAccumulator:
+    """The TensorBoard events of a training that `command` runs in a folder of its own, which is removed again."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        files = list(Path(folder).rglob("events.out.tfevents*"))
+        if done.returncode != 0 or not files:
+            raise UserError(f"{' '.join(command)}\nended with status {done.returncode}: {done.stderr[-2000:]}")
+        events = EventAccumulator(str(files[0].parent), size_guidance={"scalars": 0})
+        events.Reload()
+    if len(events.Scalars("Perf/total_fps")) < iterations:
+        raise UserError(f"{' '.join(command)}\nlogged fewer than {iterations} iterations")
+    return events
+
+
+def ours(task: tuple[str, ...], num_envs: int, iterations: int, args: Args) -> EventAccumulator:
+    flags = ["--no_eval", "--log_root=logs", f"--sim_device={args.device}"]
+    sizes = [f"--num_envs={num_envs}", f"--max_iterations={iterations}"]
+    return run([sys.executable, str(TRAIN.resolve()), f"--task={task[0]}", *task[1:], *flags, *sizes], iterations)
+
+
+def mjlab(task: str, num_envs: int, iterations: int, args: Args) -> EventAccumulator:
+    python = str(args.python.absolute())  # not resolved: the link into the virtual environment is what makes it one
+    index = torch.device(args.device).index or 0
+    flags = ["--agent.logger=tensorboard", "--gpu-ids", "None" if args.device == "cpu" else str(index)]
+    sizes = [f"--env.scene.num-envs={num_envs}", f"--agent.max-iterations={iterations}"]
+    return run([python, "-m", "mjlab.scripts.train", task, *flags, *sizes], iterations)
+
+
+def rate(events: EventAccumulator, num_envs: int, args: Args) -> float:
+    """Environment steps per second between the end of the warm-up and the last iteration."""
+    marks = events.Scalars("Perf/total_fps")
+    first, last = marks[args.warm_up - 1], marks[args.warm_up + args.iterations - 1]
+    return STEPS * num_envs * args.iterations / (last.wall_time - first.wall_time)
+
+
+def time_to(events: EventAccumulator, side: str, share: float) -> str:
+    """Wall time from the first iteration's end until the mean tracking reward of ten iterations reaches `share`."""
+    tag, weight = TRACKING[side]
+    scalars = events.Scalars(tag)
+    values = [s.value / weight for s in scalars]
+    means = [sum(values[i - 9 : i + 1]) / 10 for i in range(9, len(values))]
+    for scalar, mean in zip(scalars[9:], means, strict=True):
+        if mean >= share:
+            return f"{scalar.wall_time - events.Scalars('Perf/total_fps')[0].wall_time:.1f} s"
+    return f"not in {len(values)} iterations (best {max(means, default=0.0):.2f})"
+
+
+@script
+def main() -> None:
+    args = tyro.cli(Args, description=__doc__)
+    if not args.python.is_file():
+        raise UserError(f"--python={args.python}: no such interpreter; the top of this file says how to make it")
+    where = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else "CPU"
+    print(f"whole training on {where}, environment steps/s\npair | environments | ours | mjlab | ratio", flush=True)
+    total = args.warm_up + args.iterations
+    for name, (task, peer) in PAIRS.items():
+        for n in args.num_envs:
+            mine = rate(ours(task, n, total, args), n, args)
+            theirs = rate(mjlab(peer, n, total, args), n, args)
+            print(f"{name} | {n} | {mine:,.0f} | {theirs:,.0f} | {mine / theirs:.1f}", flush=True)
+    if args.learning_iterations == 0:
+        return
+    task, peer = PAIRS["flat"]
+    n, total = args.num_envs[0], args.learning_iterations
+    print(f"flat, {n} environments: until {args.tracking:.0%} of the reward for tracking the linear velocity")
+    print(f"ours: {time_to(ours(task, n, total, args), 'ours', args.tracking)}", flush=True)
+    print(f"mjlab: {time_to(mjlab(peer, n, total, args), 'mjlab', args.tracking)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
