@@ -80,7 +80,7 @@ def ours(task: tuple[str, ...], num_envs: int, iterations: int, args: Args) -> E
 def mjlab(task: str, num_envs: int, iterations: int, args: Args) -> EventAccumulator:
     python = str(args.python.absolute())  # not resolved: the link into the virtual environment is what makes it one
     index = torch.device(args.device).index or 0
-    flags = ["--agent.logger=tensorboard", "--gpu-ids", "None" if args.device == "cpu" else str(index)]
+    flags = ["--agent.logger=tensorboard", "--gpu-ids", "None" if args.device == "cpu" else f"[{index}]"]
     sizes = [f"--env.scene.num-envs={num_envs}", f"--agent.max-iterations={iterations}"]
     return run([python, "-m", "mjlab.scripts.train", task, *flags, *sizes], iterations)
 

@@ -8,6 +8,7 @@ import torch
 from rsl_rl.algorithms.ppo import PPO, adapted_learning_rate, bounds_loss, surrogate_loss, value_loss
 from rsl_rl.config import AlgorithmCfg, PolicyCfg
 from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
+from rsl_rl.modules.mlp import Linear
 from rsl_rl.storage.rollout_storage import RolloutStorage
 from rsl_rl.utils.graphs import parity_error
 
@@ -242,3 +243,24 @@ def test_captured_preparation_equals_the_eager_one():
             ppo.prepare(last)
             results.append(torch.stack([getattr(ppo.storage.samples, name) for name in names]))
         assert torch.allclose(*results, atol=1e-3)
+
+
+@pytest.mark.parametrize("added", [0, 2])
+def test_linear_is_torchs(added):
+    """Output and gradients, also with the zero columns that `join` adds on CUDA."""
+    x, up = torch.randn(7, 6, requires_grad=True), torch.randn(7, 3)
+    own, reference = Linear(6, 3), torch.nn.Linear(6, 3)
+    reference.load_state_dict(own.state_dict())
+    padded = torch.nn.functional.pad(x, (0, added))
+    inputs = [x, own.weight, own.bias], [x, reference.weight, reference.bias]
+    ours, theirs = own(padded), reference(x)
+    torch.testing.assert_close(ours, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(own(padded), theirs)
+    gradients = [torch.autograd.grad(y, ps, up) for y, ps in zip((ours, theirs), inputs, strict=True)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_linear_refuses_inputs_that_join_would_not_make():
+    with pytest.raises(RuntimeError):
+        Linear(6, 3)(torch.zeros(7, 10))

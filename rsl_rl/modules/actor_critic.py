@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rsl_rl.config import PolicyCfg
-from rsl_rl.modules.mlp import mlp
+from rsl_rl.modules.mlp import join, mlp
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -54,7 +54,7 @@ class ActorCritic(nn.Module):
 
     def act_inference(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
-        return self.actor(_join(observations, self.cfg.actor_groups))
+        return self.actor(join([observations[group] for group in self.cfg.actor_groups]))
 
     def sample(self, means: Tensor) -> Tensor:
         """Draws actions (N, A) around `means` (N, A)."""
@@ -62,7 +62,7 @@ class ActorCritic(nn.Module):
 
     def evaluate(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Values (N,)."""
-        return self.critic(_join(observations, self.cfg.critic_groups)).squeeze(-1)
+        return self.critic(join([observations[group] for group in self.cfg.critic_groups])).squeeze(-1)
 
     def log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
         """Log-density (N,) of `actions` (N, A) around `means` (N, A)."""
@@ -79,9 +79,3 @@ def gaussian_kl(old_mean: Tensor, old_log_std: Tensor, mean: Tensor, log_std: Te
     inverse_variance = (-2.0 * log_std).exp()
     width = (log_std - old_log_std + 0.5 * (2.0 * old_log_std).exp() * inverse_variance - 0.5).sum()
     return 0.5 * ((old_mean - mean).square() * inverse_variance).sum(-1) + width
-
-
-def _join(observations: Mapping[str, Tensor], groups: tuple[str, ...]) -> Tensor:
-    if len(groups) == 1:
-        return observations[groups[0]]
-    return torch.cat([observations[group] for group in groups], dim=-1)
