@@ -10,7 +10,7 @@ from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
-from rsl_rl.modules.mlp import mlp
+from rsl_rl.modules.mlp import join, mlp
 
 GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
 
@@ -58,7 +58,7 @@ class DepthStudent(nn.Module):
         """Mean actions (B, A) from `proprio` (B, d) with headings, the image latent (B, L) and the history (B, T*d)."""
         with torch.no_grad():  # the estimator learns from its own regression alone
             explicit = self.estimator(proprio)
-        return self.actor(torch.cat([proprio, latent, explicit, self.history_encoder(history)], -1))
+        return self.actor(join([proprio, latent, explicit, self.history_encoder(history)]))
 
 
 class StudentPolicy:
@@ -90,8 +90,10 @@ class StudentPolicy:
 
     def look(self, observations: Mapping[str, Tensor], mask: Tensor) -> None:
         """Take in the images of the robots in `mask` (N, 1)."""
+        # A graph works through all images and keeps those in the mask; without one, only these are worked through.
+        rows = slice(None) if mask.is_cuda else mask[:, 0]
         encoder = self.student.depth_encoder
-        features = encoder.features(self.student.images(observations["depth"]), observations["student_proprio"])
-        latent, yaw, hidden = encoder.advance(features, self.hidden)
+        depth, proprio = observations["depth"][rows], observations["student_proprio"][rows]
+        latent, yaw, hidden = encoder.advance(encoder.features(self.student.images(depth), proprio), self.hidden[rows])
         for state, value in ((self.hidden, hidden), (self.latent, latent), (self.yaw, yaw)):
-            state.copy_(torch.where(mask, value, state))
+            state[rows] = torch.where(mask[rows], value, state[rows])
