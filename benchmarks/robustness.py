@@ -50,12 +50,22 @@ def camera(**changes: Any) -> Callable[[Any], None]:
     return apply
 
 
+def pitched(down: float) -> Callable[[Any], None]:
+    """Every camera that much lower than the middle of its training's range."""
+
+    def apply(cfg: Any) -> None:
+        middle = sum(cfg.camera.pitch) / 2
+        cfg.camera.pitch = (middle + down, middle + down)
+
+    return apply
+
+
 BODY = {"friction 0.4": friction, "+3 kg": heavier}
 CAMERA = {
     "latency 0 ms": camera(latency=0.0),
     "latency 160 ms": camera(latency=0.16),
-    "camera pitched 5° down": camera(pitch=(FIVE_DEGREES, FIVE_DEGREES)),
-    "camera pitched 5° up": camera(pitch=(-FIVE_DEGREES, -FIVE_DEGREES)),
+    "camera pitched 5° down": pitched(FIVE_DEGREES),
+    "camera pitched 5° up": pitched(-FIVE_DEGREES),
     "no camera noise": lambda cfg: cfg.camera.undisturbed(),
     "blank image": camera(blank=True),
 }

@@ -150,6 +150,8 @@ class DistillationCfg:
     """Iterations at the start in which the teacher acts."""
     yaw_tolerance: float = 0.6
     """Error of the told heading beyond which the true one stands in, in training only, rad."""
+    aided_share: float = 0.5
+    """Share of the robots for which it does; the others learn where one gets to without that help."""
     blanked_interval: int = 50
     """Iterations between measurements of the losses with a blanked image."""
 

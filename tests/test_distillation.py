@@ -126,7 +126,7 @@ def test_who_learns_from_which_loss(env):
 
 
 def test_headings_far_off_are_replaced_by_the_true_ones(env):
-    runner = make_runner(env)
+    runner = make_runner(env, aided_share=1.0)
     algorithm = runner.algorithm
     algorithm.begin_iteration(0)
     observations = dict(env.reset())
@@ -138,6 +138,11 @@ def test_headings_far_off_are_replaced_by_the_true_ones(env):
     chosen = algorithm._chosen_yaw(observations)
     assert torch.equal(chosen[:2], told[:2]) and torch.equal(chosen[2:], true[2:])
     assert algorithm.yaw_ok.tolist() == [2.0, 4.0]
+
+    algorithm = make_runner(env, aided_share=0.5).algorithm  # of four robots, the second and the fourth
+    algorithm.acting.yaw.copy_(told)
+    chosen = algorithm._chosen_yaw(observations)
+    assert torch.equal(chosen[:3], told[:3]) and torch.equal(chosen[3], true[3])
 
 
 def test_the_step_size_falls_linearly(env):

@@ -58,7 +58,8 @@ def make_env(task: str, num_envs: int = 6):
     random.randomize_motor_strength = False
     if hasattr(cfg, "camera"):
         cfg.camera.undisturbed()
-        cfg.camera.position_noise, cfg.camera.pitch = 0.0, (0.0, 0.0)
+        middle = sum(cfg.camera.pitch) / 2
+        cfg.camera.position_noise, cfg.camera.pitch = 0.0, (middle, middle)
     torch.manual_seed(0)
     return task.make_env(cfg, "cpu")
 

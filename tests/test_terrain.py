@@ -126,6 +126,15 @@ def test_hurdles(difficulty, thickness, low, high):
     assert max(highest) > high - 0.05 * (high - low)
 
 
+@pytest.mark.parametrize("kind", ["hurdle", "step", "gap", "flat", "discrete", "crawl"])
+def test_sideways_shifts(kind):
+    """The same draws with another half width: goals and obstacles stand proportionally nearer to the line."""
+    wide, narrow = (GENERATORS[kind](0.5, np.random.default_rng(1), lateral) for lateral in (0.4, 0.1))
+    assert np.abs(wide.goals[:, 1]).max() > 0.15
+    np.testing.assert_allclose(narrow.goals[:, 1], 0.25 * wide.goals[:, 1])
+    np.testing.assert_array_equal(narrow.goals[:, 0], wide.goals[:, 0])
+
+
 @pytest.mark.parametrize(("difficulty", "height"), [(0.0, 0.1), (1.0, 0.45)])
 def test_steps(difficulty, height):
     for seed in SEEDS:

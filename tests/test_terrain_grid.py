@@ -30,6 +30,7 @@ class Cfg:
     num_levels: int = 3
     num_columns: int = 10
     difficulty: tuple[float, float] = (0.0, 1.0)
+    lateral: float = 0.4
     roughness: tuple[float, float] = (0.02, 0.06)
     seed: int = 0
     proportions: SimpleNamespace = field(default_factory=lambda: shares(*GENERATORS))
@@ -117,6 +118,7 @@ def test_the_whole_grid_is_built_fast():
     ({"difficulty": (0.8, 0.2)}, "difficulty is 0.8 0.2"),
     ({"roughness": (-0.02, 0.0)}, "roughness is -0.02 0"),
     ({"roughness": (0.06, 0.02)}, "roughness is 0.06 0.02"),
+    ({"lateral": 1.5}, "lateral is 1.5"),
     ({"seed": -1}, "seed is -1"),
     ({"num_boxes": 0}, "num_boxes is 0"),
     ({"num_boxes": 17, "proportions": shares("crawl")}, "'crawl' .* 0 needs 18 boxes, but --env.terrain.num_boxes"),

@@ -23,7 +23,7 @@ def course_tile(kind: str, number: int, course: dict[str, Any], difficulty: floa
     types = [*course["types"], *(other for other in GENERATORS if other not in course["types"])]
     column = types.index(kind) * course["tiles_per_type"] + number % course["tiles_per_type"]
     rng = np.random.default_rng([course["seed"], 0, column])
-    tile = GENERATORS[kind](difficulty, rng)
+    tile = GENERATORS[kind](difficulty, rng, course["lateral"])
     require_slots(tile, difficulty, course["num_boxes"], "trial.course.num_boxes in deploy.yaml")
     return roughen(tile, rng.uniform(*course["roughness"]), course["num_boxes"], rng)
 

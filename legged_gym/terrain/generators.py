@@ -1,5 +1,8 @@
 """The kinds of ground: one function each, from a difficulty in [0, 1] and a random generator to a tile.
 
+`lateral` is the largest sideways shift of an obstacle and its goal in metres; stones, demo, stairs and slopes have none
+that could be set.
+
 Numbers of parkour, hurdle, step, gap, flat and demo are extreme-parkour's, without the rounding to its height field:
 lengths are exact and faces vertical. There a tile is 18 m x 4 m and the robot starts 1 m from its beginning, on a level
 platform that ends 2.5 m from the beginning; then come six obstacles, each shifted sideways.
@@ -19,10 +22,10 @@ LAST_X = 16.5  # the last goal lies no farther: 0.5 m before the end of extreme-
 RUN_OUT = 4.0  # ground behind the last goal
 SINK = 0.1  # boxes reach this far into the plane, so that no light shows below one that is moved or tilted
 NUM_OBSTACLES = 6
-LATERAL = 0.4  # largest sideways shift of an obstacle
+LATERAL = 0.4  # extreme-parkour's teacher's; its students have 0.1
 
 
-def parkour(difficulty: float, rng: np.random.Generator) -> Tile:
+def parkour(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Stones over a pit, to the left and right in turn, banked inwards by up to atan(0.5) = 27 degrees."""
     pit = -rng.uniform(0.2, 1.0)
     length = rng.uniform(0.9 - 0.3 * difficulty, 1.0 - 0.2 * difficulty)
@@ -49,9 +52,9 @@ def parkour(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("parkour", pit, boxes, goals)
 
 
-def hurdle(difficulty: float, rng: np.random.Generator) -> Tile:
+def hurdle(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Walls up to 0.4 m high to jump over; the goals lie midway before them."""
-    x, shift, goals = _course(rng, 1.2, 2.2)
+    x, shift, goals = _course(rng, lateral, 1.2, 2.2)
     thickness = 0.1 + 0.3 * difficulty
     heights = rng.uniform(0.1 + 0.1 * difficulty, 0.15 + 0.25 * difficulty, NUM_OBSTACLES)
     half_width = rng.uniform(0.4, 0.8)
@@ -62,10 +65,10 @@ def hurdle(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("hurdle", 0.0, boxes, goals)
 
 
-def step(difficulty: float, rng: np.random.Generator) -> Tile:
+def step(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Three high steps up, a double tread, and down again; the goals lie on the treads."""
     height = 0.1 + 0.35 * difficulty
-    end, shift, goals = _course(rng, 0.3 + height, 1.5 + height, first_goal=PLATFORM_END - 1.0)
+    end, shift, goals = _course(rng, lateral, 0.3 + height, 1.5 + height, first_goal=PLATFORM_END - 1.0)
     begin = [PLATFORM_END, *end[:-1]]
     half_width = rng.uniform(0.5, 1.0)
     boxes = [
@@ -74,11 +77,11 @@ def step(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("step", 0.0, boxes, goals)
 
 
-def gap(difficulty: float, rng: np.random.Generator) -> Tile:
+def gap(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Gaps of up to 0.8 m across the whole course, between landings with a pit on both sides."""
     pit = -rng.uniform(0.2, 1.0)
     opening = 0.1 + 0.7 * difficulty
-    x, shift, goals = _course(rng, 0.8 + opening, 1.5 + opening)
+    x, shift, goals = _course(rng, lateral, 0.8 + opening, 1.5 + opening)
     half_width = rng.uniform(0.6, 1.2)
     begin, end = [PLATFORM_END, *(x[:-1] + 0.5 * opening)], x - 0.5 * opening
     landings = [_block(begin[i], end[i], shift[i], half_width, 0.0, pit) for i in range(NUM_OBSTACLES)]
@@ -86,13 +89,13 @@ def gap(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("gap", pit, [_platform(BACK, PLATFORM_END, pit), *landings, beyond], goals)
 
 
-def flat(difficulty: float, rng: np.random.Generator) -> Tile:
+def flat(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Level ground with goals to the left and right; the same at every difficulty."""
-    _, _, goals = _course(rng, 1.5, 2.4)
+    _, _, goals = _course(rng, lateral, 1.5, 2.4)
     return make_tile("flat", 0.0, [], goals)
 
 
-def demo(difficulty: float, rng: np.random.Generator) -> Tile:
+def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """A hurdle, two boxes, a leap to two more, two banked ramps; the same at every difficulty."""
     depths = [rng.uniform(0.35, 0.4), *rng.uniform(0.45, 0.8, 2), *rng.uniform(0.25, 0.6, 2)]
     heights = [rng.uniform(0.3, 0.36), *[rng.uniform(0.35, 0.45)] * 4]
@@ -116,7 +119,7 @@ def demo(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("demo", 0.0, boxes, [*goals, (x + 0.4, left)])
 
 
-def stairs(difficulty: float, rng: np.random.Generator) -> Tile:
+def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two flights of six risers up and down, of legged_gym's tread of 0.31 m; a riser is 5 to 18 cm high."""
     rise, tread, num_risers = 0.05 + 0.13 * difficulty, 0.31, 6
     half_width = rng.uniform(0.8, 1.2)
@@ -130,7 +133,7 @@ def stairs(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("stairs", 0.0, boxes, goals)
 
 
-def slope(difficulty: float, rng: np.random.Generator) -> Tile:
+def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two hills of ramp, landing and ramp; legged_gym's steepest slope, 0.4 rad, at difficulty 1."""
     angle, climb = 0.05 + 0.35 * difficulty, 2.0
     height = climb * math.tan(angle)
@@ -145,7 +148,7 @@ def slope(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("slope", 0.0, boxes, goals)
 
 
-def discrete(difficulty: float, rng: np.random.Generator) -> Tile:
+def discrete(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Fourteen low boxes at any angle in a field of 8 m x 2.4 m; the highest are 5 to 20 cm high."""
     num_boxes, begin, length, half_width = 14, PLATFORM_END, 8.0, 1.2
     boxes = []
@@ -157,13 +160,13 @@ def discrete(difficulty: float, rng: np.random.Generator) -> Tile:
         boxes.append(box_below((x, y, top), *size, top + SINK, turn(2, rng.uniform(0.0, math.pi))))
     goals = np.zeros((8, 2))
     goals[:, 0] = np.linspace(PLATFORM_END - 0.05, begin + length + 1.0, 8)
-    goals[1:-1, 1] = rng.uniform(-LATERAL, LATERAL, 6)
+    goals[1:-1, 1] = rng.uniform(-lateral, lateral, 6)
     return make_tile("discrete", 0.0, boxes, goals)
 
 
-def crawl(difficulty: float, rng: np.random.Generator) -> Tile:
+def crawl(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Bars to pass under, 0.45 to 0.28 m over the ground, on two posts each; the sizes of the Galileo hurdles."""
-    x, shift, goals = _course(rng, 1.2, 2.2)
+    x, shift, goals = _course(rng, lateral, 1.2, 2.2)
     underside, thickness, height, width, post = 0.45 - 0.17 * difficulty, 0.06, 0.07, 1.6, 0.1
     top = underside + height
     boxes = []
@@ -174,21 +177,21 @@ def crawl(difficulty: float, rng: np.random.Generator) -> Tile:
     return make_tile("crawl", 0.0, boxes, goals)
 
 
-GENERATORS: dict[str, Callable[[float, np.random.Generator], Tile]] = {
+GENERATORS: dict[str, Callable[[float, np.random.Generator, float], Tile]] = {
     generator.__name__: generator
     for generator in (parkour, hurdle, step, gap, flat, demo, stairs, slope, discrete, crawl)
 }
 
 
 def _course(
-    rng: np.random.Generator, low: float, high: float, first_goal: float = PLATFORM_END - 0.05
+    rng: np.random.Generator, lateral: float, low: float, high: float, first_goal: float = PLATFORM_END - 0.05
 ) -> tuple[Array, Array, list[tuple[float, float]]]:
     """Six obstacles, each `low` to `high` metres behind the one before: their x and y (6,), and the eight goals.
 
     The first goal is on the platform, the next six midway before the obstacles, the last one pitch behind them.
     """
     pitch = rng.uniform(low, high, NUM_OBSTACLES + 1)
-    shift = rng.uniform(-LATERAL, LATERAL, NUM_OBSTACLES)
+    shift = rng.uniform(-lateral, lateral, NUM_OBSTACLES)
     x = PLATFORM_END + np.cumsum(pitch)
     middle = (x - 0.5 * pitch)[:-1]
     return x[:-1], shift, [(first_goal, 0.0), *zip(middle, shift, strict=True), (min(x[-1], LAST_X), 0.0)]

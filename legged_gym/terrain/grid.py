@@ -68,7 +68,7 @@ class TerrainGrid:
 
 
 def _make(kind: str, difficulty: float, cfg: Any, rng: np.random.Generator) -> Tile:
-    tile = GENERATORS[kind](difficulty, rng)
+    tile = GENERATORS[kind](difficulty, rng, cfg.lateral)
     require_slots(tile, difficulty, cfg.num_boxes, "--env.terrain.num_boxes")
     return roughen(tile, rng.uniform(*cfg.roughness), cfg.num_boxes, rng)
 
@@ -83,6 +83,8 @@ def _check(cfg: Any) -> None:
     low, high = cfg.roughness
     if not 0.0 <= low <= high < math.inf:
         raise UserError(f"--env.terrain.roughness is {low:g} {high:g}: it goes from low to high, in metres, from 0 on")
+    if not 0.0 <= cfg.lateral <= 1.0:
+        raise UserError(f"--env.terrain.lateral is {cfg.lateral:g}: a tile has room for shifts of 0 to 1 m")
     if cfg.seed < 0:
         raise UserError(f"--env.terrain.seed is {cfg.seed}: it has to be 0 or more")
 

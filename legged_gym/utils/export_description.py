@@ -184,6 +184,7 @@ def _trial(trial: Any) -> dict[str, Any]:
         "types": types,
         "tiles_per_type": max(1, terrain.num_columns // len(types)),
         "difficulty": terrain.difficulty[1],
+        "lateral": terrain.lateral,
         "roughness": list(terrain.roughness),
         "num_boxes": terrain.num_boxes,
         "seed": terrain.seed,

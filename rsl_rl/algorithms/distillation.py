@@ -79,6 +79,8 @@ class Distillation:
         named = dict(student.named_parameters())
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
+        if not 0.0 <= cfg.aided_share <= 1.0:
+            raise ValueError(f"algorithm.aided_share is {cfg.aided_share}: a share is from 0 to 1")
         if cfg.learning_rate_iterations < 1:
             raise ValueError(
                 f"algorithm.learning_rate_iterations is {cfg.learning_rate_iterations}: it has to be positive"
@@ -91,6 +93,8 @@ class Distillation:
         self.teacher_acts = torch.zeros((), dtype=torch.bool, device=device)
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
+        shares = torch.arange(env.num_envs + 1, device=device) * cfg.aided_share
+        self.aided = (shares[1:].floor() > shares[:-1].floor())[:, None]  # evenly spread, as types of tiles are in rows
         self.iteration = 0
 
     @classmethod
@@ -169,13 +173,13 @@ class Distillation:
         return observations["proprio"][:, first : first + self.policy.cfg.num_yaws]
 
     def _chosen_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """The told headings (N, num_yaws); the true ones where the first is off by more than the tolerance."""
+        """The told headings (N, num_yaws); for an aided robot whose first is too far off, the true ones."""
         told, true = self.acting.yaw, self._true_yaw(observations)
         error = told[:, :1] - true[:, :1]
         wrapped = torch.remainder(error + math.pi, 2.0 * math.pi) - math.pi
         ok = (wrapped.abs() <= self.cfg.yaw_tolerance).all(1, keepdim=True)
         self.yaw_ok.add_(torch.stack([ok.float().sum(), torch.ones_like(ok, dtype=torch.float32).sum()]))
-        return torch.where(ok, told, true)
+        return torch.where(ok | ~self.aided, told, true)
 
     # -- learning -----------------------------------------------------------------------------------------------------
     @tensor_float32
@@ -220,12 +224,12 @@ class Distillation:
             latents.append(latent)
             yaws.append(yaw)
         latents = torch.stack(latents).repeat_interleave(self.interval, 0) * window.seeing[:, share]
-        proprio = window.proprio[:, share]
-        actions = policy.means(proprio.flatten(0, 1), latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
+        proprio = window.proprio[:, share].flatten(0, 1)
+        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
         labels = window.labels[:, share].flatten(0, 1)
         actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
         yaw_loss = torch.linalg.vector_norm(torch.stack(yaws) - window.frame_yaw[:, share], dim=-1).mean()
-        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share])
+        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""

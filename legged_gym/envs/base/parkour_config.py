@@ -14,6 +14,7 @@ from legged_gym.envs.base.legged_robot_config import (
     RewardsCfg,
     TerrainCfg,
 )
+from legged_gym.terrain.generators import LATERAL
 from legged_gym.utils.errors import UserError
 
 
@@ -43,6 +44,8 @@ class ParkourTerrainCfg(TerrainCfg):
     """tiles of each level; each has one type"""
     difficulty: Range = (0.0, 1.0)
     """of the lowest and the highest level"""
+    lateral: float = LATERAL
+    """largest sideways shift of an obstacle and its goal, m"""
     roughness: Range = (0.02, 0.06)
     """amplitude of debris, tilts and height differences, drawn per tile, m"""
     seed: int = 0
