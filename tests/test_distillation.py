@@ -101,7 +101,9 @@ def test_labels_are_the_teacher_s_and_the_student_starts_as_its_copy(env):
     runner = make_runner(env)
     teacher = load_policy(TEACHER, "cpu")
     env.reset()
-    assert torch.equal(runner.algorithm.label(env.observations), teacher(env.observations))
+    true = runner.algorithm._true_yaw(env.observations)
+    assert torch.equal(runner.algorithm.label(env.observations, true), teacher(env.observations))
+    assert not torch.equal(runner.algorithm.label(env.observations, true + 0.5), teacher(env.observations))
     ours, theirs = runner.algorithm.policy, runner.algorithm.teacher
     for name in ("actor", "history_encoder", "estimator"):
         assert equal(getattr(ours, name).state_dict(), getattr(theirs, name).state_dict())
@@ -135,14 +137,17 @@ def test_headings_far_off_are_replaced_by_the_true_ones(env):
     observations["proprio"][:, 6:8] = true
     told = torch.tensor([[-3.1, 0.0], [0.59, 0.0], [0.95, 0.0], [1.0, 0.0]])  # off by 0.08 across pi, .59, .65, 2
     algorithm.acting.yaw.copy_(told)
-    chosen = algorithm._chosen_yaw(observations)
-    assert torch.equal(chosen[:2], told[:2]) and torch.equal(chosen[2:], true[2:])
+    followed, asked = algorithm._headings(observations)
+    assert torch.equal(followed[:2], told[:2]) and torch.equal(followed[2:], true[2:]) and torch.equal(asked, true)
     assert algorithm.yaw_ok.tolist() == [2.0, 4.0]
 
     algorithm = make_runner(env, aided_share=0.5).algorithm  # of four robots, the second and the fourth
     algorithm.acting.yaw.copy_(told)
-    chosen = algorithm._chosen_yaw(observations)
-    assert torch.equal(chosen[:3], told[:3]) and torch.equal(chosen[3], true[3])
+    followed, asked = algorithm._headings(observations)
+    assert torch.equal(followed[:3], told[:3]) and torch.equal(followed[3], true[3])
+    assert torch.equal(asked[[0, 1, 3]], true[[0, 1, 3]]) and torch.equal(asked[2], told[2])
+    algorithm.teacher_acts.fill_(True)
+    assert torch.equal(algorithm._headings(observations)[1], true)
 
 
 def test_the_step_size_falls_linearly(env):

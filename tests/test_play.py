@@ -111,7 +111,13 @@ def test_ctrl_c_ends_the_viewer(trained: Path) -> None:
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(
-        command, cwd=trained, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=trained,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     try:
         for line in process.stdout:
@@ -181,8 +187,9 @@ def test_demo_needs_the_browser(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--video=film.avi",), "error: --video: film.avi has to end in .mp4 or .gif\n"),
+        (("--video=film.avi",), "error: --video: film.avi has to end in .mp4, .gif or .webp\n"),
         (("--video=gone/film.gif",), "error: --video: there is no folder gone\n"),
+        (("--video=film.gif", "--video_width=10"), "error: --video_width is 10: it has to lie in 96 .. 3840\n"),
         (
             ("--video=film.gif", "--video_seconds=0"),
             "error: --video_seconds is 0.0: it has to be positive and finite\n",

@@ -25,7 +25,7 @@ from legged_gym.utils import export
 from legged_gym.utils.task_registry import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
-AS_TRAINED = Physics(dt=0.005, integrator="implicitfast", cone="pyramidal", motor_delay=0.0, noise=0.0)
+AS_TRAINED = Physics(dt=0.005, integrator="euler", cone="pyramidal", motor_delay=0.0, noise=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,7 @@ def compiled(plane, centre, quat, half):
     """A model of one world with its ground's boxes compiled in, made without the code under test."""
     spec = mujoco.MjSpec.from_file(str(GO2))
     spec.option.timestep = OPTIONS.dt
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.option.iterations, spec.option.ls_iterations = OPTIONS.solver_iterations, OPTIONS.line_search_iterations
     collides = dict(contype=1, conaffinity=0)
     for k, geom in enumerate(geom for geom in spec.geoms if geom.group == 3):

@@ -32,8 +32,9 @@ cfg.env.num_envs, cfg.terrain.num_levels, cfg.terrain.num_columns = 2, 2, 1
 choose_terrain(cfg, "hurdle", 1.0)
 env = task.make_env(cfg, "cpu")
 player = Player(env, lambda groups: torch.zeros(2, 12))
-record(player, Path(sys.argv[1]), 0.4)
-film = RobotFilm(env)
+record(player, Path(sys.argv[1]), 0.4, 720)
+record(player, Path(sys.argv[2]), 0.4, 300)
+film = RobotFilm(env, 720)
 film.picture()
 for _ in range(30):
     player.step()
@@ -50,11 +51,13 @@ film.close()
 
 @pytest.mark.slow
 def test_a_student_on_its_course(tmp_path: Path) -> None:
-    path = tmp_path / "film.gif"
-    command = [sys.executable, "-c", SCRIPT, path]
+    path, small = tmp_path / "film.gif", tmp_path / "film.webp"
+    command = [sys.executable, "-c", SCRIPT, path, small]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
+    with Image.open(small) as film:
+        assert film.n_frames == 11 and film.size == (300, 200)
     with Image.open(path) as film:
         assert film.n_frames == 11 and film.size == (720, 480)
         assert film.info["duration"] == 40

@@ -33,7 +33,7 @@ class Physics:
 
     dt: float = 0.002
     """physics step, s"""
-    integrator: Integrator = "euler"
+    integrator: Integrator = "implicit"
     cone: Cone = "elliptic"
     """friction cones"""
     motor_delay: float | None = None

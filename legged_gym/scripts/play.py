@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
         from legged_gym.viewer.film import record
         from legged_gym.viewer.player import Player
 
-        frames = record(Player(env, policy, graph=graph), args.video, args.video_seconds)
+        frames = record(Player(env, policy, graph=graph), args.video, args.video_seconds, args.video_width)
         print(f"wrote {args.video}: {frames} frames, {args.video.stat().st_size / 1e6:.1f} MB")
     elif headless:
         figures = evaluator.evaluate(env, policy, graph=graph)

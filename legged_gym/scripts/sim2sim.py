@@ -37,8 +37,8 @@ class Args:
     """episodes on each type of tile; on flat ground, episodes"""
     dt: float = 0.002
     """physics step, s; training has 0.005"""
-    integrator: str = "euler"
-    """euler, rk4, implicit or implicitfast; training has implicitfast"""
+    integrator: str = "implicit"
+    """euler, rk4, implicit or implicitfast; training has euler"""
     cone: str = "elliptic"
     """friction cones: elliptic or pyramidal; training has pyramidal"""
     motor_delay: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None

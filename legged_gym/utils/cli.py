@@ -117,9 +117,11 @@ class PlayArgs(LoadArgs):
     difficulty: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
     """0 .. 1, of all tiles"""
     video: File = None
-    """film of robot 0 (.mp4 or .gif) to make without a screen, instead of the viewer"""
+    """film of robot 0 (.mp4, .gif or .webp) to make without a screen, instead of the viewer"""
     video_seconds: float = 10.0
     """simulated length of the film"""
+    video_width: int = 720
+    """pixels; the film is two thirds as high"""
 
 
 @dataclass(kw_only=True)
@@ -302,7 +304,7 @@ def _check(args: Any, task: Task) -> None:
         if args.play_seconds is not None and not 0 < args.play_seconds < math.inf:
             raise UserError(f"--play_seconds is {args.play_seconds}: it has to be positive and finite")
     if isinstance(args, PlayArgs) and args.video is not None:
-        _check_video(args.video, args.video_seconds)
+        _check_video(args.video, args.video_seconds, args.video_width)
 
 
 def _check_writable(flag: str, path: Path | None) -> None:
@@ -313,12 +315,14 @@ def _check_writable(flag: str, path: Path | None) -> None:
         raise UserError(f"{flag}: {path} is a folder")
 
 
-def _check_video(path: Path, seconds: float) -> None:
-    if path.suffix.lower() not in (".mp4", ".gif"):
-        raise UserError(f"--video: {path.name} has to end in .mp4 or .gif")
+def _check_video(path: Path, seconds: float, width: int) -> None:
+    if path.suffix.lower() not in (".mp4", ".gif", ".webp"):
+        raise UserError(f"--video: {path.name} has to end in .mp4, .gif or .webp")
     _check_writable("--video", path)
     if not 0 < seconds < math.inf:
         raise UserError(f"--video_seconds is {seconds}: it has to be positive and finite")
+    if not 96 <= width <= 3840:
+        raise UserError(f"--video_width is {width}: it has to lie in 96 .. 3840")
 
 
 def _checkpoint(args: Any, task: Task) -> Path | None:

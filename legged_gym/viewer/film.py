@@ -11,7 +11,6 @@ from legged_gym.viewer.player import Player
 from legged_gym.viewer.recordings import encode
 
 FPS = 25
-SIZE = (480, 720)  # rows, columns
 SMOOTHING = 0.1  # share of the way to the robot that the camera goes in a frame
 _PLANE, _BOX, _GOAL, _REACHED = (0.72, 0.75, 0.78), (0.85, 0.74, 0.58), (0.9, 0.25, 0.2), (0.35, 0.7, 0.35)
 
@@ -19,18 +18,19 @@ _PLANE, _BOX, _GOAL, _REACHED = (0.72, 0.75, 0.78), (0.85, 0.74, 0.58), (0.9, 0.
 class RobotFilm:
     """Pictures of robot 0 and its ground, from a camera that goes along; with its depth image, where it has one."""
 
-    def __init__(self, env: Any):
-        self._env = env
-        self._model, self._has_visuals = _picture_model(env)
+    def __init__(self, env: Any, width: int):
+        """`width` of the pictures, in pixels; they are two thirds as high."""
+        self._env, size = env, (2 * width // 3, width)
+        self._model, self._has_visuals = _picture_model(env, size)
         self._data = mujoco.MjData(self._model)
-        self._renderer = mujoco.Renderer(self._model, *SIZE)
+        self._renderer = mujoco.Renderer(self._model, *size)
         self._option = mujoco.MjvOption()
         self._option.geomgroup[3] = not self._has_visuals
         self._camera = mujoco.MjvCamera()
         self._camera.azimuth, self._camera.elevation, self._camera.distance = 40.0, -22.0, 2.8
         self._camera.lookat[:] = env.sim.root_pos_w[0].cpu().numpy()
         self._tile = -1
-        self._last = np.zeros((*SIZE, 3), dtype=np.uint8)
+        self._last = np.zeros((*size, 3), dtype=np.uint8)
 
     def picture(self) -> np.ndarray:
         """(H, W, 3) uint8; the one before, where the robot's state is no longer finite."""
@@ -81,10 +81,10 @@ class RobotFilm:
         self._data.mocap_pos[first : first + env.num_goals] = ground.goals[tile].cpu().numpy()
 
 
-def _picture_model(env: Any) -> tuple[mujoco.MjModel, bool]:
+def _picture_model(env: Any, size: tuple[int, int]) -> tuple[mujoco.MjModel, bool]:
     """The robot as it looks, on a plane; with a box for each slot and a ball for each goal, that can be moved."""
     spec = mujoco.MjSpec.from_file(str(env.asset))
-    spec.visual.global_.offheight, spec.visual.global_.offwidth = SIZE
+    spec.visual.global_.offheight, spec.visual.global_.offwidth = size
     spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.35] * 3
     spec.visual.quality.shadowsize = 2048
     sky = dict(type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT)
@@ -122,9 +122,9 @@ def _inset(picture: np.ndarray, depth: np.ndarray) -> None:
     corner[2:-2, 2:-2] = image
 
 
-def record(player: Player, path: Path, seconds: float) -> int:
-    """Plays for simulated `seconds` and writes the film to `path` (.gif or .mp4); the number of frames."""
-    env, film = player.env, RobotFilm(player.env)
+def record(player: Player, path: Path, seconds: float, width: int) -> int:
+    """Plays for simulated `seconds` and writes the film to `path` (.gif, .webp or .mp4); the number of frames."""
+    env, film = player.env, RobotFilm(player.env, width)
     steps = max(1, round(1.0 / (FPS * env.dt)))  # from frame to frame
     env.reset()
     frames = [film.picture().copy()]

@@ -157,29 +157,38 @@ class Distillation:
     @tensor_float32
     def act(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Actions (N, A); writes the step, with the teacher's, to the storage."""
-        proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
-        labels = self.label(observations)
+        followed, asked = self._headings(observations)
+        proprio = self.policy.with_yaw(observations["student_proprio"], followed)
+        labels = self.label(observations, asked)
         history = observations["student_history"]
         actions = self.policy.means(proprio, self.acting.latent, history)
         self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
         return torch.where(self.teacher_acts, labels, actions)
 
-    def label(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """The teacher's actions (N, A), from all that it knows."""
-        return self.teacher.act_inference(observations)
+    def label(self, observations: Mapping[str, Tensor], yaw: Tensor) -> Tensor:
+        """The teacher's actions (N, A) with the headings `yaw` (N, num_yaws), from all that it knows."""
+        return self.teacher.act_inference(
+            {**observations, "proprio": self.policy.with_yaw(observations["proprio"], yaw)}
+        )
 
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
         first = self.policy.cfg.yaw_index
         return observations["proprio"][:, first : first + self.policy.cfg.num_yaws]
 
-    def _chosen_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """The told headings (N, num_yaws); for an aided robot whose first is too far off, the true ones."""
+    def _headings(self, observations: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Headings (N, num_yaws) that the student follows, and with which the teacher is asked.
+
+        The student follows those that it tells; where the first is too far off, an aided robot the true ones. The
+        teacher is asked with the true ones, but for a robot that goes another way: with its own, else one input of the
+        actor would have contrary labels. What the way should have been, the yaw loss says.
+        """
         told, true = self.acting.yaw, self._true_yaw(observations)
         error = told[:, :1] - true[:, :1]
         wrapped = torch.remainder(error + math.pi, 2.0 * math.pi) - math.pi
-        ok = (wrapped.abs() <= self.cfg.yaw_tolerance).all(1, keepdim=True)
+        ok = wrapped.abs() <= self.cfg.yaw_tolerance
         self.yaw_ok.add_(torch.stack([ok.float().sum(), torch.ones_like(ok, dtype=torch.float32).sum()]))
-        return torch.where(ok | ~self.aided, told, true)
+        followed = torch.where(ok | ~self.aided, told, true)
+        return followed, torch.where(ok | self.teacher_acts, true, followed)
 
     # -- learning -----------------------------------------------------------------------------------------------------
     @tensor_float32
