@@ -7,11 +7,11 @@ Each side is started by its own command, in its own interpreter, and measured al
 files: everything that an iteration does counts. Both take 24 steps x 5 epochs x 4 minibatches. Pairs:
 
 - rough: `go2_parkour_teacher` and a Go1 with a height scan on stairs, slopes and rough ground;
-- flat: `go2` and a Go1 on flat ground, with mjlab's network, commands and width of the tracking reward in both.
+- flat: `go2` and a Go1 on flat ground, with mjlab's network, ranges of commands and width of the tracking reward.
 
 Last, on flat ground: how long until the reward for tracking the linear velocity, over its weight, reaches `tracking`,
-counted from the first iteration on. Ours is averaged over an episode's own time, theirs over the longest (a fall costs
-the rest), and theirs punishes vertical speed too.
+counted from the first iteration on. Both are averaged over the longest episode, so that a fall costs the rest; theirs
+punishes vertical speed too.
 """
 
 import subprocess
@@ -63,11 +63,12 @@ def run(command: list[str], iterations: int) -> EventAccumulator:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         files = list(Path(folder).rglob("events.out.tfevents*"))
         if done.returncode != 0 or not files:
-            raise UserError(f"{' '.join(command)}\nended with status {done.returncode}: {done.stderr[-2000:]}")
+            print(done.stdout + done.stderr, file=sys.stderr)
+            raise UserError(f"'{' '.join(command)}' ended with status {done.returncode}; its output is above")
         events = EventAccumulator(str(files[0].parent), size_guidance={"scalars": 0})
         events.Reload()
     if len(events.Scalars("Perf/total_fps")) < iterations:
-        raise UserError(f"{' '.join(command)}\nlogged fewer than {iterations} iterations")
+        raise UserError(f"'{' '.join(command)}' logged fewer than {iterations} iterations")
     return events
 
 
@@ -109,6 +110,8 @@ def main() -> None:
     args = tyro.cli(Args, description=__doc__)
     if not args.python.is_file():
         raise UserError(f"--python={args.python}: no such interpreter; the top of this file says how to make it")
+    if min(args.warm_up, args.iterations, *args.num_envs) < 1:
+        raise UserError("--warm_up, --iterations and --num_envs have to be positive")
     where = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else "CPU"
     print(f"whole training on {where}, environment steps/s\npair | environments | ours | mjlab | ratio", flush=True)
     total = args.warm_up + args.iterations

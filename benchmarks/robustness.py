@@ -1,4 +1,4 @@
-"""How much a parkour policy loses when the world differs from its training's.
+"""How much a parkour policy loses towards the ends of what it was trained for, and beyond.
 
     python benchmarks/robustness.py --checkpoint=resources/policies/go2_parkour_student/model.pt
 
@@ -15,7 +15,7 @@ import torch
 import tyro
 
 from legged_gym.utils import runs
-from legged_gym.utils.errors import script, value_errors_are_the_users
+from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 from legged_gym.utils.task_registry import get_task
 from rsl_rl.runners.on_policy_runner import load_policy
 
@@ -51,7 +51,7 @@ def camera(**changes: Any) -> Callable[[Any], None]:
 
 
 def pitched(down: float) -> Callable[[Any], None]:
-    """Every camera that much lower than the middle of its training's range."""
+    """Every camera tilted that much further down than the middle of its training's range."""
 
     def apply(cfg: Any) -> None:
         middle = sum(cfg.camera.pitch) / 2
@@ -74,6 +74,8 @@ CAMERA = {
 @script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
+    if args.json is not None and not args.json.parent.is_dir():
+        raise UserError(f"--json: there is no folder {args.json.parent}")
     task = get_task(args.task)
     evaluator = task.evaluator()
 

@@ -291,7 +291,7 @@ def test_config_of_another_version(tmp_path: Path) -> None:
     del tree["env"]["control"]["beta"]
     tree["env"]["sim"]["dt"] = 1  # an integer where a float belongs
     path.write_text(yaml.safe_dump(tree))
-    assert runs.load_config(path, "go2", env, train) == ["env.control.gone"]
+    assert runs.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
     assert env.sim.dt == 1.0 and isinstance(env.sim.dt, float)
     tree["env"]["sim"]["dt"] = "fast"
     path.write_text(yaml.safe_dump(tree))

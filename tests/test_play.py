@@ -189,7 +189,7 @@ def test_demo_needs_the_browser(tmp_path: Path) -> None:
     [
         (("--video=film.avi",), "error: --video: film.avi has to end in .mp4, .gif or .webp\n"),
         (("--video=gone/film.gif",), "error: --video: there is no folder gone\n"),
-        (("--video=film.gif", "--video_width=10"), "error: --video_width is 10: it has to lie in 96 .. 3840\n"),
+        (("--video=film.gif", "--video_width=10"), "error: --video_width is 10: it has to lie in 240 .. 3840\n"),
         (
             ("--video=film.gif", "--video_seconds=0"),
             "error: --video_seconds is 0.0: it has to be positive and finite\n",

@@ -12,6 +12,9 @@ from rsl_rl.modules.mlp import Linear
 from rsl_rl.storage.rollout_storage import RolloutStorage
 from rsl_rl.utils.graphs import parity_error
 
+CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"))
+DEVICES = ["cpu", CUDA]
+
 OBS_DIMS = {"proprio": 5, "privileged": 3}
 
 
@@ -216,8 +219,7 @@ def test_state_round_trip_and_re_init_std():
     assert torch.equal(third.policy.actor[0].weight, first.policy.actor[0].weight)
 
 
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="needs CUDA"))])  # fmt: skip
+@pytest.mark.parametrize("device", DEVICES)
 def test_step_equals_the_eager_step(device):
     """On CUDA the captured minibatch step against the same function run eagerly; on CPU against itself."""
     ppo = make_ppo(device)
@@ -245,22 +247,23 @@ def test_captured_preparation_equals_the_eager_one():
         assert torch.allclose(*results, atol=1e-3)
 
 
-@pytest.mark.parametrize("added", [0, 2])
-def test_linear_is_torchs(added):
-    """Output and gradients, also with the zero columns that `join` adds on CUDA."""
-    x, up = torch.randn(7, 6, requires_grad=True), torch.randn(7, 3)
-    own, reference = Linear(6, 3), torch.nn.Linear(6, 3)
+@pytest.mark.parametrize("device", DEVICES)
+def test_linear_is_torchs(device):
+    """Output and gradients; also from parts, which are filled up on CUDA."""
+    x, up = torch.randn(7, 6, device=device, requires_grad=True), torch.randn(7, 3, device=device)
+    own, reference = Linear(6, 3).to(device), torch.nn.Linear(6, 3).to(device)
     reference.load_state_dict(own.state_dict())
-    padded = torch.nn.functional.pad(x, (0, added))
-    inputs = [x, own.weight, own.bias], [x, reference.weight, reference.bias]
-    ours, theirs = own(padded), reference(x)
-    torch.testing.assert_close(ours, theirs)
-    with torch.no_grad():
-        torch.testing.assert_close(own(padded), theirs)
-    gradients = [torch.autograd.grad(y, ps, up) for y, ps in zip((ours, theirs), inputs, strict=True)]
-    torch.testing.assert_close(*gradients)
+    theirs = reference(x)
+    expected = torch.autograd.grad(theirs, [x, reference.weight, reference.bias], up)
+    for given in (x, [x[:, :2], x[:, 2:]]):
+        ours = own(given)
+        torch.testing.assert_close(ours, theirs)
+        torch.testing.assert_close(torch.autograd.grad(ours, [x, own.weight, own.bias], up), expected)
+        with torch.no_grad():
+            torch.testing.assert_close(own(given), theirs)
 
 
-def test_linear_refuses_inputs_that_join_would_not_make():
-    with pytest.raises(RuntimeError):
-        Linear(6, 3)(torch.zeros(7, 10))
+def test_linear_refuses_other_widths():
+    for given in (torch.zeros(7, 8), [torch.zeros(7, 6), torch.zeros(7, 2)]):
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+            Linear(6, 3)(given)

@@ -283,6 +283,32 @@ def test_signal_saves_and_ends_cleanly(tmp_path, number):
     assert resumed.learn(1)
 
 
+def test_environments_of_another_version_start_afresh(tmp_path):
+    make_runner(tmp_path).learn(1)
+    env, console = ToyEnv(), Console(file=io.StringIO(), width=200)
+
+    def refuse(state):
+        raise ValueError("the saved environments do not fit these ones: x")
+
+    env.load_state_dict = refuse
+    resumed = make_runner(None, env=env, console=console)
+    resumed.load(tmp_path / "model_1.pt")
+    told = console.file.getvalue()
+    assert "env_state.pt is left out: the saved environments do not fit these ones: x" in told
+    assert "at iteration 1, episodes started afresh" in told
+    assert resumed.learn(1)
+
+
+def test_nothing_to_resume_from(tmp_path):
+    runner = make_runner(tmp_path)
+    runner.learn(1)
+    checkpoint = torch.load(tmp_path / "model_1.pt", weights_only=True)
+    del checkpoint["optimizer"]
+    torch.save(checkpoint, tmp_path / "shipped.pt")
+    with pytest.raises(ValueError, match="shipped.pt holds networks only"):
+        runner.load(tmp_path / "shipped.pt")
+
+
 def test_devices_must_agree():
     env = ToyEnv()
     env.device = "cuda"

@@ -128,11 +128,13 @@ def test_hurdles(difficulty, thickness, low, high):
 
 @pytest.mark.parametrize("kind", ["hurdle", "step", "gap", "flat", "discrete", "crawl"])
 def test_sideways_shifts(kind):
-    """The same draws with another half width: goals and obstacles stand proportionally nearer to the line."""
+    """The same draws with another half width: goals, and obstacles that have one each, stand nearer to the line."""
     wide, narrow = (GENERATORS[kind](0.5, np.random.default_rng(1), lateral) for lateral in (0.4, 0.1))
     assert np.abs(wide.goals[:, 1]).max() > 0.15
     np.testing.assert_allclose(narrow.goals[:, 1], 0.25 * wide.goals[:, 1])
     np.testing.assert_array_equal(narrow.goals[:, 0], wide.goals[:, 0])
+    if kind in ("hurdle", "step", "gap", "crawl"):  # the others' boxes stand where they stand
+        assert np.abs(narrow.centre[:, 1] - wide.centre[:, 1]).max() > 0.1
 
 
 @pytest.mark.parametrize(("difficulty", "height"), [(0.0, 0.1), (1.0, 0.45)])

@@ -1,7 +1,7 @@
 """The kinds of ground: one function each, from a difficulty in [0, 1] and a random generator to a tile.
 
-`lateral` is the largest sideways shift of an obstacle and its goal in metres; stones, demo, stairs and slopes have none
-that could be set.
+`lateral` is the largest sideways shift in metres of hurdles, steps, gaps and bars with their goals, and of goals alone on
+flat and discrete ground; the others have none that could be set.
 
 Numbers of parkour, hurdle, step, gap, flat and demo are extreme-parkour's, without the rounding to its height field:
 lengths are exact and faces vertical. There a tile is 18 m x 4 m and the robot starts 1 m from its beginning, on a level

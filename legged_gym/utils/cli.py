@@ -321,8 +321,8 @@ def _check_video(path: Path, seconds: float, width: int) -> None:
     _check_writable("--video", path)
     if not 0 < seconds < math.inf:
         raise UserError(f"--video_seconds is {seconds}: it has to be positive and finite")
-    if not 96 <= width <= 3840:
-        raise UserError(f"--video_width is {width}: it has to lie in 96 .. 3840")
+    if not 240 <= width <= 3840:
+        raise UserError(f"--video_width is {width}: it has to lie in 240 .. 3840")
 
 
 def _checkpoint(args: Any, task: Task) -> Path | None:
@@ -355,9 +355,11 @@ def _saved_configs(checkpoint: Path, task: Task) -> tuple[Any, Any]:
     if not path.is_file():
         print(f"note: there is no {path}; the task's own config is used", file=sys.stderr)
         return env_cfg, train_cfg
-    unknown = runs.load_config(path, task.name, env_cfg, train_cfg)
+    unknown, missing = runs.load_config(path, task.name, env_cfg, train_cfg)
     if unknown:
         print(f"note: {path} has fields that this version does not know: {', '.join(unknown)}", file=sys.stderr)
+    if missing:
+        print(f"note: {path} lacks, and the task's own stand in: {', '.join(missing)}", file=sys.stderr)
     return env_cfg, train_cfg
 
 

@@ -199,10 +199,11 @@ def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> No
     write_atomically(run / "config.yaml", yaml.safe_dump(tree, sort_keys=False, width=120))
 
 
-def load_config(path: Path, task: str, env: Any, train: Any) -> list[str]:
+def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str], list[str]]:
     """Lays a saved `config.yaml` over the task's own configs, in place.
 
-    Returns the keys that this version does not know (written by another version); they are left out.
+    Returns keys that only another version can account for: those that this one does not know, which are left out, and
+    those that the file lacks, which stay as the task has them.
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -212,7 +213,10 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> list[str]:
         raise UserError(f"{path} is not the config of a run: it has no task, env and train")
     if tree["task"] != task:
         raise UserError(f"{path.parent} is a run of task '{tree['task']}', not of '{task}'")
-    return _overlay(env, tree["env"], path, "env") + _overlay(train, tree["train"], path, "train")
+    unknown, missing = [], []
+    for key, config in {"env": env, "train": train}.items():
+        _overlay(config, tree[key], path, key, unknown, missing)
+    return unknown, missing
 
 
 def save_git_state(run: Path) -> None:
@@ -260,21 +264,20 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _overlay(config: Any, tree: Any, path: Path, key: str) -> list[str]:
-    """Sets the fields of a config dataclass from a saved tree; returns the keys that it does not have."""
+def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], missing: list[str]) -> None:
+    """Sets the fields of a config dataclass from a saved tree; adds the keys that only one of them has to the lists."""
     if not isinstance(tree, dict):
         raise UserError(f"{path}: {key} is not a table")
-    unknown = []
-    known = {field.name for field in dataclasses.fields(config)}
+    known = [field.name for field in dataclasses.fields(config)]
+    missing += [f"{key}.{name}" for name in known if name not in tree]
     for name, value in tree.items():
         where = f"{key}.{name}"
         if name not in known:
             unknown.append(where)
         elif dataclasses.is_dataclass(default := getattr(config, name)):
-            unknown += _overlay(default, value, path, where)
+            _overlay(default, value, path, where, unknown, missing)
         else:
             setattr(config, name, _like(default, value, f"{path}: {where}"))
-    return unknown
 
 
 def _like(default: Any, value: Any, where: str) -> Any:

@@ -185,10 +185,10 @@ class Distillation:
         told, true = self.acting.yaw, self._true_yaw(observations)
         error = told[:, :1] - true[:, :1]
         wrapped = torch.remainder(error + math.pi, 2.0 * math.pi) - math.pi
-        ok = wrapped.abs() <= self.cfg.yaw_tolerance
+        ok = (wrapped.abs() <= self.cfg.yaw_tolerance).all(1, keepdim=True)
         self.yaw_ok.add_(torch.stack([ok.float().sum(), torch.ones_like(ok, dtype=torch.float32).sum()]))
-        followed = torch.where(ok | ~self.aided, told, true)
-        return followed, torch.where(ok | self.teacher_acts, true, followed)
+        followed = torch.where(ok | ~(self.aided | self.teacher_acts), told, true)
+        return followed, torch.where(ok, true, followed)
 
     # -- learning -----------------------------------------------------------------------------------------------------
     @tensor_float32

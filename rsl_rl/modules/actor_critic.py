@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rsl_rl.config import PolicyCfg
-from rsl_rl.modules.mlp import join, mlp
+from rsl_rl.modules.mlp import mlp
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -54,7 +54,7 @@ class ActorCritic(nn.Module):
 
     def act_inference(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
-        return self.actor(join([observations[group] for group in self.cfg.actor_groups]))
+        return self.actor([observations[group] for group in self.cfg.actor_groups])
 
     def sample(self, means: Tensor) -> Tensor:
         """Draws actions (N, A) around `means` (N, A)."""
@@ -62,7 +62,7 @@ class ActorCritic(nn.Module):
 
     def evaluate(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Values (N,)."""
-        return self.critic(join([observations[group] for group in self.cfg.critic_groups])).squeeze(-1)
+        return self.critic([observations[group] for group in self.cfg.critic_groups]).squeeze(-1)
 
     def log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
         """Log-density (N,) of `actions` (N, A) around `means` (N, A)."""

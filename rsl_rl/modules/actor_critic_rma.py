@@ -8,7 +8,7 @@ from rsl_rl.config import RmaPolicyCfg
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
-from rsl_rl.modules.mlp import join, mlp
+from rsl_rl.modules.mlp import mlp
 
 GROUPS = ("proprio", "scan", "priv_explicit", "priv_latent", "history")
 
@@ -61,7 +61,7 @@ class ActorCriticRMA(ActorCritic):
     def means(self, observations: Mapping[str, Tensor], explicit: Tensor, latent: Tensor) -> Tensor:
         """Mean actions (N, A) with the explicit state (N, e) and the latent (N, L)."""
         scan = self.scan_encoder(observations["scan"])
-        return self.actor(join([observations["proprio"], scan, explicit, latent]))
+        return self.actor([observations["proprio"], scan, explicit, latent])
 
     def act_inference(self, observations: Mapping[str, Tensor], *, estimated: bool = False) -> Tensor:
         """Mean actions (N, A).

@@ -10,7 +10,7 @@ from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
-from rsl_rl.modules.mlp import join, mlp
+from rsl_rl.modules.mlp import mlp
 
 GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
 
@@ -58,7 +58,7 @@ class DepthStudent(nn.Module):
         """Mean actions (B, A) from `proprio` (B, d) with headings, the image latent (B, L) and the history (B, T*d)."""
         with torch.no_grad():  # the estimator learns from its own regression alone
             explicit = self.estimator(proprio)
-        return self.actor(join([proprio, latent, explicit, self.history_encoder(history)]))
+        return self.actor([proprio, latent, explicit, self.history_encoder(history)])
 
 
 class StudentPolicy:

@@ -20,10 +20,15 @@ ALIGNMENT = 4  # numbers of a row, in multiples of which matrix products of TF32
 
 
 class _Affine(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return functional.linear(x, weight, bias)
+
+    @staticmethod
+    def setup_context(ctx, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -33,29 +38,24 @@ class _Affine(torch.autograd.Function):
 
 
 class Linear(nn.Linear):
-    """torch's layer, which trains faster on large batches (B, in).
+    """torch's layer, which trains faster on large batches.
 
     The gradient of the bias is a matrix product: torch's sum over the rows was a sixth of a teacher's update (49,152
-    rows, H200). Inputs may have the columns that `join` adds.
+    rows, H200). Parts are filled up with zeros to a multiple of `ALIGNMENT` on CUDA: with rows of another length,
+    products take up to twice as long (49,152 x 114 x 512, H200).
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        added = 0 if torch.jit.is_tracing() else x.shape[-1] - self.in_features
-        weight = functional.pad(self.weight, (0, added)) if 0 < added < ALIGNMENT else self.weight
-        if not torch.is_grad_enabled() or x.dim() != 2:
+    def forward(self, x: Tensor | Sequence[Tensor]) -> Tensor:
+        """`x`: (..., in), or parts (B, d) of it, which are put side by side."""
+        weight = self.weight
+        if not isinstance(x, Tensor):
+            missing = -self.in_features % ALIGNMENT if x[0].is_cuda else 0
+            if missing:
+                x, weight = [*x, x[0].new_zeros(x[0].shape[0], missing)], functional.pad(weight, (0, missing))
+            x = torch.cat(list(x), dim=-1)
+        if not torch.is_grad_enabled() or torch.jit.is_tracing() or x.dim() != 2:
             return functional.linear(x, weight, self.bias)
         return _Affine.apply(x, weight, self.bias)
-
-
-def join(parts: Sequence[Tensor]) -> Tensor:
-    """`parts` (B, d) side by side, as input of a `Linear`; on CUDA followed by zeros up to a multiple of `ALIGNMENT`.
-
-    With rows of another length, products with them take up to twice as long (49,152 x 114 x 512, H200).
-    """
-    if parts[0].is_cuda:
-        missing = -sum(part.shape[-1] for part in parts) % ALIGNMENT
-        parts = [*parts, parts[0].new_zeros(parts[0].shape[0], missing)] if missing else parts
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
 def mlp(

@@ -254,6 +254,8 @@ class OnPolicyRunner:
         _check_class(path, checkpoint, self.algorithm.policy.cfg)
         _check_dims(path, checkpoint, self.obs_dims, self.env.num_actions)
         _check_network(path, checkpoint, self.algorithm.policy.cfg)
+        if "optimizer" not in checkpoint:
+            raise ValueError(f"{path} holds networks only, as shipped policies do: there is nothing to resume from")
         self.algorithm.load_state_dict(checkpoint)
         self.iteration = checkpoint["iteration"]
         self.total_steps = checkpoint["total_steps"]
@@ -275,7 +277,11 @@ class OnPolicyRunner:
         state = load_safe(path, FORMAT, "environment state")
         if (state["iteration"], state["num_envs"]) != (self.iteration, self.env.num_envs):
             return False
-        self.env.load_state_dict(state["env"])
+        try:
+            self.env.load_state_dict(state["env"])
+        except ValueError as error:  # of another version, or of a config that was changed since
+            self.console.print(f"{path} is left out: {error}", highlight=False, soft_wrap=True)
+            return False
         self.algorithm.load_rollout_state_dict(state["algorithm"])
         return True
 

@@ -45,7 +45,7 @@ class ParkourTerrainCfg(TerrainCfg):
     difficulty: Range = (0.0, 1.0)
     """of the lowest and the highest level"""
     lateral: float = LATERAL
-    """largest sideways shift of an obstacle and its goal, m"""
+    """largest sideways shift of hurdles, steps, gaps and bars with their goals, m"""
     roughness: Range = (0.02, 0.06)
     """amplitude of debris, tilts and height differences, drawn per tile, m"""
     seed: int = 0
