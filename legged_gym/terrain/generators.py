@@ -1,6 +1,6 @@
 """The kinds of ground: one function each, from a difficulty in [0, 1] and a random generator to a tile.
 
-`lateral` is the largest sideways shift in metres of hurdles, steps, gaps and bars with their goals, and of goals alone on
+`lateral` is the largest sideways shift in metres of hurdles, steps, gaps and bars with their goals, and of the goals on
 flat and discrete ground; the others have none that could be set.
 
 Numbers of parkour, hurdle, step, gap, flat and demo are extreme-parkour's, without the rounding to its height field:
