@@ -117,12 +117,13 @@ def test_uniform_fills_its_range():
 
 def test_statistics():
     statistics = Statistics(["mean", "masked", "unused"], ["total"], torch.device("cpu"))
-    statistics.add({"mean": torch.tensor([1.0, 2.0])})
-    statistics.add({"mean": torch.tensor([6.0])})
+    two, three = torch.ones(2, dtype=torch.bool), torch.ones(3, dtype=torch.bool)
+    statistics.add(({"mean": torch.tensor([1.0, 2.0])}, two))
+    statistics.add(({"mean": torch.tensor([6.0])}, two[:1]))
     both = {"masked": torch.tensor([torch.nan, 4.0, 6.0]), "mean": torch.tensor([9.0, 3.0, 3.0])}
-    statistics.add(both, torch.tensor([False, True, True]))
+    statistics.add((both, torch.tensor([False, True, True])))
     rows = torch.tensor([[False, False, True], [False, False, False]])
-    statistics.add({"masked": torch.tensor([1.0, 2.0, 8.0]), "mean": torch.tensor([9.0, 9.0, torch.nan])}, rows)
-    statistics.add({"total": torch.tensor([True, False, True])})
+    by_row = {"masked": torch.tensor([1.0, 2.0, 8.0]), "mean": torch.tensor([9.0, 9.0, torch.nan])}
+    statistics.add((by_row, rows), ({"total": torch.tensor([True, False, True])}, three))
     assert statistics.pop() == {"mean": 3.0, "masked": 6.0, "total": 2.0}
     assert statistics.pop() == {"total": 0.0}

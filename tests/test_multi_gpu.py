@@ -58,10 +58,10 @@ def tell():
     rank = distributed.rank()
     values = torch.arange(6.0)[3 * rank : 3 * rank + 3].square()
     statistics = Statistics(["mean", "only_on_1", "never"], ["total"], torch.device("cpu"))
-    statistics.add({"mean": values}, torch.tensor([1.0, 0.0, 1.0]))
-    statistics.add({"total": values})
+    everyone = torch.ones(3, dtype=torch.bool)
+    statistics.add(({"mean": values}, torch.tensor([True, False, True])), ({"total": values}, everyone))
     if rank == 1:
-        statistics.add({"only_on_1": torch.tensor([7.0, 9.0])})
+        statistics.add(({"only_on_1": torch.tensor([7.0, 9.0])}, everyone[:2]))
     first, second = statistics.pop(), statistics.pop()
     std, mean = distributed.std_mean(values)
     flags = [distributed.any_rank(rank == which, values.device) for which in (0, 1, 2)]

@@ -59,6 +59,6 @@ def assign_where(mask: Tensor, target: Tensor, value: Tensor | float) -> None:
     """Write `value` into `target` (N, ...) in place where `mask` (N,) holds, without a host sync."""
     mask = mask.view(-1, *(1,) * (target.dim() - 1))
     if isinstance(value, Tensor):
-        target.copy_(torch.where(mask, value, target))
+        torch.where(mask, value, target, out=target)
     else:  # one kernel instead of three
         target.masked_fill_(mask, value)

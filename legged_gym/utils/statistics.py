@@ -9,7 +9,7 @@ from rsl_rl.utils import distributed
 
 
 class Statistics:
-    """Weighted sums by name. `add` is free of host syncs and of allocations that outlive it; `pop` syncs once.
+    """Sums and counts by name. `add` is free of host syncs and of allocations that outlive it; `pop` syncs once.
     Where several ranks train, `pop` gives the figures over all of them and all have to call it.
 
     Args:
@@ -21,19 +21,19 @@ class Statistics:
         self._rows = {name: row for row, name in enumerate([*names, *totals])}
         self._totals = set(totals)
         self._indices: dict[tuple[str, ...], Tensor] = {}
-        self.sums = torch.zeros(2, len(self._rows), dtype=torch.float64, device=device)  # values, weights
+        self.sums = torch.zeros(2, len(self._rows), dtype=torch.float64, device=device)  # of values, and how many
 
-    def add(self, values: Mapping[str, Tensor], weight: Tensor | None = None) -> None:
-        """Add values (N,) by name, all with `weight` (N,) or each with its row of (K, N); a mask counts as 0 and 1.
+    def add(self, *groups: tuple[Mapping[str, Tensor], Tensor]) -> None:
+        """Add values (N,) by name where the mask of their group holds: one (N,), or a row (K, N) for each of K values.
 
-        Many at a time: in a CUDA graph each small kernel costs as much as a large one.
+        Many groups at a time: in a CUDA graph each small kernel costs as much as a large one.
         """
-        rows = self._index(tuple(values))
-        stacked = torch.stack([value.float() for value in values.values()])
-        weight = torch.ones_like(stacked) if weight is None else weight.float().expand_as(stacked)
-        # filled, not a product alone: a value that is not finite may stand under a weight of 0
-        weighted = (stacked * weight).masked_fill_(weight == 0, 0.0)
-        self.sums.index_add_(1, rows, torch.stack([weighted.sum(1), weight.sum(1)]).double())
+        values = {name: value for figures, _ in groups for name, value in figures.items()}
+        masks = [row for figures, mask in groups for row in mask.expand(len(figures), -1)]
+        stacked, counted = torch.stack([value.float() for value in values.values()]), torch.stack(masks)
+        # filled, as what does not count may not be finite
+        sums = torch.stack([stacked.masked_fill_(~counted, 0.0).sum(1), counted.sum(1).float()])
+        self.sums.index_add_(1, self._index(tuple(values)), sums.double())
 
     def _index(self, names: tuple[str, ...]) -> Tensor:
         """Rows (K,) of `names`, made once: inside a capture nothing may come from the host."""
@@ -44,7 +44,7 @@ class Statistics:
 
     def pop(self) -> dict[str, float]:
         """Figures since the last call; a mean without data is absent. Synchronises with the host."""
-        values, weights = distributed.sum_(self.sums).cpu().tolist()
+        values, counts = distributed.sum_(self.sums).cpu().tolist()
         self.sums.zero_()
-        means = {name: values[row] / weights[row] for name, row in self._rows.items() if weights[row] > 0}
+        means = {name: values[row] / counts[row] for name, row in self._rows.items() if counts[row] > 0}
         return means | {name: values[self._rows[name]] for name in self._totals}

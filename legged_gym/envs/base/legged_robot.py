@@ -75,10 +75,14 @@ class LeggedRobot(BaseTask):
         self.episode_length = zeros(n, dtype=torch.long)
         self.rewards, self.episode_return, self.dones = zeros(n), zeros(n), zeros(n, dtype=torch.bool)
         self.time_outs, self.falls = zeros(n, dtype=torch.bool), zeros(n, dtype=torch.bool)
+        self.diverged, self.everyone = zeros(n, dtype=torch.bool), torch.ones_like(self.dones)
         self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
         self.last_joint_vel, self.last_torques = zeros(n, num_joints), zeros(n, num_joints)
         frames = 1 + math.ceil(self.longest_delay() / cfg.control.decimation)
         self.action_history = zeros(n, frames, num_joints)  # newest first
+        self.substeps = torch.arange(cfg.control.decimation, device=device)
+        self.joint_targets = zeros(n, cfg.control.decimation, num_joints)  # rad, of each physics step
+        self.kp, self.kd = zeros(n, num_joints), zeros(n, num_joints)  # N·m/rad and N·m·s/rad
         self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.start_position = torch.tensor(cfg.init_state.pos, device=device)
@@ -141,6 +145,7 @@ class LeggedRobot(BaseTask):
         overwrites.
         """
         self._take_actions(actions)
+        self._aim_joints()
         for substep in range(self.cfg.control.decimation):
             self._compute_torques(substep)
             self.sim.step(self.torques)
@@ -170,20 +175,24 @@ class LeggedRobot(BaseTask):
             self.action_history[:, 1:] = self.action_history[:, :-1].clone()
         self.action_history[:, 0] = self.actions
 
+    def _aim_joints(self) -> None:
+        """Joint targets and gains of this control step's physics steps; an action may come in the middle of it."""
+        control, random = self.cfg.control, self.randomization
+        actions = self.actions[:, None]
+        if self.action_history.shape[1] > 1:
+            ahead = random.delay[:, None] - self.substeps + control.decimation - 1
+            late = torch.div(ahead, control.decimation, rounding_mode="floor").clamp_(min=0)
+            actions = self.action_history.gather(1, late[..., None].expand(-1, -1, self.num_actions))
+        self.joint_targets.copy_(self.default_joint_pos + control.action_scale * actions)
+        torch.mul(self.p_gains, random.kp_factor, out=self.kp)
+        torch.mul(self.d_gains, random.kd_factor, out=self.kd)
+
     def _compute_torques(self, substep: int) -> None:
         """Torques (N, J) of physics step `substep` of this control step, from the state now."""
-        control, random = self.cfg.control, self.randomization
-        action = self.actions
-        if self.action_history.shape[1] > 1:
-            late = torch.div(random.delay - substep + control.decimation - 1, control.decimation, rounding_mode="floor")
-            index = late.clamp(min=0).view(-1, 1, 1).expand(-1, 1, self.num_actions)
-            action = self.action_history.gather(1, index).squeeze(1)
-        target = self.default_joint_pos + control.action_scale * action
-        kp, kd = self.p_gains * random.kp_factor, self.d_gains * random.kd_factor
-        velocity = self.sim.joint_vel
-        torque = pd_torque(target, self.sim.joint_pos, velocity, kp, kd)
+        control, velocity = self.cfg.control, self.sim.joint_vel
+        torque = pd_torque(self.joint_targets[:, substep], self.sim.joint_pos, velocity, self.kp, self.kd)
         if self.cfg.domain_rand.torque_rfi_rand:
-            torque = torque + random.torque_offset * self.torque_limits
+            torque = torque + self.randomization.torque_offset * self.torque_limits
         if control.control_type == "DC":
             torque = dc_motor_clip(torque, velocity, self.torque_limits, self.torque_limits, self.no_load_speed)
         else:
@@ -208,9 +217,8 @@ class LeggedRobot(BaseTask):
 
     def check_termination(self) -> None:
         """Falls and time-outs (N,). A world whose state is no longer finite counts as a fall."""
-        diverged = self.sim.diverged()
-        self.statistics.add({"Sim/non_finite": diverged})
-        fall = diverged
+        self.diverged.copy_(self.sim.diverged())
+        fall = self.diverged
         if len(self.termination_links):
             force = self.sim.contact_forces_w.index_select(1, self.termination_links).norm(dim=-1)
             fall = fall | (force > 1.0).any(1)
@@ -224,7 +232,7 @@ class LeggedRobot(BaseTask):
     def compute_reward(self) -> None:
         """Sum of the scaled terms (N,), and each added to its episode's."""
         terms = torch.stack([getattr(self, f"_reward_{name}")().float() for name in self.reward_scales])
-        terms = (terms * self.scale_of_term).masked_fill_(self.sim.diverged() & ~self.on_top, 0.0)
+        terms = (terms * self.scale_of_term).masked_fill_(self.diverged & ~self.on_top, 0.0)
         self.episode_sums.add_(terms)
         total = terms.masked_fill(self.on_top, 0.0).sum(0)
         if self.cfg.rewards.only_positive_rewards:
@@ -240,20 +248,19 @@ class LeggedRobot(BaseTask):
         self.measured_commands.copy_(self.commands)
         add = self.statistics.add
         errors = {
-            "error_vel_xy": (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).norm(dim=1),
-            "error_vel_yaw": (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).abs(),
+            "Metrics/base_velocity/error_vel_xy": (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).norm(dim=1),
+            "Metrics/base_velocity/error_vel_yaw": (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).abs(),
         }
-        add({f"Metrics/base_velocity/{name}": error for name, error in errors.items()}, ~self.sim.diverged())
         per_second = (self.episode_sums / self.cfg.env.episode_length_s).unbind(0)
         terms = {f"Episode_Reward/{name}": value for name, value in zip(self.reward_scales, per_second, strict=True)}
         episode = {"Train/mean_reward": self.episode_return, "Train/mean_episode_length": self.episode_length}
-        add(episode | terms, self.dones)
+        add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, ~self.diverged), (episode | terms, self.dones))
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
             best = self.cfg.rewards.scales.tracking_lin_vel
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
-            add({"Metrics/base_velocity/max_command_x": self.velocity_commands.lin_vel_x[1:]})
+            add(({"Metrics/base_velocity/max_command_x": self.velocity_commands.lin_vel_x[1:]}, self.everyone[:1]))
 
     # -- episodes -----------------------------------------------------------------------------------------------------
     @torch.no_grad()

@@ -140,19 +140,21 @@ class ParkourRobot(LeggedRobot):
         self.measured_feet_edge.copy_(self.feet_on_edge.sum(1))
         self.measured_power.copy_((self.torques * self.sim.joint_vel).abs().sum(1))
 
-        key = "Metrics/base_parkour/"
+        key, types = "Metrics/base_parkour/", self.grid.types
         figures = {
-            "current_goal_idx": self.goal_index,
-            "terrain_level_mean": self.level,
-            "feet_edge": self.measured_feet_edge,
+            key + "current_goal_idx": self.goal_index,
+            key + "terrain_level_mean": self.level,
+            key + "feet_edge": self.measured_feet_edge,
         }
-        add = self.statistics.add
-        add({key + name: value for name, value in figures.items()})
-        add({key + "far_from_current_goal": self.goal_distance - self.cfg.goals.radius}, ~self.sim.diverged())
+        far = {key + "far_from_current_goal": self.goal_distance - self.cfg.goals.radius}
         of_type = self.type == self.type_rows  # (types, N)
         share = self.goal_index / self.num_goals
-        add({f"{key}goals_reached/{kind}": share for kind in self.grid.types}, of_type & self.dones)
-        add({f"{key}level/{kind}": self.level for kind in self.grid.types}, of_type)
+        self.statistics.add(
+            (figures, self.everyone),
+            (far, ~self.diverged),
+            ({f"{key}goals_reached/{kind}": share for kind in types}, of_type & self.dones),
+            ({f"{key}level/{kind}": self.level for kind in types}, of_type),
+        )
 
     def pop_statistics(self) -> dict[str, float]:
         highest = distributed.max_(self.level.max()).item()
