@@ -152,6 +152,8 @@ class DistillationCfg:
     """Error of the told heading beyond which the true one stands in, in training only, rad."""
     aided_share: float = 0.5
     """Share of the robots for which it does; the others learn where one gets to without that help."""
+    aided_iterations: int = 400
+    """Iterations at the start in which it does for all: who sees nothing yet would only get lost."""
     blanked_interval: int = 50
     """Iterations between measurements of the losses with a blanked image."""
 

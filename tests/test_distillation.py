@@ -141,8 +141,11 @@ def test_headings_far_off_are_replaced_by_the_true_ones(env):
     assert torch.equal(followed[:2], told[:2]) and torch.equal(followed[2:], true[2:]) and torch.equal(asked, true)
     assert algorithm.yaw_ok.tolist() == [2.0, 4.0]
 
-    algorithm = make_runner(env, aided_share=0.5).algorithm  # of four robots, the second and the fourth
+    algorithm = make_runner(env, aided_share=0.5, aided_iterations=3).algorithm
     algorithm.acting.yaw.copy_(told)
+    algorithm.begin_iteration(2)
+    assert torch.equal(algorithm._headings(observations)[0][2:], true[2:])
+    algorithm.begin_iteration(3)  # from now on, of four robots, the second and the fourth
     followed, asked = algorithm._headings(observations)
     assert torch.equal(followed[:3], told[:3]) and torch.equal(followed[3], true[3])
     assert torch.equal(asked[[0, 1, 3]], true[[0, 1, 3]]) and torch.equal(asked[2], told[2])

@@ -94,7 +94,8 @@ class Distillation:
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
         shares = torch.arange(env.num_envs + 1, device=device) * cfg.aided_share
-        self.aided = (shares[1:].floor() > shares[:-1].floor())[:, None]  # evenly spread, as types of tiles are in rows
+        self.always_aided = (shares[1:].floor() > shares[:-1].floor())[:, None]  # evenly spread over the types of tiles
+        self.aided = self.always_aided.clone()
         self.iteration = 0
 
     @classmethod
@@ -131,6 +132,8 @@ class Distillation:
         progress = min(iteration / self.cfg.learning_rate_iterations, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
         self.teacher_acts.fill_(iteration < self.cfg.warm_up_iterations)
+        everyone = torch.ones_like(self.aided)
+        self.aided.copy_(everyone if iteration < self.cfg.aided_iterations else self.always_aided)
         self.storage.hidden.copy_(self.acting.hidden)
         self.yaw_ok.zero_()
 
