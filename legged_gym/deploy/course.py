@@ -6,9 +6,8 @@ import numpy as np
 
 from legged_gym.deploy.rotations import wrap_to_pi
 from legged_gym.terrain import rules
-from legged_gym.terrain.generators import GENERATORS
-from legged_gym.terrain.roughness import roughen
-from legged_gym.terrain.tile import Tile, intersect, make_tile, require_slots
+from legged_gym.terrain.generators import GENERATORS, rough_tile
+from legged_gym.terrain.tile import Tile, intersect, make_tile
 
 Array = np.ndarray
 
@@ -23,9 +22,15 @@ def course_tile(kind: str, number: int, course: dict[str, Any], difficulty: floa
     types = [*course["types"], *(other for other in GENERATORS if other not in course["types"])]
     column = types.index(kind) * course["tiles_per_type"] + number % course["tiles_per_type"]
     rng = np.random.default_rng([course["seed"], 0, column])
-    tile = GENERATORS[kind](difficulty, rng, course["lateral"])
-    require_slots(tile, difficulty, course["num_boxes"], "trial.course.num_boxes in deploy.yaml")
-    return roughen(tile, rng.uniform(*course["roughness"]), course["num_boxes"], rng)
+    return rough_tile(
+        kind,
+        difficulty,
+        rng,
+        lateral=course["lateral"],
+        roughness=course["roughness"],
+        num_boxes=course["num_boxes"],
+        flag="trial.course.num_boxes in deploy.yaml",
+    )
 
 
 class Course:

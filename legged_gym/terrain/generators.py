@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from legged_gym.terrain.tile import Array, Box, Tile, box_below, make_tile, turn
+from legged_gym.terrain.roughness import roughen
+from legged_gym.terrain.tile import Array, Box, Tile, box_below, make_tile, require_slots, turn
 
 WIDTH = 4.0  # of a tile, across the course
 BACK = -2.5  # where the platform of the start begins; extreme-parkour's begins at -1
@@ -181,6 +182,25 @@ GENERATORS: dict[str, Callable[[float, np.random.Generator, float], Tile]] = {
     generator.__name__: generator
     for generator in (parkour, hurdle, step, gap, flat, demo, stairs, slope, discrete, crawl)
 }
+
+
+def rough_tile(
+    kind: str,
+    difficulty: float,
+    rng: np.random.Generator,
+    *,
+    lateral: float,
+    roughness: tuple[float, float],
+    num_boxes: int,
+    flag: str,
+) -> Tile:
+    """A tile of `kind` with roughness of an amplitude drawn from low to high, m.
+
+    UserError, which names the setting `flag`, if `num_boxes` are too few for it.
+    """
+    tile = GENERATORS[kind](difficulty, rng, lateral)
+    require_slots(tile, difficulty, num_boxes, flag)
+    return roughen(tile, rng.uniform(*roughness), num_boxes, rng)
 
 
 def _course(

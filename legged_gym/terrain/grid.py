@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from legged_gym.terrain.generators import GENERATORS
-from legged_gym.terrain.roughness import roughen
-from legged_gym.terrain.tile import NUM_GOALS, Tile, require_slots
+from legged_gym.terrain.generators import GENERATORS, rough_tile
+from legged_gym.terrain.tile import NUM_GOALS, Tile
 from legged_gym.utils.errors import UserError, nearest
 
 
@@ -41,7 +40,15 @@ class TerrainGrid:
             difficulty = np.interp(level / max(levels - 1, 1), (0.0, 1.0), cfg.difficulty)
             for column in range(columns):
                 rng = np.random.default_rng([cfg.seed, level, column])
-                tile = _make(self.types[types[column]], difficulty, cfg, rng)
+                tile = rough_tile(
+                    self.types[types[column]],
+                    difficulty,
+                    rng,
+                    lateral=cfg.lateral,
+                    roughness=cfg.roughness,
+                    num_boxes=slots,
+                    flag="--env.terrain.num_boxes",
+                )
                 used = slice(tile.num_boxes)
                 plane_z[level, column] = tile.plane_z
                 centre[level, column, used] = tile.centre
@@ -65,12 +72,6 @@ class TerrainGrid:
         goals = self.goals[level, column].double().cpu().numpy()
         kind = self.types[int(self.type_of_column[column])]
         return Tile(float(self.plane_z[level, column]), *(box[used] for box in boxes), goals, kind)
-
-
-def _make(kind: str, difficulty: float, cfg: Any, rng: np.random.Generator) -> Tile:
-    tile = GENERATORS[kind](difficulty, rng, cfg.lateral)
-    require_slots(tile, difficulty, cfg.num_boxes, "--env.terrain.num_boxes")
-    return roughen(tile, rng.uniform(*cfg.roughness), cfg.num_boxes, rng)
 
 
 def _check(cfg: Any) -> None:
