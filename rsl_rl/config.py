@@ -146,8 +146,6 @@ class DistillationCfg:
     """Gradient steps per iteration, each on the whole window of its share of the environments."""
     max_grad_norm: float = 1.0
     """Norm to which the gradients of all that learns are clipped."""
-    latent_loss_coef: float = 1.0
-    """Weight of the distance between the latent of the images and the teacher's of its height scan."""
     warm_up_iterations: int = 0
     """Iterations at the start in which the teacher acts."""
     yaw_tolerance: float = 0.6

@@ -20,10 +20,6 @@ from rsl_rl.utils.precision import tensor_float32
 BLANK = 0.5  # what a pixel shows where nothing is near
 
 
-def _distance(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(a - b, dim=-1).mean()
-
-
 class Window:
     """T control steps of N robots, F = T / interval of them with an image; in memory that never moves."""
 
@@ -37,7 +33,6 @@ class Window:
         self.images = zeros(frames, num_envs, dims["depth"], dtype=torch.float16)
         self.frame_proprio = zeros(frames, num_envs, dims["student_proprio"])
         self.frame_yaw = zeros(frames, num_envs, student.cfg.num_yaws)  # true, as perceived at the image
-        self.frame_latent = zeros(frames, num_envs, student.depth_encoder.latent_dim)  # the teacher's, of its scan
         self.frame_start = zeros(frames, num_envs, 1, dtype=torch.bool)  # an episode started since the last image
         self.proprio = zeros(num_steps, num_envs, dims["student_proprio"])  # with the headings that acted
         self.history = zeros(num_steps, num_envs, dims["student_history"])
@@ -52,9 +47,9 @@ class Window:
         self.step.zero_()
         self.frame.zero_()
 
-    def write_image(self, image: Tensor, proprio: Tensor, yaw: Tensor, latent: Tensor, start: Tensor) -> None:
-        buffers = (self.images, self.frame_proprio, self.frame_yaw, self.frame_latent, self.frame_start)
-        for buffer, row in zip(buffers, (image, proprio, yaw, latent, start), strict=True):
+    def write_image(self, image: Tensor, proprio: Tensor, yaw: Tensor, start: Tensor) -> None:
+        rows = ((self.images, image), (self.frame_proprio, proprio), (self.frame_yaw, yaw), (self.frame_start, start))
+        for buffer, row in rows:
             buffer.index_copy_(0, self.frame, row.to(buffer.dtype).unsqueeze(0))
         self.frame.add_(1).remainder_(len(self.images))
 
@@ -158,8 +153,8 @@ class Distillation:
         self.acting.forget(self.start)
         everyone = torch.ones_like(self.start)
         self.acting.look(observations, everyone)
-        yaw, latent = self._true_yaw(observations), self.teacher.scan_latent(observations)
-        self.storage.write_image(observations["depth"], observations["student_proprio"], yaw, latent, self.start)
+        true_yaw = self._true_yaw(observations)
+        self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
         self.start.zero_()
 
     @tensor_float32
@@ -206,27 +201,26 @@ class Distillation:
         order = torch.randperm(num_envs, device=self.storage.hidden.device)
         totals = []
         for share in order.chunk(self.cfg.num_mini_batches):
-            losses = self.losses(share)
-            latent_loss = self.cfg.latent_loss_coef * losses["latent_loss"]
-            self.optimizer.minimize(losses["depth_actor_loss"] + losses["yaw_loss"] + latent_loss)
-            self.estimator_optimizer.minimize(losses["estimator"])
-            totals.append(torch.stack(list(losses.values())).detach())
+            actor_loss, yaw_loss, estimator_loss = self.losses(share)
+            self.optimizer.minimize(actor_loss + yaw_loss)
+            self.estimator_optimizer.minimize(estimator_loss)
+            totals.append(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
+        names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
-        values = dict(zip(losses, means.tolist(), strict=True))
+        values = dict(zip(names, means.tolist(), strict=True))
         good, asked = distributed.sum_(self.yaw_ok).tolist()
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
-                losses = self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)
-            names = ("depth_actor_loss", "yaw_loss")
-            blanked = distributed.average_(torch.stack([losses[name] for name in names])).tolist()
-            values |= {f"{name}_blanked": loss for name, loss in zip(names, blanked, strict=True)}
+                blanked = torch.stack(self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)[:2])
+            blanked = distributed.average_(blanked).tolist()
+            values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
         return values
 
-    def losses(self, share: Tensor, *, blank: bool = False) -> dict[str, Tensor]:
-        """Mean distances () to the teacher's actions, headings and latent, and the estimator's error.
+    def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean distances () of actions and headings to the teacher's, and the estimator's error, of the robots `share`.
 
-        `share`: of these robots. `blank`: as if the camera showed nothing.
+        `blank`: as if the camera showed nothing.
         """
         window, policy = self.storage, self.policy
         images = window.images[:, share].float()
@@ -241,17 +235,13 @@ class Distillation:
             latent, yaw, hidden = policy.depth_encoder.advance(features[frame], hidden)
             latents.append(latent)
             yaws.append(yaw)
-        seen = torch.stack(latents)
-        latents = seen.repeat_interleave(self.interval, 0) * window.seeing[:, share]
+        latents = torch.stack(latents).repeat_interleave(self.interval, 0) * window.seeing[:, share]
         proprio = window.proprio[:, share].flatten(0, 1)
         actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
         labels = window.labels[:, share].flatten(0, 1)
-        return {
-            "depth_actor_loss": _distance(actions, labels),
-            "yaw_loss": _distance(torch.stack(yaws), window.frame_yaw[:, share]),
-            "latent_loss": _distance(seen, window.frame_latent[:, share]),
-            "estimator": policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1)),
-        }
+        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
+        yaw_loss = torch.linalg.vector_norm(torch.stack(yaws) - window.frame_yaw[:, share], dim=-1).mean()
+        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""

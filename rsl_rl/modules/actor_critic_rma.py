@@ -54,17 +54,14 @@ class ActorCriticRMA(ActorCritic):
         """The same latent (N, L), told from the history."""
         return self.history_encoder(observations["history"])
 
-    def scan_latent(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """Latent (N, L) of the height scan, within ±1."""
-        return self.scan_encoder(observations["scan"])
-
     def estimated_explicit(self, observations: Mapping[str, Tensor]) -> Tensor:
         """The explicit state (N, e), told from proprio."""
         return self.estimator(observations["proprio"])
 
     def means(self, observations: Mapping[str, Tensor], explicit: Tensor, latent: Tensor) -> Tensor:
         """Mean actions (N, A) with the explicit state (N, e) and the latent (N, L)."""
-        return self.actor([observations["proprio"], self.scan_latent(observations), explicit, latent])
+        scan = self.scan_encoder(observations["scan"])
+        return self.actor([observations["proprio"], scan, explicit, latent])
 
     def act_inference(self, observations: Mapping[str, Tensor], *, estimated: bool = False) -> Tensor:
         """Mean actions (N, A).
