@@ -138,11 +138,11 @@ class DistillationCfg:
     """Adam's step size at the start."""
     final_learning_rate: float = 1e-4
     """Adam's step size after learning_rate_iterations."""
-    learning_rate_iterations: int = 1500
+    learning_rate_iterations: int = 1100
     """Iterations over which the step size changes linearly from one to the other."""
     estimator_learning_rate: float = 1e-4
     """Adam's step size for the estimator."""
-    num_mini_batches: int = 8
+    num_mini_batches: int = 32
     """Gradient steps per iteration, each on the whole window of its share of the environments."""
     max_grad_norm: float = 1.0
     """Norm to which the gradients of all that learns are clipped."""
@@ -150,10 +150,6 @@ class DistillationCfg:
     """Iterations at the start in which the teacher acts."""
     yaw_tolerance: float = 0.6
     """Error of the told heading beyond which the true one stands in, in training only, rad."""
-    aided_share: float = 0.5
-    """Share of the robots for which it does; the others learn where one gets to without that help."""
-    aided_iterations: int = 400
-    """Iterations at the start in which it does for all: who sees nothing yet would only get lost."""
     blanked_interval: int = 50
     """Iterations between measurements of the losses with a blanked image."""
 

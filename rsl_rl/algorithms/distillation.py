@@ -79,8 +79,6 @@ class Distillation:
         named = dict(student.named_parameters())
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
-        if not 0.0 <= cfg.aided_share <= 1.0:
-            raise ValueError(f"algorithm.aided_share is {cfg.aided_share}: a share is from 0 to 1")
         if cfg.learning_rate_iterations < 1:
             raise ValueError(
                 f"algorithm.learning_rate_iterations is {cfg.learning_rate_iterations}: it has to be positive"
@@ -93,9 +91,6 @@ class Distillation:
         self.teacher_acts = torch.zeros((), dtype=torch.bool, device=device)
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
-        shares = torch.arange(env.num_envs + 1, device=device) * cfg.aided_share
-        self.always_aided = (shares[1:].floor() > shares[:-1].floor())[:, None]  # evenly spread over the types of tiles
-        self.aided = self.always_aided.clone()
         self.iteration = 0
 
     @classmethod
@@ -132,8 +127,6 @@ class Distillation:
         progress = min(iteration / self.cfg.learning_rate_iterations, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
         self.teacher_acts.fill_(iteration < self.cfg.warm_up_iterations)
-        everyone = torch.ones_like(self.aided)
-        self.aided.copy_(everyone if iteration < self.cfg.aided_iterations else self.always_aided)
         self.storage.hidden.copy_(self.acting.hidden)
         self.yaw_ok.zero_()
 
@@ -160,38 +153,25 @@ class Distillation:
     @tensor_float32
     def act(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Actions (N, A); writes the step, with the teacher's, to the storage."""
-        followed, asked = self._headings(observations)
-        proprio = self.policy.with_yaw(observations["student_proprio"], followed)
-        labels = self.label(observations, asked)
+        proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
+        labels = self.teacher.act_inference(observations)  # from all that it knows, the true headings too
         history = observations["student_history"]
         actions = self.policy.means(proprio, self.acting.latent, history)
         self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
         return torch.where(self.teacher_acts, labels, actions)
 
-    def label(self, observations: Mapping[str, Tensor], yaw: Tensor) -> Tensor:
-        """The teacher's actions (N, A) with the headings `yaw` (N, num_yaws), from all that it knows."""
-        return self.teacher.act_inference(
-            {**observations, "proprio": self.policy.with_yaw(observations["proprio"], yaw)}
-        )
-
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
         first = self.policy.cfg.yaw_index
         return observations["proprio"][:, first : first + self.policy.cfg.num_yaws]
 
-    def _headings(self, observations: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Headings (N, num_yaws) that the student follows, and with which the teacher is asked.
-
-        The student follows those that it tells; where the first is too far off, an aided robot the true ones. The
-        teacher is asked with the true ones, but for a robot that goes another way: with its own, else one input of the
-        actor would have contrary labels. What the way should have been, the yaw loss says.
-        """
+    def _chosen_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """The told headings (N, num_yaws); the true ones where the first is off by more than the tolerance."""
         told, true = self.acting.yaw, self._true_yaw(observations)
         error = told[:, :1] - true[:, :1]
         wrapped = torch.remainder(error + math.pi, 2.0 * math.pi) - math.pi
-        ok = (wrapped.abs() <= self.cfg.yaw_tolerance).all(1, keepdim=True)
+        ok = wrapped.abs() <= self.cfg.yaw_tolerance
         self.yaw_ok.add_(torch.stack([ok.float().sum(), torch.ones_like(ok, dtype=torch.float32).sum()]))
-        followed = torch.where(ok | ~(self.aided | self.teacher_acts), told, true)
-        return followed, torch.where(ok, true, followed)
+        return torch.where(ok, told, true)
 
     # -- learning -----------------------------------------------------------------------------------------------------
     @tensor_float32

@@ -93,6 +93,9 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
 class Go2ParkourStudentTrainCfg(DistillationTrainCfg):
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1500, save_interval=100
+            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1100, save_interval=100
         )
     )
+
+    def cpu(self) -> None:
+        self.algorithm.num_mini_batches = 8
