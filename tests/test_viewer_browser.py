@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_cli import run
+
+from legged_gym import RESOURCES_DIR
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -33,11 +35,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a student's run of one iteration."""
+    """A folder with a run whose checkpoint is the shipped student."""
     folder = tmp_path_factory.mktemp("student")
-    sizes = ("--num_envs=8", "--max_iterations=1", "--train.runner.num_steps_per_env=10", "--device=cpu", "--no_eval")
-    result = run("train", STUDENT, "--use_pretrained_checkpoint", *sizes, cwd=folder)
-    assert result.returncode == 0, result.stderr
+    run = folder / "logs" / "go2_parkour_student" / "20261121_000000"
+    run.mkdir(parents=True)
+    shipped = RESOURCES_DIR / "policies" / "go2_parkour_student"
+    shutil.copy(shipped / "model.pt", run / "model_1.pt")
+    shutil.copy(shipped / "config.yaml", run)
     return folder
 
 

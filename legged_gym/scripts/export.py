@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from legged_gym import RESOURCES_DIR
 from legged_gym.utils.cli import File, LoadArgs, Text, parse
 from legged_gym.utils.errors import UserError, script
 
@@ -29,18 +28,11 @@ def main(argv: list[str] | None = None) -> None:
 
     from legged_gym.utils.export import export_policy  # slow: after the command line has been found good
 
-    folder = command.args.out or _default_folder(command)
+    folder = command.args.out or command.export_folder
     files = export_policy(command.checkpoint, folder, command.task, command.env_cfg, figures)
     print(f"policy: {command.checkpoint}")
     for file in files:
         print(f"wrote {file} ({file.stat().st_size / 1e3:,.0f} kB)")
-
-
-def _default_folder(command: Any) -> Path:
-    run = command.checkpoint.parent
-    if RESOURCES_DIR in run.resolve().parents:  # may be a place that nobody can write to
-        run = command.args.log_root / command.train_cfg.runner.experiment_name / "pretrained"
-    return run / "exported"
 
 
 def _figures(path: Path) -> dict[str, Any]:

@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> None:
         from legged_gym.viewer.player import Player
         from legged_gym.viewer.policy_tab import Source
 
-        show(Player(env, policy, graph=graph), Source(command.checkpoint, command.task, env_cfg), args.play_seconds)
+        source = Source(command.checkpoint, command.task, env_cfg, command.export_folder)
+        show(Player(env, policy, graph=graph), source, args.play_seconds)
     env.close()
 
 

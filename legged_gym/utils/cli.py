@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from legged_gym import RESOURCES_DIR
 from legged_gym.utils import runs
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.task_registry import Task, all_tasks, get_task
@@ -151,6 +152,17 @@ class Command:
     checkpoint: Path | None
     teacher: Path | None  # checkpoint of the teacher, for a training that starts with one
     device: str
+
+    @property
+    def export_folder(self) -> Path:
+        """Where exported files go: `exported` in the run's folder.
+
+        Of a shipped policy in logs, as its own folder may be a place that nobody can write to.
+        """
+        run = self.checkpoint.parent
+        if RESOURCES_DIR in run.resolve().parents:
+            run = self.args.log_root / self.train_cfg.runner.experiment_name / "pretrained"
+        return run / "exported"
 
 
 def parse(

@@ -22,6 +22,7 @@ class Source:
     checkpoint: Path
     task: Task
     env_cfg: Any
+    export_folder: Path
 
 
 class PolicyTab:
@@ -39,7 +40,7 @@ class PolicyTab:
             hint = "the shipped policy of the task that this one learns from"
             self.teacher = gui.add_checkbox("teacher on odd robots", False, hint=hint)
             self.teacher.on_update(lambda _: requests.put(self._exchange))
-        self.export = gui.add_button("export", hint="TorchScript and ONNX, beside the checkpoint")
+        self.export = gui.add_button("export", hint=f"TorchScript and ONNX, to {source.export_folder}")
         self.export.on_click(self._ask_for_export)
         self.text = gui.add_markdown("")
         self._show_name()
@@ -87,9 +88,7 @@ class PolicyTab:
         written: list[Path] = []
 
         def export() -> None:
-            written.extend(
-                export_policy(source.checkpoint, source.checkpoint.parent / "exported", source.task, source.env_cfg)
-            )
+            written.extend(export_policy(source.checkpoint, source.export_folder, source.task, source.env_cfg))
 
         if self._try(export, ""):
             self.text.content = "\n".join(f"- `{path}`" for path in written)
