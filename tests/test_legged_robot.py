@@ -128,8 +128,11 @@ def test_reset_touches_masked_robots_alone(engine):
     env.reset_where(mask)
     changed = {name for name, value in rows.items() if not torch.equal(value[mask], before[name][mask])}
     assert all(torch.equal(value[~mask], before[name][~mask]) for name, value in rows.items())
-    for name in ("episode_length", "actions", "last_actions", "action_history", "episode_return", "episode_sums"):
-        assert f"env.{name}" in changed and (rows[f"env.{name}"][mask] == 0).all()
+    cleared = [
+        f"env.{name}" for name in ("episode_length", "actions", "last_actions", "episode_return", "episode_sums")
+    ]
+    for name in (*cleared, "drive.action_history"):
+        assert name in changed and (rows[name][mask] == 0).all()
     assert {"sim.qpos", "sim.qvel", "sim.contact_forces_w", "env.commands", "randomization.kp_factor"} <= changed
     assert (env.feet_air_time[mask] == 0).all() and not env.feet_contacts[mask].any()
 

@@ -137,7 +137,7 @@ def test_drives_as_the_environment_does(folders):
     actions = 5.0 * torch.randn(4, 12)  # far enough to meet the torque limits
     targets = env.default_joint_pos + 0.25 * actions
     wanted = 25.0 * (targets - env.sim.joint_pos) - 0.6 * env.sim.joint_vel
-    assert (wanted.abs() > env.torque_limits).any()
+    assert (wanted.abs() > env.motors.torque_limits).any()
     env.step(actions)
     assert not env.dones.any()
     for i, robot in enumerate(robots):

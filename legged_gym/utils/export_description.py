@@ -102,9 +102,9 @@ def _control(env: Any) -> dict[str, Any]:
         "decimation": control.decimation,
         "law": "kp (target - joint_pos) - kd joint_vel, clipped to the torque limit",
         "type": control.control_type,
-        "kp": _rounded(env.p_gains),
-        "kd": _rounded(env.d_gains),
-        "torque_limits": _rounded(env.torque_limits),
+        "kp": _rounded(env.motors.p_gains),
+        "kd": _rounded(env.motors.d_gains),
+        "torque_limits": _rounded(env.motors.torque_limits),
         "default_joint_pos": _rounded(env.default_joint_pos),
         "action_scale": control.action_scale,
         "clip_actions": env.cfg.normalization.clip_actions,
@@ -112,7 +112,7 @@ def _control(env: Any) -> dict[str, Any]:
         "action_delay_s": env.longest_delay() * env.cfg.sim.dt,
     }
     if control.control_type == "DC":
-        tree["no_load_speed"] = _rounded(env.no_load_speed)
+        tree["no_load_speed"] = _rounded(env.motors.no_load_speed)
     return tree
 
 

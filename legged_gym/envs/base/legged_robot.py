@@ -8,9 +8,9 @@ from torch import Tensor
 
 from legged_gym.envs.base.base_task import BaseTask
 from legged_gym.envs.base.commands import VelocityCommands
+from legged_gym.envs.base.joint_drive import JointDrive, Motors
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.envs.base.randomization import Randomization
-from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, projected_gravity, quat_from_yaw, quat_rotate_inverse, uniform
 from legged_gym.utils.statistics import Statistics
@@ -41,7 +41,7 @@ class LeggedRobot(BaseTask):
         return self.velocity_commands.age_s
 
     def components(self) -> dict[str, object]:
-        own = {"randomization": self.randomization, "velocity_commands": self.velocity_commands}
+        own = {"randomization": self.randomization, "velocity_commands": self.velocity_commands, "drive": self.drive}
         return super().components() | own
 
     # -- set-up -------------------------------------------------------------------------------------------------------
@@ -56,13 +56,8 @@ class LeggedRobot(BaseTask):
         if unknown:
             raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
         self.default_joint_pos = self._per_joint(cfg.init_state.default_joint_angles, "init_state.default_joint_angles")
-        self.p_gains = self._per_joint(cfg.control.stiffness, "control.stiffness")
-        self.d_gains = self._per_joint(cfg.control.damping, "control.damping")
-        self.torque_limits = torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=device)
-        if cfg.control.control_type not in ("P", "DC"):
-            raise UserError(f"control.control_type is {cfg.control.control_type!r}; it must be P or DC")
-        if cfg.control.control_type == "DC":
-            self.no_load_speed = self._per_joint(cfg.control.no_load_speed, "control.no_load_speed")
+        self.motors = self._make_motors()
+        self.drive = JointDrive(cfg.control, self.motors, self.randomization, n, self.longest_delay())
         low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
         middle, half = (low + high) / 2, (high - low) / 2 * cfg.rewards.soft_dof_pos_limit
         self.soft_joint_low, self.soft_joint_high = middle - half, middle + half
@@ -78,11 +73,6 @@ class LeggedRobot(BaseTask):
         self.diverged, self.everyone = zeros(n, dtype=torch.bool), torch.ones_like(self.dones)
         self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
         self.last_joint_vel, self.last_torques = zeros(n, num_joints), zeros(n, num_joints)
-        frames = 1 + math.ceil(self.longest_delay() / cfg.control.decimation)
-        self.action_history = zeros(n, frames, num_joints)  # newest first
-        self.substeps = torch.arange(cfg.control.decimation, device=device)
-        self.joint_targets = zeros(n, cfg.control.decimation, num_joints)  # rad, of each physics step
-        self.kp, self.kd = zeros(n, num_joints), zeros(n, num_joints)  # N·m/rad and N·m·s/rad
         self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.start_position = torch.tensor(cfg.init_state.pos, device=device)
@@ -92,6 +82,21 @@ class LeggedRobot(BaseTask):
         self.feet_contacts = zeros(n, num_feet, dtype=torch.bool)  # now or one control step ago
         self.last_raw_contacts, self.feet_first_contact = torch.zeros_like(self.feet_contacts), zeros(n, num_feet)
         self.feet_air_time = zeros(n, num_feet)
+
+    def _make_motors(self) -> Motors:
+        control = self.cfg.control
+        if control.control_type not in ("P", "DC"):
+            raise UserError(f"control.control_type is {control.control_type!r}; it must be P or DC")
+        no_load_speed = None
+        if control.control_type == "DC":
+            no_load_speed = self._per_joint(control.no_load_speed, "control.no_load_speed")
+        return Motors(
+            default_joint_pos=self.default_joint_pos,
+            p_gains=self._per_joint(control.stiffness, "control.stiffness"),
+            d_gains=self._per_joint(control.damping, "control.damping"),
+            torque_limits=torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=self.device),
+            no_load_speed=no_load_speed,
+        )
 
     def longest_delay(self) -> int:
         """Physics steps by which an action may come late."""
@@ -145,9 +150,9 @@ class LeggedRobot(BaseTask):
         overwrites.
         """
         self._take_actions(actions)
-        self._aim_joints()
+        self.drive.take(self.actions)
         for substep in range(self.cfg.control.decimation):
-            self._compute_torques(substep)
+            self.torques.copy_(self.drive.torques(substep, self.sim.joint_pos, self.sim.joint_vel))
             self.sim.step(self.torques)
         self.sim.refresh()
         self.episode_length.add_(1)
@@ -171,33 +176,6 @@ class LeggedRobot(BaseTask):
     def _take_actions(self, actions: Tensor) -> None:
         clip, beta = self.cfg.normalization.clip_actions, self.cfg.control.beta
         self.actions.copy_(torch.lerp(self.actions, actions.clamp(-clip, clip), beta))
-        if self.action_history.shape[1] > 1:
-            self.action_history[:, 1:] = self.action_history[:, :-1].clone()
-        self.action_history[:, 0] = self.actions
-
-    def _aim_joints(self) -> None:
-        """Joint targets and gains of this control step's physics steps; an action may come in the middle of it."""
-        control, random = self.cfg.control, self.randomization
-        actions = self.actions[:, None]
-        if self.action_history.shape[1] > 1:
-            ahead = random.delay[:, None] - self.substeps + control.decimation - 1
-            late = torch.div(ahead, control.decimation, rounding_mode="floor").clamp_(min=0)
-            actions = self.action_history.gather(1, late[..., None].expand(-1, -1, self.num_actions))
-        self.joint_targets.copy_(self.default_joint_pos + control.action_scale * actions)
-        torch.mul(self.p_gains, random.kp_factor, out=self.kp)
-        torch.mul(self.d_gains, random.kd_factor, out=self.kd)
-
-    def _compute_torques(self, substep: int) -> None:
-        """Torques (N, J) of physics step `substep` of this control step, from the state now."""
-        control, velocity = self.cfg.control, self.sim.joint_vel
-        torque = pd_torque(self.joint_targets[:, substep], self.sim.joint_pos, velocity, self.kp, self.kd)
-        if self.cfg.domain_rand.torque_rfi_rand:
-            torque = torque + self.randomization.torque_offset * self.torque_limits
-        if control.control_type == "DC":
-            torque = dc_motor_clip(torque, velocity, self.torque_limits, self.torque_limits, self.no_load_speed)
-        else:
-            torque = clip_torque(torque, self.torque_limits)
-        self.torques.copy_(torque)
 
     def _update_base_state(self) -> None:
         orientation = self.sim.root_quat_w
@@ -279,9 +257,10 @@ class LeggedRobot(BaseTask):
         self.sim.set_state(mask, *self._start_state())
         self.velocity_commands.resample(mask)
         contacts = (self.feet_air_time, self.feet_contacts, self.last_raw_contacts, self.feet_first_contact)
-        actions = (self.actions, self.last_actions, self.action_history, self.torques)
+        actions = (self.actions, self.last_actions, self.torques)
         for buffer in (self.episode_length, self.episode_return, self.last_joint_vel, *actions, *contacts):
             assign_where(mask, buffer, 0)
+        self.drive.forget(mask)
         self.episode_sums.masked_fill_(mask, 0.0)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
