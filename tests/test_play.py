@@ -7,12 +7,17 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from test_cli import run
 
+from legged_gym.deploy.description import load_description
+from legged_gym.scripts import play
 from legged_gym.scripts.play import choose_terrain
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.runs import pretrained_checkpoint
 from legged_gym.utils.task_registry import get_task
 from legged_gym.viewer.clock import Clock
 from legged_gym.viewer.ports import free_port
@@ -97,6 +102,8 @@ def test_headless_prints_a_summary(trained: Path) -> None:
     assert "go2: 1.5 s of 4 robots" in result.stdout
     for figure in ("fall_rate", "lin_vel_error", "ang_vel_error", "mean_reward"):
         assert figure in result.stdout
+    (folder,) = (trained / "logs" / "go2").iterdir()
+    assert (folder / "exported" / "policy.onnx").is_file()
 
 
 @pytest.mark.slow
@@ -203,3 +210,26 @@ def test_bad_command_lines(tmp_path: Path, flags: tuple[str, ...], message: str)
     result = run("play", GO2, *flags, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (2, message)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_playing_exports_what_is_not_there_yet(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    command = SimpleNamespace(
+        checkpoint=pretrained_checkpoint("go2"), task=get_task("go2"), export_folder=tmp_path / "go2" / "exported"
+    )
+    torch.manual_seed(5)
+    expected, _ = torch.rand(1), torch.manual_seed(5)
+    play._export(command)
+    assert torch.equal(torch.rand(1), expected), "exporting leaves the random numbers alone"
+    assert capsys.readouterr().out == f"exporting to {command.export_folder} (not with --no_export)\n"
+    assert load_description(command.export_folder, "go2")["checkpoint"]["file"] == "model.pt"
+    play._export(command)
+    assert capsys.readouterr().out.endswith("\nexported before\n")
+    (command.export_folder / "policy.onnx").write_bytes(b"damaged")
+    play._export(command)
+    assert "before" not in capsys.readouterr().out
+    load_description(command.export_folder, "go2")
+    command.export_folder = tmp_path / "file" / "exported"
+    (tmp_path / "file").write_bytes(b"")
+    play._export(command)
+    assert "\nnot exported: cannot write to " in capsys.readouterr().out

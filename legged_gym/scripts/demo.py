@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         policy = load_policy(command.checkpoint, command.device, env)
     print(f"policy: {command.checkpoint}")
     player = Player(env, policy, graph=not args.no_graph)
-    source = Source(command.checkpoint, command.task, env_cfg, command.export_folder)
+    source = Source(command.checkpoint, command.task, command.export_folder)
     show(player, source, args.play_seconds, chase=True, gamepad=gamepad)
     env.close()
 

@@ -1,12 +1,12 @@
 """Shows a trained policy in the browser: `python legged_gym/scripts/play.py --task=go2 --use_pretrained_checkpoint`.
 
-`--video FILE` makes a film instead, `--headless` only counts.
+`--video FILE` makes a film instead, `--headless` only counts. Unless it films, it exports the policy too.
 """
 
 from typing import Any
 
 from legged_gym.utils import runs
-from legged_gym.utils.cli import PlayArgs, parse
+from legged_gym.utils.cli import Command, PlayArgs, parse
 from legged_gym.utils.errors import UserError, nearest, script, value_errors_are_the_users
 
 
@@ -31,6 +31,8 @@ def main(argv: list[str] | None = None) -> None:
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(command.checkpoint, command.device, env)
     print(f"policy: {command.checkpoint}")
+    if args.video is None and not args.no_export:
+        _export(command)
     graph = not args.no_graph
     if args.video is not None:
         from legged_gym.viewer.film import record
@@ -48,9 +50,21 @@ def main(argv: list[str] | None = None) -> None:
         from legged_gym.viewer.player import Player
         from legged_gym.viewer.policy_tab import Source
 
-        source = Source(command.checkpoint, command.task, env_cfg, command.export_folder)
+        source = Source(command.checkpoint, command.task, command.export_folder)
         show(Player(env, policy, graph=graph), source, args.play_seconds)
     env.close()
+
+
+def _export(command: Command) -> None:
+    """Files for a robot, as users of legged_gym expect; what keeps them from being made does not keep from playing."""
+    from legged_gym.utils.export import export_as_trained
+
+    print(f"exporting to {command.export_folder} (not with --no_export)", flush=True)
+    try:
+        if not export_as_trained(command.checkpoint, command.export_folder, command.task):
+            print("exported before")
+    except UserError as error:
+        print(f"not exported: {error}")
 
 
 def choose_terrain(env_cfg: Any, kind: str | None, difficulty: float | None) -> None:

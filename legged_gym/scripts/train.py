@@ -7,6 +7,8 @@ import copy
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +64,32 @@ def _train(command: Command, typed: str) -> Path | None:
         runs.save_git_state(run)
         runner.log_dir = run
         print(f"run: {run}")
-    finished = runner.learn(train_cfg.runner.max_iterations)
+    with _page(command, runner):
+        finished = runner.learn(train_cfg.runner.max_iterations)
     env.close()
     if not finished or runner.log_dir is None:
         return None
     checkpoint = runner.log_dir / f"model_{runner.iteration}.pt"
     print(f"saved {checkpoint}")
     return checkpoint
+
+
+@contextmanager
+def _page(command: Command, runner: Any) -> Iterator[None]:
+    """With --viewer, and on rank 0 of several, the page that shows the training."""
+    if not command.env_cfg.viser.enable or runs.rank() > 0:
+        yield
+        return
+    from legged_gym.viewer.training_viewer import TrainingViewer
+
+    last = runner.iteration + command.train_cfg.runner.max_iterations
+    viewer = TrainingViewer(runner.env, lambda: f"iteration {runner.iteration + 1} of {last}")
+    print(f"viewer: {viewer.url}", flush=True)
+    runner.watch = viewer
+    try:
+        yield
+    finally:
+        viewer.close()
 
 
 def _with_a_share_of_the_cores(env_cfg: Any) -> Any:

@@ -79,6 +79,8 @@ class TrainArgs(Args):
     """note of the wandb run"""
     no_eval: bool = False
     """do not evaluate the policy at the end"""
+    viewer: bool = False
+    """serve a page that shows some of the robots while they learn"""
 
 
 @dataclass(kw_only=True)
@@ -117,6 +119,8 @@ class PlayArgs(LoadArgs):
     """type of all tiles; tasks with obstacle courses"""
     difficulty: Annotated[float | None, tyro.conf.arg(metavar="FLOAT")] = None
     """0 .. 1, of all tiles"""
+    no_export: bool = False
+    """do not export the policy as it is loaded"""
     video: File = None
     """film of robot 0 (.mp4, .gif or .webp) to make without a screen, instead of the viewer"""
     video_seconds: float = 10.0
@@ -259,6 +263,8 @@ def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, tra
         args.env.env.num_envs = args.num_envs
     if args.headless:
         args.env.viser.enable = False
+    elif isinstance(args, TrainArgs) and args.viewer:
+        args.env.viser.enable = True
     if args.experiment_name is not None:
         args.train.runner.experiment_name = args.experiment_name
     if args.seed is not None:

@@ -19,6 +19,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import onnx_session
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from legged_gym.utils.export_description import describe
@@ -31,6 +32,7 @@ from legged_gym.utils.export_networks import (
     deployed_layout,
 )
 from legged_gym.utils.math import quat_roll_pitch
+from legged_gym.utils.runs import load_config
 from legged_gym.utils.task_registry import Task
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
@@ -58,12 +60,31 @@ def export_policy(
     short rollout, where the checkpoint sees the environment's own observations; UserError, and nothing is written, when
     any output differs by more than `TOLERANCE`. UserError too for a checkpoint that is damaged or of another task.
     """
-    threads = torch.get_num_threads()
+    threads, random = torch.get_num_threads(), torch.random.get_rng_state()
     torch.set_num_threads(1)  # batches are small: on a busy machine, threads would only wait for each other
     try:
         return _export(Path(checkpoint), Path(folder), task, env_cfg, figures)
     finally:
         torch.set_num_threads(threads)
+        torch.random.set_rng_state(random)  # robots that play meanwhile go on as they would have
+
+
+def export_as_trained(checkpoint: Path, folder: Path, task: Task) -> list[Path]:
+    """`export_policy` with the config that lies beside the checkpoint; no file if `folder` has this very policy."""
+    if _is_of(checkpoint, folder):
+        return []
+    env_cfg = task.env_cfg()
+    load_config(checkpoint.parent / "config.yaml", task.name, env_cfg, task.train_cfg())
+    return export_policy(checkpoint, folder, task, env_cfg)
+
+
+def _is_of(checkpoint: Path, folder: Path) -> bool:
+    """Whether what `folder` holds was exported from `checkpoint` and is whole."""
+    try:
+        found = load_description(folder).get("checkpoint")
+        return isinstance(found, dict) and found.get("sha256") == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    except (UserError, OSError):
+        return False
 
 
 def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None) -> list[Path]:
@@ -288,7 +309,7 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
 
     The actions are what the environment made of the checkpoint's answer to its own observations.
     """
-    torch.manual_seed(1)
+    torch.random.default_generator.manual_seed(1)
     env.reset()
     history = images = None
     for _ in range(RECORDED_STEPS):

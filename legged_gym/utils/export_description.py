@@ -1,5 +1,6 @@
 """What `deploy.yaml` says of an exported policy: everything that a loop on a robot has to know."""
 
+import hashlib
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,7 +55,12 @@ def describe(
         "format": FORMAT,
         "task": task,
         "package_version": __version__,
-        "checkpoint": {"file": path.name, "iteration": checkpoint["iteration"], **_git_states(path)},
+        "checkpoint": {
+            "file": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "iteration": checkpoint["iteration"],
+            **_git_states(path),
+        },
         "networks": networks,
         "robot": _robot(env),
         "control": _control(env),

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import viser
 
@@ -21,7 +20,6 @@ class Source:
 
     checkpoint: Path
     task: Task
-    env_cfg: Any
     export_folder: Path
 
 
@@ -82,16 +80,17 @@ class PolicyTab:
         self._requests.put(self._export)
 
     def _export(self) -> None:
-        from legged_gym.utils.export import export_policy  # slow
+        from legged_gym.utils.export import export_as_trained  # slow
 
         source = self.source
         written: list[Path] = []
 
         def export() -> None:
-            written.extend(export_policy(source.checkpoint, source.export_folder, source.task, source.env_cfg))
+            written.extend(export_as_trained(source.checkpoint, source.export_folder, source.task))
 
         if self._try(export, ""):
-            self.text.content = "\n".join(f"- `{path}`" for path in written)
+            paths = "\n".join(f"- `{path}`" for path in written)
+            self.text.content = paths or f"`{source.export_folder}` has it already"
 
     def _try(self, action: Callable[[], None], done: str) -> bool:
         """Whether `action` succeeded; what is wrong with a file is shown on the page, and the robots go on."""

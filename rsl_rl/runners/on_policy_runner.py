@@ -70,6 +70,7 @@ class OnPolicyRunner:
         self.algorithm = make_algorithm(policy, env, self.num_steps, cfg.algorithm, graph=graph)
         self._graph = graph
         self._step: Callable[[], None] | None = None
+        self.watch: Callable[[], None] | None = None  # called after each step of collecting
         self._running_episodes = False
         self._stop = False
 
@@ -160,6 +161,8 @@ class OnPolicyRunner:
             if self._stop and distributed.world_size() == 1:  # several ranks stop together, at an iteration's end
                 return False
             self._step()
+            if self.watch is not None:
+                self.watch()
         return True
 
     def _check_finite(self, losses: Mapping[str, float]) -> None:

@@ -45,7 +45,7 @@ def run_folder(tmp_path: Path) -> Path:
 def test_policies_are_exchanged_while_playing(env, run_folder: Path) -> None:
     path = run_folder / "model_10.pt"
     player = Player(env, load_policy(path, "cpu", env))
-    viewer = ViserViewer(player, Source(path, get_task("go2"), env.cfg, run_folder / "exported"))
+    viewer = ViserViewer(player, Source(path, get_task("go2"), run_folder / "exported"))
     try:
         tab = viewer.policy
         assert tab.checkpoints.options == ("model_30.pt", "model_20.pt", "model_10.pt")
@@ -78,7 +78,7 @@ def test_teacher_beside_the_student(courses, tmp_path: Path) -> None:
     path = tmp_path / "model_1.pt"
     torch.save(saved | {"policy": student.state_dict()}, path)
     player = Player(courses, load_policy(path, "cpu", courses))
-    viewer = ViserViewer(player, Source(path, task, courses.cfg, tmp_path / "exported"))
+    viewer = ViserViewer(player, Source(path, task, tmp_path / "exported"))
     try:
         courses.reset()
         viewer.policy.teacher.value = True
@@ -99,21 +99,21 @@ def test_teacher_beside_the_student(courses, tmp_path: Path) -> None:
 def test_export_button(env, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def export_policy(*args) -> list[Path]:
+    def export_as_trained(*args) -> list[Path]:
         asked.append(args)
         if len(asked) > 1:
             raise UserError("the exported policy differs")
         return [args[1] / "policy.onnx"]
 
     module = ModuleType("legged_gym.utils.export")
-    module.export_policy = export_policy
+    module.export_as_trained = export_as_trained
     monkeypatch.setitem(sys.modules, "legged_gym.utils.export", module)
     path, task = run_folder / "model_10.pt", get_task("go2")
-    viewer = ViserViewer(Player(env, stand), Source(path, task, env.cfg, run_folder / "files"))
+    viewer = ViserViewer(Player(env, stand), Source(path, task, run_folder / "files"))
     try:
         click(viewer.policy.export)
         viewer.requests.run()
-        assert asked == [(path, run_folder / "files", task, env.cfg)]
+        assert asked == [(path, run_folder / "files", task)]
         assert "policy.onnx" in viewer.policy.text.content
         click(viewer.policy.export)
         viewer.requests.run()

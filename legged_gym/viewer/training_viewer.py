@@ -1,0 +1,78 @@
+"""The page of a training: some of the robots, as they learn."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+import viser
+
+from legged_gym.viewer.ports import free_port
+from legged_gym.viewer.scene import Scene
+
+SHOWN = 16  # robots, evenly spread over all, so over all types of tile
+FRAME_S = 0.1  # the page is drawn no more often
+
+
+class TrainingViewer:
+    """Draws between two steps, and only while a browser looks: closing the page is closing the viewer."""
+
+    def __init__(self, env: Any, status: Callable[[], str]):
+        """`status`: a line of Markdown above the picture's controls."""
+        viser_cfg = env.cfg.viser
+        self._some, self._status, self._next = _Some(env), status, 0.0
+        with contextlib.redirect_stdout(None):  # viser's own banner; the script prints the address
+            port = free_port(viser_cfg.host, viser_cfg.port)
+            self._server = viser.ViserServer(viser_cfg.host, port, label=f"{env.cfg.asset.name} learns", verbose=False)
+        self._server.gui.configure_theme(show_share_button=False)  # sharing puts the page on the internet
+        self._text = self._server.gui.add_markdown(status())
+        self._some.look()
+        self._scene = Scene(self._server, self._some, lambda robot: None)
+        self.draw()
+
+    @property
+    def url(self) -> str:
+        host = self._server.get_host()
+        return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{self._server.get_port()}"
+
+    def __call__(self) -> None:
+        """After each step of the training; draws when that is due."""
+        if time.perf_counter() >= self._next and self._server.get_clients():
+            self.draw()
+            self._next = time.perf_counter() + FRAME_S
+
+    def draw(self) -> None:
+        self._some.look()
+        with self._server.atomic():
+            self._scene.draw()
+        self._text.content = self._status()
+
+    def close(self) -> None:
+        """Take the page down."""
+        with contextlib.redirect_stdout(None):  # viser's "Server stopped"
+            self._server.stop()
+
+
+class _Some:
+    """`SHOWN` robots of an environment, with what a scene asks of one; as of the last `look`."""
+
+    def __init__(self, env: Any):
+        self._env = env
+        self.num_envs = min(SHOWN, env.num_envs)
+        self._robots = torch.arange(self.num_envs, device=env.device) * env.num_envs // self.num_envs
+        self.asset, self.robot, self.sim = env.asset, env.robot, SimpleNamespace()
+        if hasattr(env, "ground"):
+            ground = env.ground
+            self.ground = SimpleNamespace(centre=ground.centre, goals=ground.goals, boxes=self._boxes)
+
+    @torch.no_grad()
+    def look(self) -> None:
+        sim = self._env.sim
+        self.sim.body_pos_w, self.sim.body_quat_w = sim.body_pos_w[self._robots], sim.body_quat_w[self._robots]
+        if hasattr(self, "ground"):
+            self.ground.tile = self._env.ground.tile[self._robots]
+
+    def _boxes(self) -> tuple[torch.Tensor, ...]:
+        return tuple(x[self._robots] for x in self._env.ground.boxes())
