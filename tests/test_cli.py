@@ -87,6 +87,7 @@ BAD = {
 }
 # These are noticed only once torch and the simulator are there.
 BAD_LATE = {
+    "no port": ("train", [GO2, "--viewer", "--env.viser.port=99999", "--num_envs=2", "--device=cpu"], "0 .. 65535"),
     "missing gpu": ("train", [GO2, "--device=cuda:7"], "torch sees no cuda:7; there are: cpu"),
     "no checkpoint inside": ("evaluate", [GO2, "--checkpoint=50", "--device=cpu", "--num_envs=2"], "model_50.pt"),
     "log root is a file": ("train", [GO2, "--log_root=a_file", "--device=cpu", "--num_envs=4"], "a_file/go2"),

@@ -56,15 +56,10 @@ def _train(command: Command, typed: str) -> Path | None:
             print(f"teacher: {command.teacher}")
         runner.prepare()
 
-    # Only now is anything written: every mistake above leaves no run behind.
-    if distributed.rank() == 0:
-        run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, train_cfg.runner.run_name)
-        origin = {"resumed_from": str(command.checkpoint or ""), "teacher": str(command.teacher or "")}
-        runs.save_config(run, command.task.name, env_cfg, train_cfg, command=typed, **origin)
-        runs.save_git_state(run)
-        runner.log_dir = run
-        print(f"run: {run}")
     with _page(command, runner):
+        # Only now is anything written: every mistake above leaves no run behind.
+        if distributed.rank() == 0:
+            runner.log_dir = _create_run(command, typed)
         finished = runner.learn(train_cfg.runner.max_iterations)
     env.close()
     if not finished or runner.log_dir is None:
@@ -72,6 +67,17 @@ def _train(command: Command, typed: str) -> Path | None:
     checkpoint = runner.log_dir / f"model_{runner.iteration}.pt"
     print(f"saved {checkpoint}")
     return checkpoint
+
+
+def _create_run(command: Command, typed: str) -> Path:
+    """The folder of the new run, with what it was started with."""
+    runner_cfg = command.train_cfg.runner
+    run = runs.create_run(command.args.log_root, runner_cfg.experiment_name, runner_cfg.run_name)
+    origin = {"resumed_from": str(command.checkpoint or ""), "teacher": str(command.teacher or "")}
+    runs.save_config(run, command.task.name, command.env_cfg, command.train_cfg, command=typed, **origin)
+    runs.save_git_state(run)
+    print(f"run: {run}")
+    return run
 
 
 @contextmanager
