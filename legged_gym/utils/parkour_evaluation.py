@@ -34,7 +34,8 @@ def evaluate(
     standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
     feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
     joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
-    count. `total` is the mean over parkour, hurdle, step and gap. `watch`: called after each step.
+    count; types without robots are left out. `total` is the mean over parkour, hurdle, step and gap. `watch`: called
+    after each step.
     """
     n, device = env.num_envs, env.device
     goals, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
@@ -58,6 +59,8 @@ def evaluate(
     types = {}
     for k, kind in enumerate(env.grid.types):
         own = env.type == k
+        if not own.any():  # play.py may have fewer robots than there are types
+            continue
         done = finished[own].sum().item()
         types[kind] = {
             "goals_reached": share[own].mean().item(),
