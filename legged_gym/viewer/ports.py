@@ -1,9 +1,34 @@
-"""The port that the page is served at."""
+"""The server of a page, and the port that it is served at."""
 
+import contextlib
 import errno
 import socket
 
+import viser
+
+from legged_gym.envs.base.legged_robot_config import ViserCfg
 from legged_gym.utils.errors import UserError
+
+
+def serve(cfg: ViserCfg, label: str) -> viser.ViserServer:
+    """A server at the configured host and the first free port."""
+    port = free_port(cfg.host, cfg.port)
+    with contextlib.redirect_stdout(None):  # viser's own banner; the script prints the address
+        server = viser.ViserServer(cfg.host, port, label=label, verbose=False)
+    server.gui.configure_theme(show_share_button=False, control_width="medium")  # sharing puts it on the internet
+    return server
+
+
+def address(server: viser.ViserServer) -> str:
+    """What to open in a browser on this machine."""
+    host = server.get_host()
+    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{server.get_port()}"
+
+
+def stop(server: viser.ViserServer) -> None:
+    """Take the page down."""
+    with contextlib.redirect_stdout(None):  # viser's "Server stopped"
+        server.stop()
 
 
 def free_port(host: str, port: int) -> int:

@@ -1,15 +1,13 @@
 """The page of a training: some of the robots, as they learn."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-import viser
 
-from legged_gym.viewer.ports import free_port
+from legged_gym.viewer import ports
 from legged_gym.viewer.scene import Scene
 
 SHOWN = 16  # robots, evenly spread over all, so over all types of tile
@@ -21,12 +19,8 @@ class TrainingViewer:
 
     def __init__(self, env: Any, status: Callable[[], str]):
         """`status`: a line of Markdown above the picture's controls."""
-        viser_cfg = env.cfg.viser
         self._some, self._status, self._next = _Some(env), status, 0.0
-        with contextlib.redirect_stdout(None):  # viser's own banner; the script prints the address
-            port = free_port(viser_cfg.host, viser_cfg.port)
-            self._server = viser.ViserServer(viser_cfg.host, port, label=f"{env.cfg.asset.name} learns", verbose=False)
-        self._server.gui.configure_theme(show_share_button=False)  # sharing puts the page on the internet
+        self._server = ports.serve(env.cfg.viser, f"{env.cfg.asset.name} learns")
         self._text = self._server.gui.add_markdown(status())
         self._some.look()
         self._scene = Scene(self._server, self._some, lambda robot: None)
@@ -34,8 +28,7 @@ class TrainingViewer:
 
     @property
     def url(self) -> str:
-        host = self._server.get_host()
-        return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{self._server.get_port()}"
+        return ports.address(self._server)
 
     def __call__(self) -> None:
         """After each step of the training; draws when that is due."""
@@ -51,8 +44,7 @@ class TrainingViewer:
 
     def close(self) -> None:
         """Take the page down."""
-        with contextlib.redirect_stdout(None):  # viser's "Server stopped"
-            self._server.stop()
+        ports.stop(self._server)
 
 
 class _Some:

@@ -1,11 +1,10 @@
 """The page in the browser that shows the robots of an environment, and lets one handle them."""
 
-import contextlib
 import time
 
 import torch
-import viser
 
+from legged_gym.viewer import ports
 from legged_gym.viewer.clock import Clock
 from legged_gym.viewer.control_tab import ControlTab
 from legged_gym.viewer.depth_view import DepthView
@@ -13,7 +12,6 @@ from legged_gym.viewer.follow import FollowCamera
 from legged_gym.viewer.overlays import Overlays
 from legged_gym.viewer.player import Player
 from legged_gym.viewer.policy_tab import PolicyTab, Source
-from legged_gym.viewer.ports import free_port
 from legged_gym.viewer.record_tab import RecordTab
 from legged_gym.viewer.requests import Requests
 from legged_gym.viewer.rewards_tab import RewardsTab
@@ -31,13 +29,8 @@ class ViserViewer:
         """`source`: where the policy comes from; None where it is in no file. `chase`: behind the robot at once."""
         self._player = player
         self._env, cfg = player.env, player.env.cfg
-        port = free_port(cfg.viser.host, cfg.viser.port)
-        with contextlib.redirect_stdout(None):  # viser's own banner; the script prints the address
-            self._server = viser.ViserServer(
-                cfg.viser.host, port, label=f"{cfg.asset.name} x {self._env.num_envs}", verbose=False
-            )
+        self._server = ports.serve(cfg.viser, f"{cfg.asset.name} x {self._env.num_envs}")
         gui = self._server.gui
-        gui.configure_theme(show_share_button=False, control_width="medium")  # sharing puts the page on the internet
         self.requests = Requests()
         self.scene = Scene(self._server, self._env, lambda robot: self.requests.put(lambda: self.pick(robot)))
         self._robot = gui.add_slider("robot", 0, max(1, self._env.num_envs - 1), 1, 0, disabled=self._env.num_envs == 1)
@@ -64,8 +57,7 @@ class ViserViewer:
 
     @property
     def url(self) -> str:
-        host = self._server.get_host()
-        return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{self._server.get_port()}"
+        return ports.address(self._server)
 
     @property
     def picked(self) -> int:
@@ -109,5 +101,4 @@ class ViserViewer:
     def close(self) -> None:
         """Take the page down."""
         self.record.close()
-        with contextlib.redirect_stdout(None):  # viser's "Server stopped"
-            self._server.stop()
+        ports.stop(self._server)
