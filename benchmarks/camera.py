@@ -8,6 +8,9 @@ import statistics
 import time
 from dataclasses import dataclass
 
+import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+
+# isort: split
 import torch
 import tyro
 

@@ -16,6 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+
+# isort: split
 import torch
 import tyro
 from rich.console import Console
@@ -72,12 +75,12 @@ def measure(args: Args, num_envs: int) -> dict[str, float]:
     env.reset()
     start = env.sim.state_dict()
     recorded = []
-    compute = env._compute_torques
+    step = env.sim.step
+    env.sim.step = lambda torque: (recorded.append(torque.clone()), step(torque))
     for row in script:  # eagerly: the torques of every substep
         actions.copy_(row)
-        env._compute_torques = lambda substep: (compute(substep), recorded.append(env.torques.clone()))
         env.step(actions)
-    env._compute_torques = compute
+    env.sim.step = step
     recorded = torch.stack(recorded).unflatten(0, (args.steps, substeps))
 
     def physics() -> None:

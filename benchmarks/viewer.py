@@ -1,17 +1,23 @@
-"""State frames per second of the page beside the physics: `python benchmarks/viewer.py --num_envs 64`.
+"""How fast a page is beside the physics: `python benchmarks/viewer.py --task=go2_parkour_student --num_envs 64`.
 
-No browser has to be open; a websocket client that only receives, as a browser on another machine does, is connected.
+The loop of play.py, with a websocket client that only receives, as a browser on another machine does: how many times a
+second the state is drawn, and how near to real time the physics is. `spare` is the time that the loop had to wait.
 """
 
 import argparse
 import threading
 import time
+from collections import Counter
 
+import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+
+# isort: split
 import torch
 from websockets.sync.client import connect
 
 from legged_gym.utils import runs
 from legged_gym.utils.task_registry import get_task
+from legged_gym.viewer.loop import watch
 from legged_gym.viewer.player import Player
 from legged_gym.viewer.viser_viewer import ViserViewer
 from rsl_rl.runners.on_policy_runner import load_policy
@@ -21,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="go2_parkour_teacher")
     parser.add_argument("--num_envs", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seconds", type=float, default=10.0, help="simulated")
     parser.add_argument("--overlays", action="store_true", help="height scan and contact forces too")
     parser.add_argument("--num_threads", type=int, default=0, help="of physics and networks; 0: one for each core")
     args = parser.parse_args()
@@ -49,29 +55,33 @@ def main() -> None:
             received[0] += len(message)
 
     threading.Thread(target=receive, daemon=True).start()
-    for _ in range(20):
-        player.step()
-        viewer.draw()
-    received[0], frames, stepping, drawing, stepping_cpu, drawing_cpu = 0, 0, 0.0, 0.0, 0.0, 0.0
-    begin = time.perf_counter()
-    while time.perf_counter() < begin + args.seconds:
-        # Control steps of 1/30 s at real time: 50 Hz control, 30 Hz frames.
-        due = round((frames + 1) / 30 / env.dt) - round(frames / 30 / env.dt)
-        start, used = time.perf_counter(), time.thread_time()
-        for _ in range(due):
-            player.step()
-        middle, used_stepping = time.perf_counter(), time.thread_time()
-        viewer.draw()
-        stepping, drawing = stepping + middle - start, drawing + time.perf_counter() - middle
-        stepping_cpu += used_stepping - used
-        drawing_cpu += time.thread_time() - used_stepping
-        frames += 1
+    calls, times = Counter(), Counter()
+
+    def timed(owner: object, name: str) -> None:
+        function = getattr(owner, name)
+
+        def call(*args: object) -> object:
+            start = time.perf_counter()
+            result = function(*args)
+            calls[name] += 1
+            times[name] += time.perf_counter() - start
+            return result
+
+        setattr(owner, name, call)
+
+    timed(player, "step")
+    timed(viewer, "draw")
+    watch(player, viewer, 1.0)  # warm
+    calls.clear(), times.clear()
+    received[0], begin = 0, time.perf_counter()
+    watch(player, viewer, args.seconds)
     took = time.perf_counter() - begin
     print(f"{args.num_envs} robots of {args.task} on {device}, {torch.get_num_threads()} threads")
-    print(f"frames per second of state, stepping in real-time proportion: {frames / took:.1f}")
-    ms = 1e3 / frames
-    print(f"a frame: stepping {ms * stepping:.1f} ms, drawing {ms * drawing:.1f} ms")
-    print(f"of them on this thread's core: stepping {ms * stepping_cpu:.1f} ms, drawing {ms * drawing_cpu:.1f} ms")
+    print(f"frames of state a second: {calls['draw'] / took:.1f}, at {args.seconds / took:.2f} of real time")
+    step, draw = (1e3 * times[name] / calls[name] for name in ("step", "draw"))
+    print(
+        f"a control step {step:.1f} ms, drawing {draw:.1f} ms, spare {1 - sum(times.values()) / took:.0%} of the time"
+    )
     print(f"sent to one browser: {received[0] / took / 1e6:.2f} MB/s")
     client.close()
     viewer.close()

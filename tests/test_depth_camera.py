@@ -121,6 +121,48 @@ def test_only_asked_robots_are_rendered():
     assert (camera.depth[1] == -1.0).all() and (camera.depth[[0, 2]] > 0).all()
 
 
+def test_tilted_boxes_all_around_are_not_cut_off():
+    """Where a shape may be in the image is only an upper bound: the rays of another kernel find nothing else."""
+    generator = torch.Generator().manual_seed(3)
+    seen = 0
+    for _ in range(40):
+        boxes = [
+            ((3.0 * torch.rand(3, generator=generator) - 1.5).tolist(), (0.05, 0.05 + 0.2 * k, 0.1)) for k in range(5)
+        ]
+        ground, sim = world(boxes, plane_z=-2.0)
+        quat = torch.nn.functional.normalize(torch.randn(5, 4, generator=generator), dim=-1)
+        ground.quat[0] = quat
+        to = -ground.centre[0]
+        u, w = quat[:, 1:], quat[:, :1]  # the camera in each box's frame: is it in one?
+        inside = to + 2.0 * torch.linalg.cross(-u, torch.linalg.cross(-u, to) + w * to)
+        if (inside.abs() <= ground.half_size[0] + 0.002).all(1).any():
+            continue
+        camera = DepthCamera(plain(width=24, height=16, resized=(16, 24)), ground, sim, 0.02)
+        depth = camera.render(torch.tensor([True]))[0]
+        y = camera._tan_h * (1 - (2 * torch.arange(24) + 1) / 24)
+        z = camera._tan_v * (1 - (2 * torch.arange(16) + 1) / 16)
+        rays = torch.stack([torch.ones(16, 24), y.expand(16, 24), z[:, None].expand(16, 24)], -1).view(1, -1, 3)
+        length = rays.norm(dim=-1)
+        distance = ground.raycast(torch.zeros(1, 384, 3), rays / length[..., None], 100.0)
+        expected = (distance / length).clamp(max=4.0).view(16, 24)
+        assert torch.allclose(depth, expected, atol=1e-4)
+        seen += int((expected < 2.0).any())
+    assert seen > 20, "boxes are in most of the pictures"
+
+
+def test_threads_share_the_robots(monkeypatch):
+    ground, sim = world([((2.0, 0.0, 0.0), (0.5, 0.7, 0.3))], num_envs=5)
+    sim.root_pos_w[:, 0] = torch.linspace(0.0, 0.4, 5)
+    pictures = []
+    for threads in (1, 3, 8):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        camera = DepthCamera(plain(), ground, sim, 0.02)
+        camera.update(torch.tensor(0), torch.ones(5, dtype=torch.bool))
+        pictures.append(camera.image.clone())
+    assert torch.equal(pictures[0], pictures[1]) and torch.equal(pictures[0], pictures[2])
+    assert ((pictures[0][:, 1, 2] + 0.5) * 4.0).tolist() == pytest.approx([1.5, 1.4, 1.3, 1.2, 1.1])
+
+
 # -- against the engine ------------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,11 @@
 """Warp kernels of the depth camera: which shapes are in view, the rays of the pixels, and what a sensor makes of them.
 
 A shape in view of a camera is 16 floats in that camera's frame: its kind, the rotation into its own frame (9), the
-camera in its own frame (3) and its size (3).
+camera in its own frame (3) and its size (3); and the window of the image that it may cover: its first row, the row
+after its last one, and the same of columns.
+
+The pixels of an image's row are shared by `lanes` threads: a thread for each pixel is best on a GPU, one for the whole
+row on a CPU, which then looks at a shape once and only where that is.
 """
 
 import warp as wp
@@ -9,6 +13,7 @@ import warp as wp
 from legged_gym.terrain.kernels import FAR, box_span
 
 SPHERE, CAPSULE, BOX = wp.constant(0), wp.constant(1), wp.constant(2)
+NEAR = wp.constant(1.0e-3)  # m: nearer than this, the camera sees nothing of a shape
 
 
 @wp.func
@@ -17,13 +22,58 @@ def quat_of(q: wp.vec4):
 
 
 @wp.func
-def in_view(centre: wp.vec3, radius: float, far: float, tan_h: float, tan_v: float):
-    """Whether a ball at `centre` (camera frame: x ahead, y left, z up) may be seen, up to the planar depth `far`."""
-    if centre[0] < -radius or centre[0] - radius > far:
-        return False
-    beyond_h = wp.abs(centre[1]) - tan_h * wp.max(centre[0], 0.0)
-    beyond_v = wp.abs(centre[2]) - tan_v * wp.max(centre[0], 0.0)
-    return beyond_h < radius * wp.sqrt(1.0 + tan_h * tan_h) and beyond_v < radius * wp.sqrt(1.0 + tan_v * tan_v)
+def slope(pixel: int, pixels: int, tan: float):
+    """Of the ray through the middle of a row or column, whose outermost edges are at ±`tan`."""
+    return tan * (1.0 - (2.0 * float(pixel) + 1.0) / float(pixels))
+
+
+@wp.func
+def pixel_at(slope: float, pixels: int, tan: float):
+    """The inverse of `slope`, as a fraction, at most one pixel outside of the image."""
+    return wp.clamp(0.5 * (float(pixels) * (1.0 - slope / tan) - 1.0), -1.0, float(pixels))
+
+
+@wp.func
+def half_axis(turn: wp.mat33, half: wp.vec3, k: int):
+    """From a box's centre to the middle of its side `k`."""
+    return half[k] * wp.vec3(turn[k, 0], turn[k, 1], turn[k, 2])
+
+
+@wp.func
+def window_of(
+    turn: wp.mat33, centre: wp.vec3, half: wp.vec3, far: float, tan_h: float, tan_v: float, height: int, width: int
+):
+    """Rows and columns that a box may cover, up to the planar depth `far`; none, if it is out of sight.
+
+    Camera frame: x ahead, y left, z up; `turn` leads from it into the box's. The 12 edges are projected, each cut off
+    where it would pass behind the camera.
+    """
+    left, right, top, bottom, ahead = float(-FAR), float(FAR), float(-FAR), float(FAR), float(FAR)
+    for e in range(12):
+        k = e // 4
+        middle = centre + float(2 * (e % 2) - 1) * half_axis(turn, half, (k + 1) % 3)
+        middle += float(2 * ((e // 2) % 2) - 1) * half_axis(turn, half, (k + 2) % 3)
+        along = half_axis(turn, half, k)
+        if along[0] < 0.0:
+            along = -along
+        front, back = middle + along, middle - along
+        if front[0] > NEAR:
+            if back[0] < NEAR:
+                back = front - along * ((front[0] - NEAR) / along[0])
+            ahead = wp.min(ahead, back[0])
+            left, right = wp.max(left, front[1] / front[0]), wp.min(right, front[1] / front[0])
+            left, right = wp.max(left, back[1] / back[0]), wp.min(right, back[1] / back[0])
+            top, bottom = wp.max(top, front[2] / front[0]), wp.min(bottom, front[2] / front[0])
+            top, bottom = wp.max(top, back[2] / back[0]), wp.min(bottom, back[2] / back[0])
+    if ahead > far:
+        return wp.vec4i(0, 0, 0, 0)
+    # Rounded outwards.
+    return wp.vec4i(
+        wp.max(int(wp.floor(pixel_at(top, height, tan_v))), 0),
+        wp.min(int(wp.ceil(pixel_at(bottom, height, tan_v))) + 1, height),
+        wp.max(int(wp.floor(pixel_at(left, width, tan_h))), 0),
+        wp.min(int(wp.ceil(pixel_at(right, width, tan_h))) + 1, width),
+    )
 
 
 @wp.func
@@ -56,34 +106,9 @@ def capsule_hit(origin: wp.vec3, direction: wp.vec3, radius: float, half: float)
     return wp.min(nearest, sphere_hit(origin + end, direction, radius))
 
 
-@wp.func
-def note_shape(
-    env: int,
-    kind: int,
-    position: wp.vec3,
-    orientation: wp.quat,
-    size: wp.vec3,
-    eye: wp.vec3,
-    look: wp.quat,
-    count: wp.array(dtype=int),
-    shapes: wp.array3d(dtype=float),
-):
-    """Append a shape, posed in the world, to those in view of the camera at `eye` looking along `look`."""
-    slot = count[env]
-    into = wp.quat_inverse(orientation)
-    turn = wp.quat_to_matrix(into * look)
-    at = wp.quat_rotate(into, eye - position)
-    shapes[env, slot, 0] = float(kind)
-    for i in range(3):
-        for j in range(3):
-            shapes[env, slot, 1 + 3 * i + j] = turn[i, j]
-        shapes[env, slot, 10 + i] = at[i]
-        shapes[env, slot, 13 + i] = size[i]
-    count[env] = slot + 1
-
-
 @wp.kernel
 def find_shapes(
+    first_env: int,
     mask: wp.array(dtype=wp.bool),
     root_pos: wp.array(dtype=wp.vec3),
     root_quat: wp.array(dtype=wp.vec4),
@@ -99,6 +124,8 @@ def find_shapes(
     far: float,
     tan_h: float,
     tan_v: float,
+    height: int,
+    width: int,
     tile: wp.array(dtype=int),
     centre: wp.array2d(dtype=wp.vec3),
     quat: wp.array2d(dtype=wp.vec4),
@@ -107,77 +134,115 @@ def find_shapes(
     looks: wp.array(dtype=wp.quat),
     count: wp.array(dtype=int),
     shapes: wp.array3d(dtype=float),
+    windows: wp.array2d(dtype=wp.vec4i),
 ):
-    env = wp.tid()
+    """Add box slot or robot's shape `k` to those in view, of which there have to be 0 before."""
+    share, k = wp.tid()
+    env = first_env + share
     if not mask[env]:
         return
     base = quat_of(root_quat[env])
     eye = root_pos[env] + wp.quat_rotate(base, camera_pos[env])
     look = base * wp.quat_from_axis_angle(wp.vec3(0.0, 1.0, 0.0), pitch[env])
-    eyes[env] = eye
-    looks[env] = look
-    count[env] = 0
-    t = tile[env]
-    for s in range(centre.shape[1]):
-        half = half_size[t, s]
-        if half[0] > 0.0:
-            to = wp.quat_rotate_inv(look, centre[t, s] - eye)
-            if in_view(to, wp.length(half), far, tan_h, tan_v):
-                note_shape(env, BOX, centre[t, s], quat_of(quat[t, s]), half, eye, look, count, shapes)
-    for g in range(kinds.shape[0]):
-        turn = quat_of(link_quat[env, links[g]])
-        position = link_pos[env, links[g]] + wp.quat_rotate(turn, local_pos[g])
+    if k == 0:
+        eyes[env] = eye
+        looks[env] = look
+    slots = centre.shape[1]
+    kind, position, orientation, size = int(BOX), wp.vec3(), wp.quat(), wp.vec3()
+    if k < slots:
+        t = tile[env]
+        position = centre[t, k]
+        orientation = quat_of(quat[t, k])
+        size = half_size[t, k]
+        if size[0] <= 0.0:  # not used
+            return
+    else:
+        g = k - slots
+        kind = kinds[g]
+        link = quat_of(link_quat[env, links[g]])
+        position = link_pos[env, links[g]] + wp.quat_rotate(link, local_pos[g])
+        orientation = link * quat_of(local_quat[g])
         size = sizes[g]
-        radius = wp.length(size)
-        if kinds[g] == CAPSULE:
-            radius = size[0] + size[1]
-        if in_view(wp.quat_rotate_inv(look, position - eye), radius, far, tan_h, tan_v):
-            note_shape(env, kinds[g], position, turn * quat_of(local_quat[g]), size, eye, look, count, shapes)
+    half = size
+    if kind == SPHERE:
+        half = wp.vec3(size[0], size[0], size[0])
+    elif kind == CAPSULE:
+        half = wp.vec3(size[0], size[0], size[0] + size[1])
+    into = wp.quat_inverse(orientation)
+    turn = wp.quat_to_matrix(into * look)
+    at = wp.quat_rotate_inv(look, position - eye)
+    window = window_of(turn, at, half, far, tan_h, tan_v, height, width)
+    if window[0] >= window[1] or window[2] >= window[3]:
+        return
+    slot = wp.atomic_add(count, env, 1)
+    windows[env, slot] = window
+    origin = wp.quat_rotate(into, eye - position)
+    shapes[env, slot, 0] = float(kind)
+    for i in range(3):
+        for j in range(3):
+            shapes[env, slot, 1 + 3 * i + j] = turn[i, j]
+        shapes[env, slot, 10 + i] = origin[i]
+        shapes[env, slot, 13 + i] = size[i]
 
 
 @wp.kernel
 def render(
+    first_env: int,
     mask: wp.array(dtype=wp.bool),
     far: float,
     tan_h: float,
     tan_v: float,
+    lanes: int,
     tile: wp.array(dtype=int),
     plane_z: wp.array(dtype=float),
     eyes: wp.array(dtype=wp.vec3),
     looks: wp.array(dtype=wp.quat),
     count: wp.array(dtype=int),
     shapes: wp.array3d(dtype=float),
+    windows: wp.array2d(dtype=wp.vec4i),
     depth: wp.array3d(dtype=float),
 ):
     """Planar depth (m) of each pixel (row, column); `far` where nothing is nearer."""
-    env, row, column = wp.tid()
+    share, row, lane = wp.tid()
+    env = first_env + share
     if not mask[env]:
         return
-    # Through the pixel's middle; x is 1, so that a multiple of it is the planar depth.
-    y = tan_h * (1.0 - (2.0 * float(column) + 1.0) / float(depth.shape[2]))
-    z = tan_v * (1.0 - (2.0 * float(row) + 1.0) / float(depth.shape[1]))
-    ray = wp.vec3(1.0, y, z)
-    nearest = far
-    down = wp.quat_rotate(looks[env], ray)[2]
-    if down < -1.0e-6:
-        nearest = wp.min(nearest, (plane_z[tile[env]] - eyes[env][2]) / down)
+    height, width = depth.shape[1], depth.shape[2]
+    # Rays have x = 1, so that a multiple of one is the planar depth.
+    z = slope(row, height, tan_v)
+    up = wp.quat_rotate_inv(looks[env], wp.vec3(0.0, 0.0, 1.0))
+    plane = plane_z[tile[env]] - eyes[env][2]
+    for column in range(lane, width, lanes):
+        nearest = far
+        down = up[0] + slope(column, width, tan_h) * up[1] + z * up[2]
+        if down < -1.0e-6:
+            nearest = wp.clamp(plane / down, 0.0, far)
+        depth[env, row, column] = nearest
     for s in range(count[env]):
-        a = wp.vec3(shapes[env, s, 1], shapes[env, s, 2], shapes[env, s, 3])
-        b = wp.vec3(shapes[env, s, 4], shapes[env, s, 5], shapes[env, s, 6])
-        c = wp.vec3(shapes[env, s, 7], shapes[env, s, 8], shapes[env, s, 9])
-        direction = wp.vec3(wp.dot(a, ray), wp.dot(b, ray), wp.dot(c, ray))
-        origin = wp.vec3(shapes[env, s, 10], shapes[env, s, 11], shapes[env, s, 12])
-        size = wp.vec3(shapes[env, s, 13], shapes[env, s, 14], shapes[env, s, 15])
-        kind = int(shapes[env, s, 0])
-        if kind == BOX:
-            span = box_span(origin, direction, size)
-            if span[0] <= span[1] and span[0] >= 0.0:  # from inside, a box is not seen
-                nearest = wp.min(nearest, span[0])
-        elif kind == SPHERE:
-            nearest = wp.min(nearest, sphere_hit(origin, direction, size[0]))
-        else:
-            nearest = wp.min(nearest, capsule_hit(origin, direction, size[0], size[1]))
-    depth[env, row, column] = wp.max(nearest, 0.0)
+        window = windows[env, s]
+        # The first of this thread's columns that is in the window.
+        first = lane + (wp.max(window[2] - lane, 0) + lanes - 1) // lanes * lanes
+        if row >= window[0] and row < window[1] and first < window[3]:
+            a = wp.vec3(shapes[env, s, 1], shapes[env, s, 2], shapes[env, s, 3])
+            b = wp.vec3(shapes[env, s, 4], shapes[env, s, 5], shapes[env, s, 6])
+            c = wp.vec3(shapes[env, s, 7], shapes[env, s, 8], shapes[env, s, 9])
+            origin = wp.vec3(shapes[env, s, 10], shapes[env, s, 11], shapes[env, s, 12])
+            size = wp.vec3(shapes[env, s, 13], shapes[env, s, 14], shapes[env, s, 15])
+            kind = int(shapes[env, s, 0])
+            for column in range(first, window[3], lanes):
+                ray = wp.vec3(1.0, slope(column, width, tan_h), z)
+                direction = wp.vec3(wp.dot(a, ray), wp.dot(b, ray), wp.dot(c, ray))
+                hit = float(FAR)
+                if kind == BOX:
+                    span = box_span(origin, direction, size)
+                    if span[0] <= span[1] and span[0] >= 0.0:  # from inside, a box is not seen
+                        hit = span[0]
+                elif kind == SPHERE:
+                    hit = sphere_hit(origin, direction, size[0])
+                else:
+                    hit = capsule_hit(origin, direction, size[0], size[1])
+                if hit < depth[env, row, column]:
+                    depth[env, row, column] = hit
 
 
 @wp.func
@@ -197,12 +262,15 @@ def tap(depth: wp.array3d(dtype=float), env: int, row: float, column: float):
 
 @wp.kernel
 def take_frame(
-    mask: wp.array(dtype=wp.bool),
+    first_env: int,
+    taken: wp.array(dtype=wp.bool),
+    handed: wp.array(dtype=wp.bool),
     fresh: wp.array(dtype=wp.bool),
     dropped: wp.array(dtype=wp.bool),
-    seed: wp.array(dtype=wp.int64),
     step: wp.array(dtype=wp.int64),
+    seed: wp.array(dtype=wp.int64),
     depth: wp.array3d(dtype=float),
+    lanes: int,
     first_row: float,
     first_column: float,
     rows_per_pixel: float,
@@ -213,33 +281,41 @@ def take_frame(
     edge_holes: float,
     edge_step: float,
     far_holes: float,
+    blank: wp.bool,
     frames: wp.array4d(dtype=float),
+    image: wp.array3d(dtype=float),
 ):
-    """Crop, resize, spoil and normalise into frame 0 of the buffer; older ones move on. A new episode fills all.
-
-    In place of an image that was dropped comes the one before.
+    """Robots in `taken`: crop, resize, spoil and normalise into frame 0 of the buffer; older ones move on, and a new
+    episode fills all. In place of an image that was dropped comes the one before. Robots in `handed` get the oldest.
     """
-    env, row, column = wp.tid()
-    if not mask[env]:
-        return
-    value = frames[env, 0, row, column]
-    if fresh[env] or not dropped[env]:
-        r = first_row + (float(row) + 0.5) * rows_per_pixel - 0.5
-        c = first_column + (float(column) + 0.5) * columns_per_pixel - 0.5
-        sample = tap(depth, env, r, c)
-        d = sample[0]
-        pixel = (env * frames.shape[2] + row) * frames.shape[3] + column
-        random = wp.rand_init(int(seed[0] + step[0]), pixel)
-        d += range_noise * d * d * wp.randn(random)
-        if sample[1] > edge_step and wp.randf(random) < edge_holes:
-            d = far
-        if wp.randf(random) < far_holes * d / far:
-            d = far
-        value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
-    for f in range(frames.shape[1] - 1):
-        k = frames.shape[1] - 1 - f
-        if fresh[env]:
-            frames[env, k, row, column] = value
-        else:
-            frames[env, k, row, column] = frames[env, k - 1, row, column]
-    frames[env, 0, row, column] = value
+    share, row, lane = wp.tid()
+    env = first_env + share
+    last = frames.shape[1] - 1
+    for column in range(lane, image.shape[2], lanes):
+        if taken[env]:
+            value = frames[env, 0, row, column]
+            if fresh[env] or not dropped[env]:
+                r = first_row + (float(row) + 0.5) * rows_per_pixel - 0.5
+                c = first_column + (float(column) + 0.5) * columns_per_pixel - 0.5
+                sample = tap(depth, env, r, c)
+                d = sample[0]
+                pixel = (env * frames.shape[2] + row) * frames.shape[3] + column
+                random = wp.rand_init(int(seed[0] + step[0]), pixel)
+                if range_noise > 0.0:
+                    d += range_noise * d * d * wp.randn(random)
+                if sample[1] > edge_step and wp.randf(random) < edge_holes:
+                    d = far
+                if wp.randf(random) < far_holes * d / far:
+                    d = far
+                value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
+            for f in range(last):
+                k = last - f
+                if fresh[env]:
+                    frames[env, k, row, column] = value
+                else:
+                    frames[env, k, row, column] = frames[env, k - 1, row, column]
+            frames[env, 0, row, column] = value
+        if handed[env]:
+            image[env, row, column] = frames[env, last, row, column]
+            if blank:
+                image[env, row, column] = 0.5

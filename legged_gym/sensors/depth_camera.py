@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import torch
 import warp as wp
 from torch import Tensor
 
 from legged_gym.sensors import camera_kernels as kernels
 from legged_gym.sensors.camera_config import DepthCameraCfg
+from legged_gym.sensors.launches import EnvLaunches
 from legged_gym.simulators import Simulator
 from legged_gym.terrain.ground import BoxGround
 from legged_gym.utils.errors import UserError
@@ -48,9 +50,45 @@ class DepthCamera:
         )  # newest first
         self.image = torch.zeros(n, height, width, device=device)
         self.depth = torch.zeros(n, cfg.height, cfg.width, device=device)
-        self._init_shapes(n, device)
+        self._record(EnvLaunches(n, device))
 
-    def _init_shapes(self, n: int, device: torch.device) -> None:
+    def _record(self, launches: EnvLaunches) -> None:
+        cfg, sim = self.cfg, self._sim
+        (n, height, width), (rows, columns) = self.depth.shape, cfg.resized
+        own = self._own_shapes()
+        most = self._ground.centre.shape[1] + own[0].shape[0]  # shapes in view
+
+        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+            return torch.zeros(*shape, dtype=dtype, device=sim.device)
+
+        # Of one control step; in a dictionary, as a task's state is what outlasts it.
+        flags = {name: zeros(n, dtype=torch.bool) for name in ("taken", "handed", "fresh", "dropped")}
+        step, count = zeros(1, dtype=torch.long), zeros(n, dtype=torch.int32)
+        self._now = flags | {"step": step, "count": count}
+        eyes, looks = wp.from_torch(zeros(n, 3), dtype=wp.vec3), wp.from_torch(zeros(n, 4), dtype=wp.quat)
+        windows = wp.from_torch(zeros(n, most, 4, dtype=torch.int32), dtype=wp.vec4i)
+        seen = [eyes, looks, count, zeros(n, most, _NUMBERS), windows]
+
+        tile, plane_z, *boxes = self._ground.arrays()
+        vec3 = [wp.from_torch(x, dtype=wp.vec3) for x in (sim.root_pos_w, self.position, sim.body_pos_w)]
+        vec4 = [wp.from_torch(x, dtype=wp.vec4) for x in (sim.root_quat_w, sim.body_quat_w)]
+        pose = [vec3[0], vec4[0], vec3[1], self.pitch, vec3[2], vec4[1]]
+        view = [cfg.far, self._tan_h, self._tan_v]
+        inputs = [flags["taken"], *pose, *own, *view, height, width, tile, *boxes]
+        self._find_shapes = launches.record(kernels.find_shapes, [most], inputs, seen)
+
+        on_cpu = sim.device.type == "cpu"
+        lanes = 1 if on_cpu else width
+        inputs = [flags["taken"], *view, lanes, tile, plane_z, *seen]
+        self._cast_rays = launches.record(kernels.render, [height, lanes], inputs, [self.depth])
+
+        lanes = 1 if on_cpu else columns
+        inputs = [*flags.values(), step, self.seed, self.depth, lanes, *self._crop, cfg.near, cfg.far]
+        inputs += [cfg.range_noise, cfg.edge_holes, cfg.edge_step, cfg.far_holes, cfg.blank]
+        self._take_frame = launches.record(kernels.take_frame, [rows, lanes], inputs, [self.frames, self.image])
+
+    def _own_shapes(self) -> list[wp.array]:
+        """Kinds, links, positions and orientations in these, and sizes of the robot's shapes."""
         own = self._sim.robot.primitives
         unknown = {p.kind for p in own} - set(_KINDS)
         if unknown:
@@ -58,54 +96,36 @@ class DepthCamera:
                 f"the depth camera cannot draw a robot's {', '.join(sorted(unknown))}; it has spheres, "
                 "capsules and boxes"
             )
+        device = wp.device_from_torch(self._sim.device)
 
-        def put(rows: list, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.tensor(rows, dtype=dtype, device=device)
+        def put(values: list, dtype: type, *width: int) -> wp.array:
+            return wp.array(np.array(values, np.float32).reshape(len(own), *width), dtype, device=device)
 
-        kinds, links = put([_KINDS[p.kind] for p in own], torch.int32), put([p.link for p in own], torch.int32)
-        widths = {"pos": 3, "quat": 4, "size": 3}
-        vectors = [put([list(getattr(p, name)) for p in own]).view(-1, width) for name, width in widths.items()]
-        types = (wp.vec3, wp.vec4, wp.vec3)
-        self._own = [wp.from_torch(kinds), wp.from_torch(links)]
-        self._own += [wp.from_torch(x, dtype=t) for x, t in zip(vectors, types, strict=True)]
-        most = self._ground.centre.shape[1] + len(own)
-        self._eyes, self._looks = torch.zeros(n, 3, device=device), torch.zeros(n, 4, device=device)
-        self._count = torch.zeros(n, dtype=torch.int32, device=device)
-        self._shapes = torch.zeros(n, most, _NUMBERS, device=device)
-        self._device = wp.device_from_torch(device)
+        return [
+            put([_KINDS[p.kind] for p in own], int),
+            put([p.link for p in own], int),
+            put([p.pos for p in own], wp.vec3, 3),
+            put([p.quat for p in own], wp.vec4, 4),
+            put([p.size for p in own], wp.vec3, 3),
+        ]
 
     def update(self, step: Tensor, fresh: Tensor) -> None:
         """Take a picture and hand one over where they are due: always in robots in `fresh` (N,), that start an episode.
 
         `step` (): control steps so far. The simulator's link poses have to be current.
         """
-        cfg = self.cfg
-        taken = fresh | ((step + self.latency_steps) % cfg.interval == 0)
-        handed = fresh | (step % cfg.interval == 0)
-        self.render(taken)
-        dropped = torch.rand(len(fresh), device=fresh.device) < cfg.dropped_frames
-        inputs = [taken, fresh, dropped, self.seed, step.view(1), self.depth, *self._crop, cfg.near, cfg.far]
-        inputs += [cfg.range_noise, cfg.edge_holes, cfg.edge_step, cfg.far_holes]
-        frames = wp.from_torch(self.frames)
-        dim = (len(fresh), *cfg.resized)
-        self._launch(kernels.take_frame, dim, inputs, [frames])
-        newest = torch.full_like(self.image, 0.5) if cfg.blank else self.frames[:, -1]
-        self.image.copy_(torch.where(handed.view(-1, 1, 1), newest, self.image))
+        cfg, now = self.cfg, self._now
+        now["handed"].copy_(fresh | (step % cfg.interval == 0))
+        now["fresh"].copy_(fresh)
+        now["dropped"].copy_(torch.rand(len(fresh), device=fresh.device) < cfg.dropped_frames)
+        now["step"].copy_(step)
+        self.render(fresh | ((step + self.latency_steps) % cfg.interval == 0))
+        self._take_frame()
 
     def render(self, mask: Tensor) -> Tensor:
         """Planar depth (N, height, width) in m, of the robots in `mask` (N,) anew."""
-        ground, sim, cfg = self._ground, self._sim, self.cfg
-        vec3 = [wp.from_torch(x, dtype=wp.vec3) for x in (sim.root_pos_w, self.position, sim.body_pos_w)]
-        vec4 = [wp.from_torch(x, dtype=wp.vec4) for x in (sim.root_quat_w, sim.body_quat_w)]
-        view = (cfg.far, self._tan_h, self._tan_v)
-        tile, plane_z, *boxes = ground.arrays()
-        poses = [wp.from_torch(self._eyes, dtype=wp.vec3), wp.from_torch(self._looks, dtype=wp.quat)]
-        seen = [*poses, wp.from_torch(self._count), wp.from_torch(self._shapes)]
-        pose = [mask, vec3[0], vec4[0], vec3[1], self.pitch, vec3[2], vec4[1]]
-        self._launch(kernels.find_shapes, len(mask), [*pose, *self._own, *view, tile, *boxes], seen)
-        self._launch(kernels.render, self.depth.shape, [mask, *view, tile, plane_z, *seen], [wp.from_torch(self.depth)])
+        self._now["taken"].copy_(mask)
+        self._now["count"].zero_()
+        self._find_shapes()
+        self._cast_rays()
         return self.depth
-
-    def _launch(self, kernel: wp.Kernel, dim: object, inputs: list, outputs: list) -> None:
-        inputs = [wp.from_torch(x) if isinstance(x, Tensor) else x for x in inputs]
-        wp.launch(kernel, dim=dim, inputs=inputs, outputs=outputs, device=self._device)

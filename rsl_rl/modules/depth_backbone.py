@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+CPU_BATCH = 16  # images that go through the convolutions together
+
 
 def _conv_block(in_channels: int, out_channels: int, kernel: int, pool: int) -> list[nn.Module]:
     layers: list[nn.Module] = [nn.Conv2d(in_channels, out_channels, kernel)]
@@ -39,7 +41,11 @@ class DepthOnlyFCBackbone(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         # The one channel may come first or last in memory: first is faster on a GPU, last on a CPU.
         channel = images.unsqueeze(1) if images.is_cuda else images.unsqueeze(-1).permute(0, 3, 1, 2)
-        return self.output(self.convolutions(channel))
+        if images.is_cuda or torch.jit.is_tracing():  # a trace would hold the number of parts
+            return self.output(self.convolutions(channel))
+        # Of 64 images, what the first convolution makes is 37 MB, which the C library gives back and asks for anew.
+        parts = [self.convolutions(part) for part in channel.split(CPU_BATCH)]
+        return self.output(torch.cat(parts))
 
 
 class RecurrentDepthBackbone(nn.Module):

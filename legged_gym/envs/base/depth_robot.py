@@ -43,6 +43,7 @@ class DepthParkourRobot(ParkourRobot):
         for group in ("student_proprio", "student_history", "depth", "new_image", "new_episode"):
             width = sum(layout[group].values())
             self.observations[group] = torch.zeros(self.num_envs, width, device=self.device)
+        self.observations["depth"] = self.camera.image.flatten(1)  # the camera's own memory
 
     def compute_observations(self) -> None:
         super().compute_observations()
@@ -50,7 +51,6 @@ class DepthParkourRobot(ParkourRobot):
         self.sim.refresh()  # the poses of the links of robots that were just reset
         self.camera.update(self.step_count, fresh)
         observations = self.observations
-        observations["depth"].copy_(self.camera.image.flatten(1))
         observations["new_image"].copy_((self.step_count % self.image_interval == 0).expand(self.num_envs, 1))
         observations["new_episode"].copy_(fresh[:, None])
         observations["student_proprio"].copy_(self._as_student(observations["proprio"]))
