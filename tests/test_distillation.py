@@ -54,6 +54,7 @@ def make_runner(env, log_dir=None, *, teacher=True, **algorithm):
 
 @pytest.fixture(scope="module")
 def env():
+    torch.manual_seed(2)
     return make_env()
 
 
@@ -166,10 +167,10 @@ def test_training_brings_the_student_nearer_and_needs_images(env):
     collect(runner)
     algorithm = runner.algorithm
     first = algorithm.update(env.observations)
-    for _ in range(8):
+    for _ in range(24):
         last = algorithm.update(env.observations)
-    assert last["depth_actor_loss"] < 0.7 * first["depth_actor_loss"]
-    assert last["yaw_loss"] < first["yaw_loss"]
+    assert last["depth_actor_loss"] < 0.5 * first["depth_actor_loss"]
+    assert last["yaw_loss"] < 0.7 * first["yaw_loss"]
     assert {"depth_actor_loss_blanked", "yaw_loss_blanked"} <= set(last)
     assert 0.0 <= last["delta_yaw_ok_percentage"] <= 100.0
 
