@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pickle
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -247,6 +248,14 @@ def test_one_line_for_a_mistake(flags, message, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_of_a_checkpoint_alone_once(tmp_path):
+    """As a run without config.yaml plays with the task's own, it exports with it."""
+    checkpoint = shutil.copy(GO2, tmp_path / "model_3.pt")
+    task, folder = get_task("go2"), tmp_path / "exported"
+    assert {path.name for path in export.export_as_trained(checkpoint, folder, task)} == files(folder) != set()
+    assert export.export_as_trained(checkpoint, folder, task) == []
+
+
 def test_script_writes_beside_the_run(tmp_path):
     Path(tmp_path / "figures.json").write_text('{"fall_rate": 0.0}')
     result = run("export", "--task=go2", "--use_pretrained_checkpoint", "--figures=figures.json", cwd=tmp_path)

@@ -4,8 +4,8 @@ A shape in view of a camera is 16 floats in that camera's frame: its kind, the r
 camera in its own frame (3) and its size (3); and the window of the image that it may cover: its first row, the row
 after its last one, and the same of columns.
 
-The pixels of an image's row are shared by `lanes` threads: a thread for each pixel is best on a GPU, one for the whole
-row on a CPU, which then looks at a shape once and only where that is.
+The pixels of an image's row are shared by `lanes` threads: those of a warp on a GPU, one on a CPU. A thread looks at a
+shape once, and only at its pixels in the shape's window.
 """
 
 import warp as wp

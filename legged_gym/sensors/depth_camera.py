@@ -54,7 +54,7 @@ class DepthCamera:
 
     def _record(self, launches: EnvLaunches) -> None:
         cfg, sim = self.cfg, self._sim
-        (n, height, width), (rows, columns) = self.depth.shape, cfg.resized
+        n, height, width = self.depth.shape
         own = self._own_shapes()
         most = self._ground.centre.shape[1] + own[0].shape[0]  # shapes in view
 
@@ -77,15 +77,15 @@ class DepthCamera:
         inputs = [flags["taken"], *pose, *own, *view, height, width, tile, *boxes]
         self._find_shapes = launches.record(kernels.find_shapes, [most], inputs, seen)
 
-        on_cpu = sim.device.type == "cpu"
-        lanes = 1 if on_cpu else width
+        lanes = 1 if sim.device.type == "cpu" else 32  # threads that share a row's pixels
         inputs = [flags["taken"], *view, lanes, tile, plane_z, *seen]
         self._cast_rays = launches.record(kernels.render, [height, lanes], inputs, [self.depth])
 
-        lanes = 1 if on_cpu else columns
         inputs = [*flags.values(), step, self.seed, self.depth, lanes, *self._crop, cfg.near, cfg.far]
         inputs += [cfg.range_noise, cfg.edge_holes, cfg.edge_step, cfg.far_holes, cfg.blank]
-        self._take_frame = launches.record(kernels.take_frame, [rows, lanes], inputs, [self.frames, self.image])
+        self._take_frame = launches.record(
+            kernels.take_frame, [cfg.resized[0], lanes], inputs, [self.frames, self.image]
+        )
 
     def _own_shapes(self) -> list[wp.array]:
         """Kinds, links, positions and orientations in these, and sizes of the robot's shapes."""

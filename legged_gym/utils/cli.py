@@ -186,7 +186,9 @@ def parse(
 
     checkpoint, teacher = _checkpoint(args, task), _teacher(args, task)
     if checkpoint is not None:
-        env_cfg, train_cfg = _saved_configs(checkpoint, task)
+        env_cfg, train_cfg, notes = runs.trained_configs(checkpoint, task)
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
         _vary(env_cfg, variant)
     device = choose_device(args)
     if checkpoint is None and variant == "train" and device == "cpu":
@@ -364,21 +366,6 @@ def _teacher(args: Any, task: Task) -> Path | None:
     except UserError as error:
         hint = f"{task.name} learns from a teacher: train {task.teacher} first, or --use_pretrained_checkpoint"
         raise UserError(f"{error} ({hint})") from error
-
-
-def _saved_configs(checkpoint: Path, task: Task) -> tuple[Any, Any]:
-    """The configs that the checkpoint's run was trained with."""
-    env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
-    path = checkpoint.parent / "config.yaml"
-    if not path.is_file():
-        print(f"note: there is no {path}; the task's own config is used", file=sys.stderr)
-        return env_cfg, train_cfg
-    unknown, missing = runs.load_config(path, task.name, env_cfg, train_cfg)
-    if unknown:
-        print(f"note: {path} has fields that this version does not know: {', '.join(unknown)}", file=sys.stderr)
-    if missing:
-        print(f"note: {path} lacks, and the task's own stand in: {', '.join(missing)}", file=sys.stderr)
-    return env_cfg, train_cfg
 
 
 def _vary(env_cfg: Any, variant: str) -> None:

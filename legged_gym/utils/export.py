@@ -32,7 +32,7 @@ from legged_gym.utils.export_networks import (
     deployed_layout,
 )
 from legged_gym.utils.math import quat_roll_pitch
-from legged_gym.utils.runs import load_config
+from legged_gym.utils.runs import trained_configs
 from legged_gym.utils.task_registry import Task
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
@@ -70,11 +70,10 @@ def export_policy(
 
 
 def export_as_trained(checkpoint: Path, folder: Path, task: Task) -> list[Path]:
-    """`export_policy` with the config that lies beside the checkpoint; no file if `folder` has this very policy."""
+    """`export_policy` with the config of the checkpoint's run; no file if `folder` has this very policy."""
     if _is_of(checkpoint, folder):
         return []
-    env_cfg = task.env_cfg()
-    load_config(checkpoint.parent / "config.yaml", task.name, env_cfg, task.train_cfg())
+    env_cfg, _, _ = trained_configs(checkpoint, task)
     return export_policy(checkpoint, folder, task, env_cfg)
 
 

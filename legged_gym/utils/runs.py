@@ -24,6 +24,7 @@ import yaml
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest
+from legged_gym.utils.task_registry import Task
 
 LATEST = (None, "-1", "latest")
 PATIENCE = 10.0  # s that a rank gives rank 0 to tell of a mistake
@@ -217,6 +218,23 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str],
     for key, config in {"env": env, "train": train}.items():
         _overlay(config, tree[key], path, key, unknown, missing)
     return unknown, missing
+
+
+def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
+    """The environment's and the training's config of the run that `checkpoint` is of, and what has to be said of them.
+
+    Where no `config.yaml` lies beside it, and where this lacks something, the task's own stand in.
+    """
+    env, train, path = task.env_cfg(), task.train_cfg(), checkpoint.parent / "config.yaml"
+    if not path.is_file():
+        return env, train, [f"there is no {path}; the task's own config is used"]
+    unknown, missing = load_config(path, task.name, env, train)
+    notes = []
+    if unknown:
+        notes.append(f"{path} has fields that this version does not know: {', '.join(unknown)}")
+    if missing:
+        notes.append(f"{path} lacks, and the task's own stand in: {', '.join(missing)}")
+    return env, train, notes
 
 
 def save_git_state(run: Path) -> None:

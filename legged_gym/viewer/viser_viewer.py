@@ -94,7 +94,7 @@ class ViserViewer:
             names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
             lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
         lines += ["", f"real time x {clock.factor:.2f}"]
-        if not clock.keeps_up:
+        if not (self.control.paused or clock.keeps_up):
             lines += ["", "**slower than asked for**: try fewer robots (`--num_envs`), or a lower speed"]
         self._text.content = "\n".join(lines)
 
