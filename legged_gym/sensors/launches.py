@@ -12,8 +12,9 @@ from torch import Tensor
 class EnvLaunches:
     """Kernels whose first dimension is the environment.
 
-    Warp runs a kernel on one core of a CPU: here each of torch's threads takes a share of the environments. So that
-    they may, the first argument of a kernel is the first environment of its launch.
+    Warp runs a kernel on one core of a CPU, and several at a time (https://github.com/NVIDIA/warp/issues/224): here,
+    each of torch's threads takes a share of the environments. So that they may, the first argument of a kernel is the
+    first environment of its launch.
     """
 
     def __init__(self, num_envs: int, device: torch.device):

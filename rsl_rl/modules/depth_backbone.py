@@ -43,7 +43,7 @@ class DepthOnlyFCBackbone(nn.Module):
         channel = images.unsqueeze(1) if images.is_cuda else images.unsqueeze(-1).permute(0, 3, 1, 2)
         if images.is_cuda or torch.jit.is_tracing():  # a trace would hold the number of parts
             return self.output(self.convolutions(channel))
-        # Of 64 images, what the first convolution makes is 37 MB, which the C library gives back and asks for anew.
+        # What the first convolution makes of 64 images is 37 MB: too much for caches, and for what malloc keeps.
         parts = [self.convolutions(part) for part in channel.split(CPU_BATCH)]
         return self.output(torch.cat(parts))
 

@@ -6,6 +6,7 @@ from torch import Tensor
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.sensors.depth_camera import DepthCamera
+from legged_gym.utils.memory import keep_freed_memory
 
 
 class DepthParkourRobot(ParkourRobot):
@@ -29,6 +30,8 @@ class DepthParkourRobot(ParkourRobot):
 
     def _init_buffers(self) -> None:
         super()._init_buffers()
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.camera = DepthCamera(self.cfg.camera, self.ground, self.sim, self.dt)
 
     def _prepare_observations(self) -> None:

@@ -1,0 +1,20 @@
+"""The C library's handling of freed memory."""
+
+import ctypes
+import sys
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_KEPT = 1 << 29  # bytes at the end of the heap that the process may keep
+_LARGEST = 1 << 25  # bytes of a block that is taken from the heap; more is not allowed
+
+
+def keep_freed_memory() -> None:
+    """Makes glibc keep what is freed for the next allocation, for the rest of the process; elsewhere, does nothing.
+
+    An image network's layers are tens of MB that come and go in each step. By default their pages go back to the
+    system, which clears them again the next time they are asked for: a third of what a network over 64 images takes.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(library, "mallopt"):  # musl has none
+        library.mallopt(_TRIM_THRESHOLD, _KEPT)
+        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
