@@ -14,9 +14,9 @@ import legged_gym  # noqa: F401 - before torch, whose threads it tells how long 
 import torch
 import tyro
 
+from legged_gym.cli.runs import seed_everything
+from legged_gym.registry import get_task
 from legged_gym.sensors.depth_camera import DepthCamera
-from legged_gym.utils.runs import seed_everything
-from legged_gym.utils.task_registry import get_task
 
 
 @dataclass

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 import tyro
 
-from legged_gym.utils import runs
+from legged_gym.cli import runs
+from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
-from legged_gym.utils.task_registry import get_task
 from rsl_rl.runners.on_policy_runner import load_policy
 
 FIVE_DEGREES = 0.0873

@@ -23,9 +23,9 @@ import torch
 import tyro
 from rich.console import Console
 
+from legged_gym.cli.runs import seed_everything
+from legged_gym.registry import get_task
 from legged_gym.utils.errors import script
-from legged_gym.utils.runs import seed_everything
-from legged_gym.utils.task_registry import get_task
 from rsl_rl.runners import OnPolicyRunner
 
 

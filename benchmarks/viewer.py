@@ -15,11 +15,11 @@ import legged_gym  # noqa: F401 - before torch, whose threads it tells how long 
 import torch
 from websockets.sync.client import connect
 
-from legged_gym.utils import runs
-from legged_gym.utils.task_registry import get_task
-from legged_gym.viewer.loop import watch
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.viser_viewer import ViserViewer
+from legged_gym.cli import runs
+from legged_gym.registry import get_task
+from legged_gym.viewer.page.viser_viewer import ViserViewer
+from legged_gym.viewer.playing.loop import watch
+from legged_gym.viewer.playing.player import Player
 from rsl_rl.runners.on_policy_runner import load_policy
 
 

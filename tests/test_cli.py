@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from legged_gym.utils import cli, runs
+from legged_gym.cli import parse as cli
+from legged_gym.cli import runs
+from legged_gym.registry import all_tasks, get_task, register
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.task_registry import all_tasks, get_task, register
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -123,7 +124,7 @@ def test_torchrun_without_the_flag(workdir: Path) -> None:
 @pytest.mark.parametrize("flags", [["--help"], [GO2, "--help"]])
 def test_help_needs_neither_torch_nor_mujoco(tmp_path: Path, flags: list[str]) -> None:
     code = (
-        "import sys\nfrom legged_gym.utils.cli import TrainArgs, parse\n"
+        "import sys\nfrom legged_gym.cli.parse import TrainArgs, parse\n"
         f"try: parse(TrainArgs, 'train', {flags})\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "assert not {'torch', 'mujoco', 'warp'} & set(sys.modules)\n"

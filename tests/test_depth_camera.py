@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from legged_gym.registry import get_task
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.sensors.depth_camera import DepthCamera
 from legged_gym.simulators.model import ModelOptions, Primitive, build_model
 from legged_gym.terrain.ground import BoxGround
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw
-from legged_gym.utils.task_registry import get_task
 
 
 def plain(**changes):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from legged_gym.utils.task_registry import get_task
+from legged_gym.registry import get_task
 from rsl_rl.algorithms.distillation import BLANK
 from rsl_rl.config import DepthPolicyCfg, RmaPolicyCfg
 from rsl_rl.factory import make_policy

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from legged_gym.utils.evaluation import evaluate
+from legged_gym.evaluation.velocity import evaluate
 
 
 class ScriptedEnv:

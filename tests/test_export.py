@@ -16,11 +16,11 @@ import yaml
 from test_cli import files, run
 
 from legged_gym import RESOURCES_DIR
+from legged_gym.export import files as export
+from legged_gym.export.files import export_policy
+from legged_gym.registry import get_task
 from legged_gym.scripts import export as script
-from legged_gym.utils import export
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.export import export_policy
-from legged_gym.utils.task_registry import get_task
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.factory import make_policy
 from rsl_rl.runners.on_policy_runner import FORMAT, load_policy

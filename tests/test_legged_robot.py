@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from legged_gym.envs.base.commands import VelocityCommands
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.legged_robot_config import (
     CommandRanges,
@@ -21,11 +20,12 @@ from legged_gym.envs.base.legged_robot_config import (
     RewardScales,
     RewardsCfg,
 )
-from legged_gym.envs.base.randomization import Randomization
 from legged_gym.envs.go2.go2_config import Go2Cfg
+from legged_gym.parts.commands import VelocityCommands
+from legged_gym.parts.randomization import Randomization
+from legged_gym.registry import all_tasks
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_rotate, quat_rotate_inverse, quat_yaw, wrap_to_pi
-from legged_gym.utils.task_registry import all_tasks
 
 ENGINES = ["mujoco", pytest.param("warp", marks=pytest.mark.slow)]  # Warp compiles its kernels for a minute at first
 FEET = [4, 8, 12, 16]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from legged_gym.parts.statistics import Statistics
 from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
 from legged_gym.utils.math import (
     assign_where,
@@ -16,7 +17,6 @@ from legged_gym.utils.math import (
     uniform,
     wrap_to_pi,
 )
-from legged_gym.utils.statistics import Statistics
 
 HALF = math.sqrt(0.5)  # cos and sin of 45 degrees: a quarter turn
 X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)

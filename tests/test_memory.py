@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 import resource, sys, torch
-from legged_gym.utils.memory import keep_freed_memory
+from legged_gym.cli.process import keep_freed_memory
 
 if "keep" in sys.argv:
     keep_freed_memory()

@@ -18,8 +18,8 @@ from test_rma import SMALL, WindyEnv
 from test_rma import make_runner as make_rma_runner
 from test_runner import ToyEnv, make_runner, parameters
 
-from legged_gym.utils import runs
-from legged_gym.utils.statistics import Statistics
+from legged_gym.cli import runs
+from legged_gym.parts.statistics import Statistics
 from rsl_rl.config import AlgorithmCfg, DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaAlgorithmCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.utils import distributed

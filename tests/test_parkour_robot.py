@@ -8,9 +8,9 @@ from test_legged_robot import NoHostSync
 
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourTeacherCfg
+from legged_gym.registry import all_tasks
 from legged_gym.terrain.tile import render_height
 from legged_gym.utils.math import quat_from_yaw, quat_rotate, wrap_to_pi
-from legged_gym.utils.task_registry import all_tasks
 
 ENGINES = ["mujoco", pytest.param("warp", marks=pytest.mark.slow)]  # Warp compiles its kernels for a minute at first
 

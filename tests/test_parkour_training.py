@@ -8,8 +8,8 @@ import torch
 from rich.console import Console
 from test_cli import run
 
-from legged_gym.utils.parkour_evaluation import evaluate, prepare
-from legged_gym.utils.task_registry import get_task
+from legged_gym.evaluation.course import evaluate, prepare
+from legged_gym.registry import get_task
 from rsl_rl.runners import OnPolicyRunner, load_policy
 
 TASK = "--task=go2_parkour_teacher"
@@ -114,7 +114,7 @@ def test_robots_are_counted_per_type():
 
 
 def _shipped():
-    from legged_gym.utils.runs import pretrained_checkpoint
+    from legged_gym.cli.runs import pretrained_checkpoint
 
     return pretrained_checkpoint("go2_parkour_teacher")
 

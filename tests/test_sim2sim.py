@@ -20,9 +20,9 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
 from legged_gym.deploy.sensors import DepthCamera, RayScan
 from legged_gym.deploy.trial import run_course, summarise_course
+from legged_gym.export import files as export
+from legged_gym.registry import get_task
 from legged_gym.scripts import sim2sim as script
-from legged_gym.utils import export
-from legged_gym.utils.task_registry import get_task
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_TRAINED = Physics(dt=0.005, integrator="euler", cone="pyramidal", motor_delay=0.0, noise=0.0)

@@ -15,7 +15,8 @@ import pytest
 import torch
 from test_runner import ToyEnv, make_runner, subprocess_env
 
-from legged_gym.utils import cli, runs
+from legged_gym.cli import parse as cli
+from legged_gym.cli import runs
 from legged_gym.utils.errors import UserError
 from rsl_rl.utils import distributed
 

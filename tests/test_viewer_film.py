@@ -10,20 +10,20 @@ import pytest
 from PIL import Image
 
 from legged_gym.utils.errors import UserError
-from legged_gym.viewer.gl import choose_gl
+from legged_gym.viewer.film.gl import choose_gl
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """
 import sys
 from pathlib import Path
-from legged_gym.viewer.gl import choose_gl
+from legged_gym.viewer.film.gl import choose_gl
 choose_gl()
 import torch
 from legged_gym.scripts.play import choose_terrain
-from legged_gym.utils.task_registry import get_task
-from legged_gym.sensors.depth_picture import depth_picture
-from legged_gym.viewer.film import RobotFilm, record
-from legged_gym.viewer.player import Player
+from legged_gym.registry import get_task
+from legged_gym.viewer.depth_picture import depth_picture
+from legged_gym.viewer.film.film import RobotFilm, record
+from legged_gym.viewer.playing.player import Player
 torch.manual_seed(0)
 task = get_task("go2_parkour_student")
 cfg = task.env_cfg()

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from legged_gym.deploy.course import Course, course_tile, flat_tile
-from legged_gym.deploy.figures import with_total
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
 from legged_gym.deploy.sensors import DepthCamera, RayScan
+from legged_gym.evaluation.figures import with_total
 
 Array = np.ndarray
 Figures = dict[str, float | None]

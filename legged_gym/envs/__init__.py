@@ -7,12 +7,12 @@ from legged_gym.envs.go2.go2_parkour_config import (
     Go2ParkourTeacherCfg,
     Go2ParkourTeacherTrainCfg,
 )
-from legged_gym.utils.task_registry import register
+from legged_gym.registry import register
 
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
 DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
-PARKOUR_EVALUATION = "legged_gym.utils.parkour_evaluation"
+PARKOUR_EVALUATION = "legged_gym.evaluation.course"
 
 register("go2", LEGGED_ROBOT, Go2Cfg, Go2TrainCfg, "Unitree Go2 follows velocity commands on flat ground")
 register(

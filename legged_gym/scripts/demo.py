@@ -3,9 +3,9 @@
 `python legged_gym/scripts/demo.py --task=go2_parkour_teacher --use_pretrained_checkpoint`
 """
 
+from legged_gym.cli import runs
+from legged_gym.cli.parse import DemoArgs, parse
 from legged_gym.scripts.play import choose_terrain
-from legged_gym.utils import runs
-from legged_gym.utils.cli import DemoArgs, parse
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 EPISODE_S = 3600.0  # nobody wants to be put back to the start while driving
@@ -21,10 +21,10 @@ def main(argv: list[str] | None = None) -> None:
     if hasattr(env_cfg.terrain, "proportions"):
         choose_terrain(env_cfg, args.terrain, args.difficulty)
 
-    from legged_gym.viewer.gamepad import Gamepad  # slow: after the command line has been found good
-    from legged_gym.viewer.loop import show
-    from legged_gym.viewer.player import Player
-    from legged_gym.viewer.policy_tab import Source
+    from legged_gym.viewer.page.policy_tab import Source
+    from legged_gym.viewer.playing.gamepad import Gamepad  # slow: after the command line has been found good
+    from legged_gym.viewer.playing.loop import show
+    from legged_gym.viewer.playing.player import Player
     from rsl_rl.runners.on_policy_runner import load_policy
 
     gamepad = None if args.gamepad is None else Gamepad(args.gamepad)

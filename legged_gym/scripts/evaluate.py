@@ -2,8 +2,8 @@
 
 import json
 
-from legged_gym.utils import runs
-from legged_gym.utils.cli import EvaluateArgs, parse
+from legged_gym.cli import runs
+from legged_gym.cli.parse import EvaluateArgs, parse
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.camera is None:
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
     else:
-        from legged_gym.sensors.recorder import CameraRecorder
+        from legged_gym.viewer.film.camera_recorder import CameraRecorder
 
         recorder = CameraRecorder(env)
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)

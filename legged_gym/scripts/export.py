@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from legged_gym.utils.cli import File, LoadArgs, Text, parse
+from legged_gym.cli.parse import File, LoadArgs, Text, parse
 from legged_gym.utils.errors import UserError, script
 
 
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     command = parse(ExportArgs, "evaluation", argv)
     figures = None if command.args.figures is None else _figures(command.args.figures)
 
-    from legged_gym.utils.export import export_policy  # slow: after the command line has been found good
+    from legged_gym.export.files import export_policy  # slow: after the command line has been found good
 
     folder = command.args.out or command.export_folder
     files = export_policy(command.checkpoint, folder, command.task, command.env_cfg, figures)

@@ -6,8 +6,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from legged_gym.registry import all_tasks
 from legged_gym.utils.errors import script
-from legged_gym.utils.task_registry import all_tasks
 
 
 @dataclass

@@ -5,8 +5,8 @@
 
 from typing import Any
 
-from legged_gym.utils import runs
-from legged_gym.utils.cli import Command, PlayArgs, parse
+from legged_gym.cli import runs
+from legged_gym.cli.parse import Command, PlayArgs, parse
 from legged_gym.utils.errors import UserError, nearest, script, value_errors_are_the_users
 
 
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> None:
         env_cfg.env.episode_length_s = args.play_seconds
     choose_terrain(env_cfg, args.terrain, args.difficulty)
     if args.video is not None:
-        from legged_gym.viewer.gl import choose_gl
+        from legged_gym.viewer.film.gl import choose_gl
 
         choose_gl()  # before mujoco is imported
 
@@ -35,8 +35,8 @@ def main(argv: list[str] | None = None) -> None:
         _export(command)
     graph = not args.no_graph
     if args.video is not None:
-        from legged_gym.viewer.film import record
-        from legged_gym.viewer.player import Player
+        from legged_gym.viewer.film.film import record
+        from legged_gym.viewer.playing.player import Player
 
         frames = record(Player(env, policy, graph=graph), args.video, args.video_seconds, args.video_width)
         print(f"wrote {args.video}: {frames} frames, {args.video.stat().st_size / 1e6:.1f} MB")
@@ -46,9 +46,9 @@ def main(argv: list[str] | None = None) -> None:
             figures, f"{command.task.name}: {env_cfg.env.episode_length_s:g} s of {env.num_envs} robots"
         )
     else:
-        from legged_gym.viewer.loop import show
-        from legged_gym.viewer.player import Player
-        from legged_gym.viewer.policy_tab import Source
+        from legged_gym.viewer.page.policy_tab import Source
+        from legged_gym.viewer.playing.loop import show
+        from legged_gym.viewer.playing.player import Player
 
         source = Source(command.checkpoint, command.task, command.export_folder)
         show(Player(env, policy, graph=graph), source, args.play_seconds)
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def _export(command: Command) -> None:
     """Files for a robot, as users of legged_gym expect; what keeps them from being made does not keep from playing."""
-    from legged_gym.utils.export import export_as_trained
+    from legged_gym.export.files import export_as_trained
 
     print(f"exporting to {command.export_folder} (not with --no_export)", flush=True)
     try:

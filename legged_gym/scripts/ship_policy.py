@@ -9,8 +9,8 @@ from pathlib import Path
 import tyro
 
 from legged_gym import RESOURCES_DIR
+from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
-from legged_gym.utils.task_registry import get_task
 
 KEPT = ("format", "policy", "policy_cfg", "obs_dims", "num_actions", "iteration", "total_steps", "total_time")
 

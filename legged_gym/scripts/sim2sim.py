@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from legged_gym.deploy.description import load_description
-from legged_gym.deploy.figures import COLUMNS, as_text
+from legged_gym.evaluation.figures import COLUMNS, as_text
 from legged_gym.utils.errors import UserError, nearest, script
 
 GL = ("egl", "osmesa", "glfw", "glx", "cgl", "wgl", "on", "enable", "off", "disable", "")

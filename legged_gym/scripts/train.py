@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from legged_gym.utils import runs
-from legged_gym.utils.cli import Command, TrainArgs, parse
+from legged_gym.cli import runs
+from legged_gym.cli.parse import Command, TrainArgs, parse
 from legged_gym.utils.errors import script, value_errors_are_the_users
 
 
@@ -86,7 +86,7 @@ def _page(command: Command, runner: Any) -> Iterator[None]:
     if not command.env_cfg.viser.enable or runs.rank() > 0:
         yield
         return
-    from legged_gym.viewer.training_viewer import TrainingViewer
+    from legged_gym.viewer.page.training_viewer import TrainingViewer
 
     last = runner.iteration + command.train_cfg.runner.max_iterations
     viewer = TrainingViewer(runner.env, lambda: f"iteration {runner.iteration + 1} of {last}")

@@ -1,1 +1,1 @@
-"""Task table, command line, runs and evaluation."""
+"""Mathematics and errors."""

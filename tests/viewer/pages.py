@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from legged_gym.utils.task_registry import get_task
-from legged_gym.viewer.loop import watch
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.viser_viewer import ViserViewer
+from legged_gym.registry import get_task
+from legged_gym.viewer.page.viser_viewer import ViserViewer
+from legged_gym.viewer.playing.loop import watch
+from legged_gym.viewer.playing.player import Player
 
 
 def make(task: str, num_envs: int) -> Any:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pages import make
 
-from legged_gym.viewer.training_viewer import SHOWN, TrainingViewer
+from legged_gym.viewer.page.training_viewer import SHOWN, TrainingViewer
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,12 +11,12 @@ import torch
 from pages import steps
 
 from legged_gym.envs.base.base_task import ROBOTS
-from legged_gym.sensors.depth_picture import SCALE, depth_picture, image_scale
 from legged_gym.utils.errors import UserError
-from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.meshes import link_meshes
-from legged_gym.viewer.scene import SPACING
-from legged_gym.viewer.viser_viewer import ViserViewer
+from legged_gym.viewer.depth_picture import SCALE, depth_picture, image_scale
+from legged_gym.viewer.page.meshes import link_meshes
+from legged_gym.viewer.page.scene import SPACING
+from legged_gym.viewer.page.viser_viewer import ViserViewer
+from legged_gym.viewer.playing.clock import Clock
 
 # -- the scene ---------------------------------------------------------------------------------------------------------
 

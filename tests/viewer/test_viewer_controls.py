@@ -11,10 +11,10 @@ from pages import click, stand, steps
 
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_rotate_inverse, quat_yaw
-from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.gamepad import Gamepad
-from legged_gym.viewer.player import Heading
-from legged_gym.viewer.viser_viewer import ViserViewer
+from legged_gym.viewer.page.viser_viewer import ViserViewer
+from legged_gym.viewer.playing.clock import Clock
+from legged_gym.viewer.playing.gamepad import Gamepad
+from legged_gym.viewer.playing.player import Heading
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
 

@@ -13,15 +13,15 @@ import torch
 from pages import click, stand
 from PIL import Image
 
-from legged_gym.utils import runs
+from legged_gym.cli import runs
+from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.task_registry import get_task
-from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.policy_tab import Source
-from legged_gym.viewer.record_tab import KINDS
-from legged_gym.viewer.recordings import encode
-from legged_gym.viewer.viser_viewer import ViserViewer
+from legged_gym.viewer.film.recordings import encode
+from legged_gym.viewer.page.policy_tab import Source
+from legged_gym.viewer.page.record_tab import KINDS
+from legged_gym.viewer.page.viser_viewer import ViserViewer
+from legged_gym.viewer.playing.clock import Clock
+from legged_gym.viewer.playing.player import Player
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
 from rsl_rl.runners.on_policy_runner import load_policy
@@ -105,9 +105,9 @@ def test_export_button(env, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -
             raise UserError("the exported policy differs")
         return [args[1] / "policy.onnx"]
 
-    module = ModuleType("legged_gym.utils.export")
+    module = ModuleType("legged_gym.export.files")
     module.export_as_trained = export_as_trained
-    monkeypatch.setitem(sys.modules, "legged_gym.utils.export", module)
+    monkeypatch.setitem(sys.modules, "legged_gym.export.files", module)
     path, task = run_folder / "model_10.pt", get_task("go2")
     viewer = ViserViewer(Player(env, stand), Source(path, task, run_folder / "files"))
     try:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
+from legged_gym.parts.statistics import Statistics
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.statistics import Statistics
 
 ROBOTS = Path(__file__).parents[3] / "resources" / "robots"
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from legged_gym.cli.process import keep_freed_memory
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.sensors.depth_camera import DepthCamera
-from legged_gym.utils.memory import keep_freed_memory
 
 
 class DepthParkourRobot(ParkourRobot):

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from legged_gym.envs.base.base_task import BaseTask
-from legged_gym.envs.base.commands import VelocityCommands
-from legged_gym.envs.base.joint_drive import JointDrive, Motors
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
-from legged_gym.envs.base.randomization import Randomization
+from legged_gym.parts.commands import VelocityCommands
+from legged_gym.parts.joint_drive import JointDrive, Motors
+from legged_gym.parts.randomization import Randomization
+from legged_gym.parts.statistics import Statistics
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, projected_gravity, quat_from_yaw, quat_rotate_inverse, uniform
-from legged_gym.utils.statistics import Statistics
 
 
 class LeggedRobot(BaseTask):

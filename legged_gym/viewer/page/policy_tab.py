@@ -6,11 +6,11 @@ from pathlib import Path
 
 import viser
 
-from legged_gym.utils import runs
+from legged_gym.cli import runs
+from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.task_registry import Task
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.requests import Requests
+from legged_gym.viewer.page.requests import Requests
+from legged_gym.viewer.playing.player import Player
 from rsl_rl.runners.on_policy_runner import load_policy
 
 
@@ -80,7 +80,7 @@ class PolicyTab:
         self._requests.put(self._export)
 
     def _export(self) -> None:
-        from legged_gym.utils.export import export_as_trained  # slow
+        from legged_gym.export.files import export_as_trained  # slow
 
         source = self.source
         written: list[Path] = []

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import viser
 
-from legged_gym.sensors.depth_picture import depth_picture, image_scale
+from legged_gym.viewer.depth_picture import depth_picture, image_scale
 
 
 class DepthView:

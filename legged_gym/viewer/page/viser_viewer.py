@@ -4,18 +4,18 @@ import time
 
 import torch
 
-from legged_gym.viewer import ports
-from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.control_tab import ControlTab
-from legged_gym.viewer.depth_view import DepthView
-from legged_gym.viewer.follow import FollowCamera
-from legged_gym.viewer.overlays import Overlays
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.policy_tab import PolicyTab, Source
-from legged_gym.viewer.record_tab import RecordTab
-from legged_gym.viewer.requests import Requests
-from legged_gym.viewer.rewards_tab import RewardsTab
-from legged_gym.viewer.scene import Scene
+from legged_gym.viewer.page import ports
+from legged_gym.viewer.page.control_tab import ControlTab
+from legged_gym.viewer.page.depth_view import DepthView
+from legged_gym.viewer.page.follow import FollowCamera
+from legged_gym.viewer.page.overlays import Overlays
+from legged_gym.viewer.page.policy_tab import PolicyTab, Source
+from legged_gym.viewer.page.record_tab import RecordTab
+from legged_gym.viewer.page.requests import Requests
+from legged_gym.viewer.page.rewards_tab import RewardsTab
+from legged_gym.viewer.page.scene import Scene
+from legged_gym.viewer.playing.clock import Clock
+from legged_gym.viewer.playing.player import Player
 
 
 class ViserViewer:

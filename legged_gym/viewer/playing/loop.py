@@ -2,11 +2,11 @@
 
 import time
 
-from legged_gym.viewer.clock import Clock
-from legged_gym.viewer.gamepad import Gamepad
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.policy_tab import Source
-from legged_gym.viewer.viser_viewer import ViserViewer
+from legged_gym.viewer.page.policy_tab import Source
+from legged_gym.viewer.page.viser_viewer import ViserViewer
+from legged_gym.viewer.playing.clock import Clock
+from legged_gym.viewer.playing.gamepad import Gamepad
+from legged_gym.viewer.playing.player import Player
 
 FRAME_S = 0.03  # between pictures, on average
 

@@ -6,8 +6,8 @@ from functools import partial
 import viser
 
 from legged_gym.deploy.rotations import wrap_to_pi
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.requests import Requests
+from legged_gym.viewer.page.requests import Requests
+from legged_gym.viewer.playing.player import Player
 
 # Viser's camera has W, A, S, D, Q, E and the arrow keys.
 KEYS = "I faster, K slower, J left, L right, X stop"

@@ -6,9 +6,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from legged_gym.sensors.depth_picture import depth_picture
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.recordings import encode
+from legged_gym.viewer.depth_picture import depth_picture
+from legged_gym.viewer.film.recordings import encode
+from legged_gym.viewer.playing.player import Player
 
 FPS = 25
 SMOOTHING = 0.1  # share of the way to the robot that the camera goes in a frame

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.deploy.figures import COLUMNS, as_text, with_total
-from legged_gym.utils.evaluation import run_episodes
+from legged_gym.evaluation.figures import COLUMNS, as_text, with_total
+from legged_gym.evaluation.velocity import run_episodes
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:

@@ -18,9 +18,9 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from legged_gym import RESOURCES_DIR
-from legged_gym.utils import runs
+from legged_gym.cli import runs
+from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.task_registry import Task, all_tasks, get_task
 
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]

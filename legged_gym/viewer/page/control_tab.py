@@ -8,9 +8,9 @@ import viser
 from torch import Tensor
 
 from legged_gym.utils.math import quat_from_yaw, quat_rotate, quat_yaw
-from legged_gym.viewer.command_folder import CommandFolder
-from legged_gym.viewer.player import Player
-from legged_gym.viewer.requests import Action, Requests
+from legged_gym.viewer.page.command_folder import CommandFolder
+from legged_gym.viewer.page.requests import Action, Requests
+from legged_gym.viewer.playing.player import Player
 
 PUSHES = {"forward": (1.0, 0.0), "back": (-1.0, 0.0), "left": (0.0, 1.0), "right": (0.0, -1.0)}
 

@@ -23,8 +23,8 @@ from typing import Any
 import yaml
 
 from legged_gym import RESOURCES_DIR
+from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
-from legged_gym.utils.task_registry import Task
 
 LATEST = (None, "-1", "latest")
 PATIENCE = 10.0  # s that a rank gives rank 0 to tell of a mistake

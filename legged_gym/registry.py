@@ -43,7 +43,7 @@ def register(
     env_cfg: type,
     train_cfg: type,
     description: str,
-    evaluation: str = "legged_gym.utils.evaluation",
+    evaluation: str = "legged_gym.evaluation.velocity",
     teacher: str = "",
 ) -> None:
     """Adds a task; `env_class` is "module:Class", the two configs are dataclasses, `evaluation` a module.

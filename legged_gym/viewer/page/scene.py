@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import viser
 
-from legged_gym.viewer.ground_view import GroundView
-from legged_gym.viewer.meshes import link_meshes
+from legged_gym.viewer.page.ground_view import GroundView
+from legged_gym.viewer.page.meshes import link_meshes
 
 SPACING = 2.0  # m between the origins of neighbouring worlds
 LANE = 4.5  # m between those of neighbouring obstacle courses

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from legged_gym.viewer import ports
-from legged_gym.viewer.scene import Scene
+from legged_gym.viewer.page import ports
+from legged_gym.viewer.page.scene import Scene
 
 SHOWN = 16  # robots, evenly spread over all, so over all types of tile
 FRAME_S = 0.1  # the page is drawn no more often

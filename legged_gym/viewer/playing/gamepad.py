@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 from legged_gym.utils.errors import UserError
-from legged_gym.viewer.command_folder import CommandFolder
+from legged_gym.viewer.page.command_folder import CommandFolder
 
 # struct js_event of linux/joystick.h: time in ms, value, type, number of the axis or button
 _EVENT = struct.Struct("IhBB")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from legged_gym.sensors.depth_picture import depth_picture, image_scale
+from legged_gym.viewer.depth_picture import depth_picture, image_scale
 
 
 class CameraRecorder:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import viser
 
-from legged_gym.viewer.recordings import encode
+from legged_gym.viewer.film.recordings import encode
 
 FPS = 15
 PATIENCE = 30.0  # s for a picture from the browser

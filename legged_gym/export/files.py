@@ -19,11 +19,11 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from legged_gym.cli.runs import trained_configs
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import onnx_session
-from legged_gym.utils.errors import UserError, value_errors_are_the_users
-from legged_gym.utils.export_description import describe
-from legged_gym.utils.export_networks import (
+from legged_gym.export.description import describe
+from legged_gym.export.networks import (
     DeployedActor,
     DeployedDepthEncoder,
     DeployedLayout,
@@ -31,9 +31,9 @@ from legged_gym.utils.export_networks import (
     DeployedTeacher,
     deployed_layout,
 )
+from legged_gym.registry import Task
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from legged_gym.utils.math import quat_roll_pitch
-from legged_gym.utils.runs import trained_configs
-from legged_gym.utils.task_registry import Task
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent

@@ -1,0 +1,1 @@
+"""Films made without a screen."""

@@ -1,0 +1,1 @@
+"""The loop that plays a policy, its clock, and who steers."""
