@@ -236,6 +236,7 @@ class LeggedRobot(BaseTask):
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
+            tracked, seconds = self.ranks.sum_(torch.stack([tracked, seconds]))  # the range is the same on all ranks
             best = self.cfg.rewards.scales.tracking_lin_vel
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
             add(({"Metrics/base_velocity/max_command_x": self.velocity_commands.lin_vel_x[1:]}, self.everyone[:1]))
@@ -291,11 +292,14 @@ class LeggedRobot(BaseTask):
 
     # -- curriculum, part of a checkpoint -----------------------------------------------------------------------------
     def curriculum_state_dict(self) -> dict[str, Tensor]:
-        """What has been learnt to be easy: the range of forward speeds."""
-        return {"lin_vel_x": self.velocity_commands.lin_vel_x.clone()}
+        """What has been learnt to be easy: the range of forward speeds, and what the next look at it will judge."""
+        commands = self.velocity_commands
+        return {"lin_vel_x": commands.lin_vel_x.clone(), "progress": commands.progress.clone()}
 
     def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
         self.velocity_commands.lin_vel_x.copy_(state["lin_vel_x"])
+        if "progress" in state:  # older checkpoints have none
+            self.velocity_commands.progress.copy_(state["progress"])
 
     # -- observations -------------------------------------------------------------------------------------------------
     def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
