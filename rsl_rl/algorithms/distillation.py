@@ -100,6 +100,7 @@ class Distillation:
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
         self.stale = torch.zeros((), device=device)  # looks at images of which one or more were not new
+        self.other_interval = False  # the image at hand is of a saved run, and says nothing of when the next one comes
         self.iteration = 0
         shared = dict(update=self.update, num_steps=num_steps, begin=self.begin, control_steps=interval)
         self.phases = (Phase("distill", self.rollout_step, **shared),)
@@ -160,7 +161,8 @@ class Distillation:
             RuntimeError: no image came to all robots in `image_interval` control steps.
         """
         for step in range(self.interval + 1):
-            waiting = bool((env.observations["new_image"] < 0.5).any())
+            waiting = self.other_interval or bool((env.observations["new_image"] < 0.5).any())
+            self.other_interval = False
             if not distributed.any_rank(waiting, self.device):
                 return
             if step < self.interval:
@@ -321,9 +323,12 @@ class Distillation:
 
     def rollout_state_dict(self) -> dict[str, Tensor]:
         """What belongs to the running episodes."""
-        acting = self.acting
-        return {"hidden": acting.hidden, "latent": acting.latent, "yaw": acting.yaw, "start": self.start}
+        memory = {"hidden": self.acting.hidden, "latent": self.acting.latent, "yaw": self.acting.yaw}
+        return {**memory, "start": self.start, "interval": torch.tensor(self.interval)}
 
     def load_rollout_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """In place."""
         for name, tensor in self.rollout_state_dict().items():
-            tensor.copy_(state[name])
+            if name != "interval":
+                tensor.copy_(state[name])
+        self.other_interval = int(state.get("interval", self.interval)) != self.interval
