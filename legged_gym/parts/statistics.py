@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from legged_gym.part import Part
 from legged_gym.parts.ranks import Alone
 
 
-class Statistics:
+class Statistics(Part):
     """Sums and counts by name. `add` is free of host syncs and of allocations that outlive it; `pop` syncs once.
 
     Args:
@@ -20,7 +21,8 @@ class Statistics:
         self._rows = {name: row for row, name in enumerate([*names, *totals])}
         self._totals = set(totals)
         self._indices: dict[tuple[str, ...], Tensor] = {}
-        self.sums = torch.zeros(2, len(self._rows), dtype=torch.float64, device=device)  # of values, and how many
+        # of values, and how many
+        self.keep(sums=torch.zeros(2, len(self._rows), dtype=torch.float64, device=device))
 
     def add(self, *groups: tuple[Mapping[str, Tensor], Tensor]) -> None:
         """Add values (N,) by name where the mask of their group holds: one (N,), or a row (K, N) for each of K values.
