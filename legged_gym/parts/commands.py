@@ -78,11 +78,12 @@ class VelocityCommands(Part):
         self.progress.copy_(torch.where(due, 0.0, self.progress))
 
     def curriculum_state_dict(self) -> dict[str, Tensor]:
-        """The range that was reached, and the configured one that it began with; empty without a curriculum."""
+        """The range reached, what the next look at it judges, and the configured range; empty without a curriculum."""
         if not self.cfg.curriculum:
             return {}
         configured = torch.tensor(self.cfg.ranges.lin_vel_x)
-        return {"lin_vel_x": self.lin_vel_x.clone(), "configured_lin_vel_x": configured}
+        reached = {"lin_vel_x": self.lin_vel_x.clone(), "progress": self.progress.clone()}
+        return {**reached, "configured_lin_vel_x": configured}
 
     def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on with the range that was reached, unless another one is configured now."""
@@ -90,3 +91,5 @@ class VelocityCommands(Part):
         saved = state.get("configured_lin_vel_x", configured)
         if self.cfg.curriculum and "lin_vel_x" in state and saved.cpu().equal(configured):
             self.lin_vel_x.copy_(state["lin_vel_x"])
+            if "progress" in state:  # else ranks that start afresh would judge another part of the run than rank 0
+                self.progress.copy_(state["progress"])

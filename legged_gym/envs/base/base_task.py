@@ -11,6 +11,7 @@ from torch import Tensor
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.observations import Group
 from legged_gym.part import Part
+from legged_gym.parts.ranks import Alone
 from legged_gym.parts.statistics import Statistics
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.config import flat, plain
@@ -34,6 +35,8 @@ class BaseTask(Part):
 
     settings = ("sim.dt", "asset", "control.decimation")
     statistics: Statistics
+    ranks = Alone()
+    """Set by a learner of several processes (rsl_rl/env.py)."""
 
     def __init__(self, cfg: LeggedRobotCfg, device: str | torch.device = "cpu"):
         self.cfg, self.device, self.num_envs = cfg, torch.device(device), cfg.env.num_envs
@@ -109,7 +112,7 @@ class BaseTask(Part):
 
     def pop_statistics(self) -> dict[str, float]:
         """Figures of the episodes ended and the steps made since the last call, by log key. Syncs with the host."""
-        return self.statistics.pop()
+        return self.statistics.pop(self.ranks.sum_)
 
     def check(self) -> None:
         """Raise `UserError` if the engine lost contacts, naming the number to raise. Syncs with the host."""

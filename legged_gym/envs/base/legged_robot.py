@@ -232,6 +232,7 @@ class LeggedRobot(BaseTask):
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
+            tracked, seconds = self.ranks.sum_(torch.stack([tracked, seconds]))  # the range is the same on all ranks
             best = self.cfg.rewards.scales.tracking_lin_vel
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
             add(({"Metrics/base_velocity/max_command_x": self.velocity_commands.lin_vel_x[1:]}, self.everyone[:1]))
