@@ -101,11 +101,11 @@ def _check(args: Args, description: dict[str, Any]) -> None:
         if args.types or args.difficulty is not None:
             raise UserError("--types and --difficulty are for tasks with obstacle courses; this one has none")
         return
-    from legged_gym.terrain.generators import GENERATORS
+    from legged_gym.terrain.registry import TERRAINS
 
     for kind in args.types:
-        if kind not in GENERATORS:
-            raise UserError(f"--types: there is no terrain '{kind}'; {nearest(kind, GENERATORS)}")
+        if kind not in TERRAINS:
+            raise UserError(f"--types: there is no terrain '{kind}'; {nearest(kind, TERRAINS)}")
     if args.difficulty is not None and not 0.0 <= args.difficulty <= 1.0:
         raise UserError(f"--difficulty is {args.difficulty:g}: it has to lie in 0 .. 1")
 
@@ -114,7 +114,7 @@ def _courses(policy: Any, description: dict[str, Any], physics: Any, args: Args)
     from legged_gym.deploy.trial import run_course, summarise_course
 
     course = description["trial"]["course"]
-    kinds = args.types or tuple(course["types"])
+    kinds = args.types or tuple(course["columns"])
     difficulty = course["difficulty"] if args.difficulty is None else args.difficulty
     runs = [(kind, number) for kind in kinds for number in range(args.episodes_per_type)]
     episodes: dict[str, list] = {kind: [] for kind in kinds}

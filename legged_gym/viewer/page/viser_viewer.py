@@ -88,8 +88,9 @@ class ViserViewer:
         lines = [f"**robot {robot}{teacher}**: measured (command)"]
         if self.control.command.on_courses:
             lines.append(f"- speed {measured[0]:+.2f} ({asked[0]:+.2f}) m/s")
-            kind, goal = env.grid.types[int(env.type[robot])], int(env.goal_index[robot])
-            lines.append(f"- {kind}, level {int(env.level[robot])}, goal {goal} of {env.num_goals}")
+            course = env.course
+            kind, goal, goals = course.types[int(course.type[robot])], course.goal_index[robot], course.num_goals[robot]
+            lines.append(f"- {kind}, level {int(course.level[robot])}, goal {int(goal)} of {int(goals)}")
         else:
             names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
             lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
