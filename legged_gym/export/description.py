@@ -188,6 +188,7 @@ def _trial(trial: Any) -> dict[str, Any]:
     terrain = trial.terrain
     columns = columns_of(terrain.proportions, terrain.num_columns)
     course = {
+        "types": list(columns),
         "columns": {kind: [own.start, len(own)] for kind, own in columns.items()},  # the first, how many
         "num_columns": terrain.num_columns,
         "difficulty": terrain.difficulty[1],

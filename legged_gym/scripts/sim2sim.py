@@ -114,7 +114,7 @@ def _courses(policy: Any, description: dict[str, Any], physics: Any, args: Args)
     from legged_gym.deploy.trial import run_course, summarise_course
 
     course = description["trial"]["course"]
-    kinds = args.types or tuple(course["columns"])
+    kinds = args.types or tuple(course["types"])
     difficulty = course["difficulty"] if args.difficulty is None else args.difficulty
     runs = [(kind, number) for kind in kinds for number in range(args.episodes_per_type)]
     episodes: dict[str, list] = {kind: [] for kind in kinds}
