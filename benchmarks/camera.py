@@ -56,8 +56,9 @@ def main() -> None:
                     torch.cuda.synchronize()
                 times[name].append((time.perf_counter() - start) / args.images)
     where = torch.cuda.get_device_name(args.device) if env.device.type == "cuda" else "CPU"
-    slots = (env.ground.half_size[env.ground.tile.long()] > 0).all(-1).sum(1).float().mean()
-    print(f"{args.num_envs} cameras on {where}, {slots:.1f} boxes each of {env.cfg.terrain.num_boxes} slots")
+    *_, half_size = env.ground.slots()
+    boxes = (half_size > 0).all(-1).sum(1).float().mean()
+    print(f"{args.num_envs} cameras on {where}, {boxes:.1f} boxes each of {half_size.shape[1]} slots")
     for name, values in times.items():
         print(f"{name}: {args.num_envs / statistics.median(values):,.0f} images/s of {height} x {width}")
 

@@ -12,6 +12,7 @@ from legged_gym import __version__
 from legged_gym.deploy.description import FORMAT
 from legged_gym.export.networks import DeployedLayout
 from legged_gym.observations import Group
+from legged_gym.terrain.registry import columns_of
 from legged_gym.utils.config import plain
 
 # Joint orders of the vendors' low-level interfaces, by the asset's name.
@@ -183,10 +184,11 @@ def _trial(trial: Any) -> dict[str, Any]:
     if not hasattr(trial, "goals"):
         return tree
     terrain = trial.terrain
-    types = [name for name, share in vars(terrain.proportions).items() if share > 0]
+    columns = columns_of(terrain.proportions, terrain.num_columns)
     course = {
-        "types": types,
-        "tiles_per_type": max(1, terrain.num_columns // len(types)),
+        "types": list(columns),
+        "columns": {kind: [own.start, len(own)] for kind, own in columns.items()},  # the first, how many
+        "num_columns": terrain.num_columns,
         "difficulty": terrain.difficulty[1],
         "lateral": terrain.lateral,
         "roughness": list(terrain.roughness),
@@ -196,6 +198,7 @@ def _trial(trial: Any) -> dict[str, Any]:
         "goal_dwell_s": trial.goals.dwell,
         "y_noise": init.y_noise,
         "yaw_noise": init.yaw_noise,
+        "rules": plain(trial.rules),
     }
     return tree | {"course": course}
 

@@ -101,11 +101,11 @@ def _check(args: Args, description: dict[str, Any]) -> None:
         if args.types or args.difficulty is not None:
             raise UserError("--types and --difficulty are for tasks with obstacle courses; this one has none")
         return
-    from legged_gym.terrain.generators import GENERATORS
+    from legged_gym.terrain.registry import TERRAINS
 
     for kind in args.types:
-        if kind not in GENERATORS:
-            raise UserError(f"--types: there is no terrain '{kind}'; {nearest(kind, GENERATORS)}")
+        if kind not in TERRAINS:
+            raise UserError(f"--types: there is no terrain '{kind}'; {nearest(kind, TERRAINS)}")
     if args.difficulty is not None and not 0.0 <= args.difficulty <= 1.0:
         raise UserError(f"--difficulty is {args.difficulty:g}: it has to lie in 0 .. 1")
 

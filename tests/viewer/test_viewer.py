@@ -74,12 +74,12 @@ def test_every_kind_of_geom(tmp_path: Path) -> None:
 def test_courses_are_drawn_where_the_robots_stand(courses, course_viewer: ViserViewer) -> None:
     steps(course_viewer, 2)
     boxes = course_viewer.scene.ground._boxes
-    ground, num_slots = courses.ground, courses.cfg.terrain.num_boxes
-    for robot, tile in enumerate(ground.tile.tolist()):
+    (plane_z, centre, *_), num_slots = courses.ground.slots(), courses.cfg.terrain.num_boxes
+    for robot in range(courses.num_envs):
         drawn = boxes.batched_positions[robot * (num_slots + 1) : (robot + 1) * (num_slots + 1)]
-        expected = ground.centre[tile].numpy() + course_viewer.scene.offsets[robot]
+        expected = centre[robot].numpy() + course_viewer.scene.offsets[robot]
         assert drawn[1:] == pytest.approx(expected, abs=1e-6)
-        assert drawn[0, 2] == pytest.approx(float(ground.plane_z[tile]) - 0.025)
+        assert drawn[0, 2] == pytest.approx(float(plane_z[robot]) - 0.025)
     before = boxes.batched_positions.copy()
     for _ in range(5):  # levels are drawn anew
         courses.reset()

@@ -11,31 +11,19 @@ from legged_gym.envs.base.legged_robot_config import (
     TerrainCfg,
 )
 from legged_gym.parts.config import CommandRanges, CommandsCfg, DomainRandCfg, Range
-from legged_gym.terrain.generators import LATERAL
+from legged_gym.terrain.registry import LATERAL, TerrainProportions, proportions
+from legged_gym.terrain.rules import RulesCfg
 from legged_gym.utils.errors import UserError
-
-
-@dataclass
-class TerrainProportions:
-    """Share of the grid's columns, by type of tile; they need not sum to 1."""
-
-    parkour: float = 0.2
-    hurdle: float = 0.2
-    step: float = 0.2
-    gap: float = 0.2
-    flat: float = 0.2
-    demo: float = 0.0
-    stairs: float = 0.0
-    slope: float = 0.0
-    discrete: float = 0.0
-    crawl: float = 0.0
 
 
 @dataclass
 class ParkourTerrainCfg(TerrainCfg):
     num_boxes: int = 24
     """box slots of each robot's ground"""
-    proportions: TerrainProportions = field(default_factory=TerrainProportions)
+    proportions: TerrainProportions = field(
+        default_factory=lambda: proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.2)
+    )
+    """share of the grid's columns, by type of tile; they need not sum to 1"""
     num_levels: int = 10
     num_columns: int = 40
     """tiles of each level; each has one type"""
@@ -138,6 +126,7 @@ class ParkourRewardsCfg(RewardsCfg):
 class ParkourCfg(LeggedRobotCfg):
     terrain: ParkourTerrainCfg = field(default_factory=ParkourTerrainCfg)
     goals: GoalsCfg = field(default_factory=GoalsCfg)
+    rules: RulesCfg = field(default_factory=RulesCfg)
     perception: PerceptionCfg = field(default_factory=PerceptionCfg)
     commands: CommandsCfg = field(
         default_factory=lambda: CommandsCfg(
@@ -164,7 +153,7 @@ class ParkourCfg(LeggedRobotCfg):
         self.terrain.fix_difficulty(1.0)
         self.terrain.num_levels = 1
         self.terrain.roughness = (0.02, 0.02)
-        self.terrain.proportions = TerrainProportions(demo=0.2)
+        self.terrain.proportions = proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.2, demo=0.2)
         self.terrain.num_columns = 16 * 6
         self.commands.ranges.lin_vel_x = (0.7, 0.7)
         random = self.domain_rand

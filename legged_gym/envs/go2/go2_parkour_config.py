@@ -10,11 +10,11 @@ from legged_gym.envs.base.parkour_config import (
     ParkourDomainRandCfg,
     ParkourInitStateCfg,
     ParkourTerrainCfg,
-    TerrainProportions,
 )
 from legged_gym.envs.go2.go2_config import DEFAULT_POSE
 from legged_gym.parts.config import ControlCfg
 from legged_gym.sensors.camera_config import DepthCameraCfg
+from legged_gym.terrain.registry import proportions
 from rsl_rl.config import DistillationTrainCfg, RmaTrainCfg, RunnerCfg
 
 
@@ -76,7 +76,9 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
 
     env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=2048))
     terrain: ParkourTerrainCfg = field(
-        default_factory=lambda: ParkourTerrainCfg(proportions=TerrainProportions(flat=0.05, demo=0.15), lateral=0.1)
+        default_factory=lambda: ParkourTerrainCfg(
+            proportions=proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.05, demo=0.15), lateral=0.1
+        )
     )
     init_state: ParkourInitStateCfg = field(default_factory=lambda: _init_state(noise=0.05))
     control: ControlCfg = field(default_factory=_control)

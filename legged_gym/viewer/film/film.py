@@ -29,7 +29,7 @@ class RobotFilm:
         self._camera = mujoco.MjvCamera()
         self._camera.azimuth, self._camera.elevation, self._camera.distance = 40.0, -22.0, 2.8
         self._camera.lookat[:] = env.sim.root_pos_w[0].cpu().numpy()
-        self._tile = -1
+        self._row = -1
         self._last = np.zeros((*size, 3), dtype=np.uint8)
 
     def picture(self) -> np.ndarray:
@@ -59,26 +59,26 @@ class RobotFilm:
 
     def _set_ground(self) -> None:
         env, model = self._env, self._model
-        goals = slice(model.geom("goal0").id, model.geom("goal0").id + env.num_goals)
+        shapes, course = env.ground.shapes, env.course
+        goals = slice(model.geom("goal0").id, model.geom("goal0").id + course.most_goals)
         model.geom_rgba[goals, :3] = _GOAL
-        model.geom_rgba[goals, :3][: int(env.goal_index[0])] = _REACHED
-        tile = int(env.ground.tile[0])
-        if tile == self._tile:
+        model.geom_rgba[goals, :3][: int(course.goal_index[0])] = _REACHED
+        row = int(shapes.row[0])
+        if row == self._row:
             return
-        self._tile = tile
-        ground = env.ground
+        self._row = row
         plane, boxes = model.body("ground").mocapid[0], model.geom("box0").id
-        num_boxes = ground.centre.shape[1]
+        num_boxes = shapes.num_boxes
         first = model.body("box0").mocapid[0]
-        half_size = ground.half_size[tile].cpu().numpy()
+        half_size = shapes.half_size[row].cpu().numpy()
         unused = (half_size <= 0.0).any(1)
-        self._data.mocap_pos[plane, 2] = float(ground.plane_z[tile])
-        self._data.mocap_pos[first : first + num_boxes] = ground.centre[tile].cpu().numpy()
-        self._data.mocap_quat[first : first + num_boxes] = ground.quat[tile].cpu().numpy()
+        self._data.mocap_pos[plane, 2] = float(shapes.plane_z[row])
+        self._data.mocap_pos[first : first + num_boxes] = shapes.centre[row].cpu().numpy()
+        self._data.mocap_quat[first : first + num_boxes] = shapes.quat[row].cpu().numpy()
         model.geom_size[boxes : boxes + num_boxes] = np.where(unused[:, None], 1e-3, half_size)
         model.geom_rgba[boxes : boxes + num_boxes, 3] = ~unused
         first = model.body("goal0").mocapid[0]
-        self._data.mocap_pos[first : first + env.num_goals] = ground.goals[tile].cpu().numpy()
+        self._data.mocap_pos[first : first + course.most_goals] = course.goals[0].cpu().numpy()
 
 
 def _picture_model(env: Any, size: tuple[int, int]) -> tuple[mujoco.MjModel, bool]:
@@ -101,11 +101,11 @@ def _picture_model(env: Any, size: tuple[int, int]) -> tuple[mujoco.MjModel, boo
     floor = world.add_body(name="ground", mocap=True)
     floor.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[60.0, 60.0, 1.0], material="floor", **seen)
     if hasattr(env, "ground"):
-        for k in range(env.ground.centre.shape[1]):
+        for k in range(env.ground.shapes.num_boxes):
             box = world.add_body(name=f"box{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_BOX
             box.add_geom(name=f"box{k}", type=kind, size=[1e-3] * 3, rgba=[*_BOX, 1.0], **seen)
-        for k in range(env.num_goals):
+        for k in range(env.course.most_goals):
             goal = world.add_body(name=f"goal{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_SPHERE
             goal.add_geom(name=f"goal{k}", type=kind, size=[0.04, 0.0, 0.0], rgba=[*_GOAL, 1.0], **seen)

@@ -1,7 +1,6 @@
 """Time, pushes, the picked robot's body and its tile."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import viser
@@ -31,7 +30,7 @@ class ControlTab:
             self._add_push()
         with server.gui.add_folder("body", expand_by_default=False):
             self._add_body()
-        if hasattr(self._env, "ground"):
+        if hasattr(self._env, "course"):
             with server.gui.add_folder("terrain"):
                 self._add_terrain()
         self.show_robot()
@@ -138,29 +137,23 @@ class ControlTab:
         self.friction.value = round(float(random.friction[robot]), 2)
         self.added_mass.value = round(float(random.added_mass[robot]), 2)
         self._showing = False
-        if hasattr(self._env, "ground"):
-            self.terrain.value = self._env.grid.types[int(self._env.type[robot])]
-            self.level.value = int(self._env.level[robot])
+        if hasattr(self._env, "course"):
+            course = self._env.course
+            self.terrain.value = course.types[int(course.type[robot])]
+            self.level.value = int(course.level[robot])
 
     # -- terrain ------------------------------------------------------------------------------------------------------
     def _add_terrain(self) -> None:
-        self.terrain = self._gui.add_dropdown("type", self._env.grid.types)
-        highest = self._env.num_levels - 1
+        self.terrain = self._gui.add_dropdown("type", self._env.course.types)
+        highest = self._env.course.num_levels - 1
         self.level = self._gui.add_slider("level", 0, max(1, highest), 1, 0, disabled=highest == 0)
         self.place = self._button("go there", "the picked robot, in this and all coming episodes", self._place)
         self.release = self._button("any level", "its episodes begin on any level again", self._release)
 
     def _place(self) -> None:
-        place_on(self._env, self._mask(), self.terrain.value, self.level.value)
+        self._env.course.place_on(self._mask(), self.terrain.value, self.level.value)
         self._end_episode()
 
     def _release(self) -> None:
-        self._env.release(self._mask())
+        self._env.course.release(self._mask())
         self._end_episode()
-
-
-def place_on(env: Any, mask: Tensor, kind: str, level: int) -> None:
-    """Put the robots in `mask` (N,) on tiles of the type `kind` and that level; neighbours on different ones."""
-    columns = torch.nonzero(env.grid.type_of_column == env.grid.types.index(kind)).flatten()
-    robots = torch.arange(env.num_envs, device=env.device)
-    env.place(mask, torch.full_like(env.level, level), columns[robots % len(columns)])
