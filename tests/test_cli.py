@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from legged_gym.cli import parse as cli
-from legged_gym.cli import runs
+from legged_gym.cli import processes, run_config, runs
+from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
 from legged_gym.registry import all_tasks, get_task, register
 from legged_gym.utils.errors import UserError
 
@@ -124,7 +125,7 @@ def test_torchrun_without_the_flag(workdir: Path) -> None:
 @pytest.mark.parametrize("flags", [["--help"], [GO2, "--help"]])
 def test_help_needs_neither_torch_nor_mujoco(tmp_path: Path, flags: list[str]) -> None:
     code = (
-        "import sys\nfrom legged_gym.cli.parse import TrainArgs, parse\n"
+        "import sys\nfrom legged_gym.cli.args import TrainArgs\nfrom legged_gym.cli.parse import parse\n"
         f"try: parse(TrainArgs, 'train', {flags})\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "assert not {'torch', 'mujoco', 'warp'} & set(sys.modules)\n"
@@ -148,7 +149,7 @@ def test_list_tasks(tmp_path: Path) -> None:
 # -- good command lines ------------------------------------------------------------------------------------------------
 
 
-def parse(*flags: str, variant: str = "train", kind: type[cli.Args] = cli.TrainArgs) -> cli.Command:
+def parse(*flags: str, variant: str = "train", kind: type[Args] = TrainArgs) -> cli.Command:
     return cli.parse(kind, variant, [GO2, "--device=cpu", *flags])
 
 
@@ -186,10 +187,10 @@ def test_defaults_are_the_variants() -> None:
 
 def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workdir)
-    evaluation = parse("--checkpoint=50", variant="evaluation", kind=cli.EvaluateArgs)
+    evaluation = parse("--checkpoint=50", variant="evaluation", kind=EvaluateArgs)
     assert evaluation.env_cfg.env.num_envs == 256
     assert evaluation.checkpoint == Path("logs/go2/20260101_120000_first/model_50.pt")
-    play = parse("--env.noise.add_noise=True", variant="play", kind=cli.LoadArgs)
+    play = parse("--env.noise.add_noise=True", variant="play", kind=LoadArgs)
     assert play.env_cfg.noise.add_noise is True
     assert play.env_cfg.domain_rand.push_robots is False
 
@@ -197,7 +198,7 @@ def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.Monke
 def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     first = parse("--env.control.beta=0.5", "--num_envs=9", "--train.policy.critic_hidden_dims", "8")
     folder = runs.create_run(tmp_path, "go2", "first")
-    runs.save_config(folder, "go2", first.env_cfg, first.train_cfg)
+    run_config.save_config(folder, "go2", first.env_cfg, first.train_cfg)
     (folder / "model_3.pt").touch()
     second = parse("--resume", f"--log_root={tmp_path}", "--env.control.beta=0.7")
     assert second.checkpoint == folder / "model_3.pt"
@@ -243,11 +244,11 @@ def test_a_run_from_end_to_end(tmp_path: Path) -> None:
 
 def test_ranks_get_different_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    assert runs.rank_seed(5) == 5
+    assert processes.rank_seed(5) == 5
     seeds = set()
     for rank in range(4):
         monkeypatch.setenv("RANK", str(rank))
-        seeds.add(runs.rank_seed(5))
+        seeds.add(processes.rank_seed(5))
     assert seeds == {5, 6, 7, 8}
 
 
@@ -286,19 +287,19 @@ def test_newest_run_and_checkpoint(tmp_path: Path) -> None:
 def test_config_of_another_version(tmp_path: Path) -> None:
     task = get_task("go2")
     env, train = task.env_cfg(), task.train_cfg()
-    runs.save_config(tmp_path, "go2", env, train)
+    run_config.save_config(tmp_path, "go2", env, train)
     path = tmp_path / "config.yaml"
     tree = yaml.safe_load(path.read_text())
     tree["env"]["control"]["gone"] = 1
     del tree["env"]["control"]["beta"]
     tree["env"]["sim"]["dt"] = 1  # an integer where a float belongs
     path.write_text(yaml.safe_dump(tree))
-    assert runs.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
+    assert run_config.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
     assert env.sim.dt == 1.0 and isinstance(env.sim.dt, float)
     tree["env"]["sim"]["dt"] = "fast"
     path.write_text(yaml.safe_dump(tree))
     with pytest.raises(UserError, match="env.sim.dt is 'fast', not a float"):
-        runs.load_config(path, "go2", env, train)
+        run_config.load_config(path, "go2", env, train)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

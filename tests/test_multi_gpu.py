@@ -18,7 +18,7 @@ from test_rma import SMALL, WindyEnv
 from test_rma import make_runner as make_rma_runner
 from test_runner import ToyEnv, make_runner, parameters
 
-from legged_gym.cli import runs
+from legged_gym.cli.processes import rank_seed
 from legged_gym.parts.statistics import Statistics
 from rsl_rl.config import AlgorithmCfg, DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaAlgorithmCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm, make_policy
@@ -189,7 +189,7 @@ def same_on_all_ranks(tensors: list[torch.Tensor]) -> bool:
 
 def train(kind: str, folder: str):
     """Whether parameters were the same before, and after each of four iterations; what was not."""
-    seed = runs.rank_seed(1) + distributed.rank()
+    seed = rank_seed(1) + distributed.rank()
     log_dir = Path(folder) / str(distributed.rank())
     runner = make_runner(log_dir, seed=seed) if kind == "ppo" else make_rma_runner(log_dir, WindyEnv(), seed)
     runner.cfg.seed = 1  # what was typed is the same

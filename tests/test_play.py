@@ -14,10 +14,10 @@ import torch
 from test_cli import run
 
 from legged_gym.cli.runs import pretrained_checkpoint
+from legged_gym.cli.terrain import choose_terrain
 from legged_gym.deploy.description import load_description
 from legged_gym.registry import get_task
 from legged_gym.scripts import play
-from legged_gym.scripts.play import choose_terrain
 from legged_gym.utils.errors import UserError
 from legged_gym.viewer.page.ports import free_port
 from legged_gym.viewer.playing.clock import Clock

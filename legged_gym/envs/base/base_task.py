@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from legged_gym import RESOURCES_DIR
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.parts.statistics import Statistics
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.errors import UserError
 
-ROBOTS = Path(__file__).parents[3] / "resources" / "robots"
+ROBOTS = RESOURCES_DIR / "robots"
 
 
 class BaseTask:

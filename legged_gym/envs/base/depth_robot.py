@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from legged_gym.cli.process import keep_freed_memory
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.sensors.depth_camera import DepthCamera
@@ -30,8 +29,6 @@ class DepthParkourRobot(ParkourRobot):
 
     def _init_buffers(self) -> None:
         super()._init_buffers()
-        if self.device.type == "cpu":
-            keep_freed_memory()
         self.camera = DepthCamera(self.cfg.camera, self.ground, self.sim, self.dt)
 
     def _prepare_observations(self) -> None:

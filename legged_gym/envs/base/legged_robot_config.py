@@ -1,20 +1,32 @@
 """Configuration of `LeggedRobot`: dataclasses, one per subject, in SI units and radians. Ranges are (low, high)."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-Range = tuple[float, float]
+from legged_gym.utils.configs import (
+    AtLeastOne,
+    Bounds,
+    Limit,
+    NotNegative,
+    NotNegativeInt,
+    NotNegativeRange,
+    Positive,
+    Range,
+    Share,
+)
+from legged_gym.utils.errors import UserError
 
 
 @dataclass
 class EnvCfg:
-    num_envs: int = 4096
+    num_envs: AtLeastOne = 4096
     """robots that train side by side"""
-    episode_length_s: float = 20.0
+    episode_length_s: Positive = 20.0
 
 
 @dataclass
 class TerrainCfg:
-    num_boxes: int = 0
+    num_boxes: NotNegativeInt = 0
     """box slots of each robot's ground; flat ground needs none"""
 
 
@@ -33,17 +45,17 @@ class CommandRanges:
 @dataclass
 class CommandsCfg:
     ranges: CommandRanges = field(default_factory=CommandRanges)
-    resampling_time: float = 10.0
+    resampling_time: Positive = 10.0
     """seconds between new commands"""
     heading_command: bool = False
     """the yaw rate follows from the error to a commanded heading"""
     heading_gain: float = 0.5
     """yaw rate per heading error, 1/s"""
-    standing_fraction: float = 0.1
+    standing_fraction: Share = 0.1
     """share of commands that ask to stand still"""
     curriculum: bool = False
     """widen lin_vel_x once the robots follow it well"""
-    max_curriculum: float = 1.0
+    max_curriculum: NotNegative = 1.0
     """largest forward speed that the curriculum goes to, m/s"""
 
 
@@ -53,9 +65,9 @@ class InitStateCfg:
     """of the base at the start of an episode, m"""
     default_joint_angles: dict[str, float] = field(default_factory=dict)
     """rad, by joint name; the pose that a zero action holds"""
-    joint_pos_noise: float = 0.1
+    joint_pos_noise: NotNegative = 0.1
     """start joint angles: the default ± this, rad"""
-    root_vel_noise: float = 0.5
+    root_vel_noise: NotNegative = 0.5
     """start velocities of the base: ± this, m/s and rad/s"""
 
 
@@ -63,17 +75,17 @@ class InitStateCfg:
 class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
-    stiffness: dict[str, float] = field(default_factory=dict)
+    stiffness: dict[str, NotNegative] = field(default_factory=dict)
     """kp in N·m/rad, by a part of the joints' names"""
-    damping: dict[str, float] = field(default_factory=dict)
+    damping: dict[str, NotNegative] = field(default_factory=dict)
     """kd in N·m·s/rad, by a part of the joints' names"""
-    no_load_speed: dict[str, float] = field(default_factory=dict)
+    no_load_speed: dict[str, Positive] = field(default_factory=dict)
     """rad/s, by a part of the joints' names; for control_type DC, whose stall torque is the joint's limit"""
     action_scale: float = 0.25
     """target angle = default + action_scale * action"""
-    decimation: int = 4
+    decimation: AtLeastOne = 4
     """physics steps per control step"""
-    beta: float = 1.0
+    beta: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 1.0
     """exponential moving average of the actions: beta * new + (1 - beta) * old; 1: none"""
 
 
@@ -92,7 +104,7 @@ class AssetCfg:
     terminate_after_contacts_on: tuple[str, ...] = ()
     """parts of names of links whose contacts end an episode"""
     terminate_after_large_feet_contact_forces: bool = False
-    large_feet_contact_force_threshold: float = 1000.0
+    large_feet_contact_force_threshold: NotNegative = 1000.0
     """N"""
     armature: float = -1.0
     """reflected rotor inertia of all joints, kg·m²; negative: as in the asset"""
@@ -101,7 +113,7 @@ class AssetCfg:
 @dataclass
 class DomainRandCfg:
     randomize_friction: bool = True
-    friction_range: Range = (0.5, 1.25)
+    friction_range: NotNegativeRange = (0.5, 1.25)
     randomize_base_mass: bool = False
     added_mass_range: Range = (-1.0, 1.0)
     """kg"""
@@ -109,24 +121,31 @@ class DomainRandCfg:
     added_com_range: Range = (-0.05, 0.05)
     """m, each axis"""
     randomize_motor_strength: bool = False
-    motor_strength_range: Range = (0.9, 1.1)
+    motor_strength_range: NotNegativeRange = (0.9, 1.1)
     """factor on kp and, drawn apart, on kd, per joint, for the whole run"""
     push_robots: bool = True
-    push_interval_s: float = 15.0
-    max_push_vel_xy: float = 1.0
+    push_interval_s: Positive = 15.0
+    max_push_vel_xy: NotNegative = 1.0
     """m/s, each axis, added to the base's velocity"""
     p_gain_rand: bool = False
-    p_gain_rand_scale: float = 0.03
+    p_gain_rand_scale: NotNegative = 0.03
     """kp (1 + scale * N(0, 1)), per joint and episode"""
     d_gain_rand: bool = False
-    d_gain_rand_scale: float = 0.03
+    d_gain_rand_scale: NotNegative = 0.03
     torque_rfi_rand: bool = False
-    rfi_scale: float = 0.04
+    rfi_scale: NotNegative = 0.04
     """constant torque per joint and episode: scale * N(0, 1) * torque limit (random force injection)"""
     control_delays: bool = False
-    control_delay_min: int = 0
-    control_delay_max: int = 1
+    control_delay_min: NotNegativeInt = 0
+    control_delay_max: NotNegativeInt = 1
     """physics steps by which an action comes late, drawn per episode, both ends included"""
+
+    def check(self, key: str) -> None:
+        low, high = self.control_delay_min, self.control_delay_max
+        if low > high:
+            raise UserError(
+                f"{key}.control_delay_min is {low}: it has to be at most control_delay_max, which is {high}"
+            )
 
 
 @dataclass
@@ -159,13 +178,13 @@ class RewardsCfg:
     scales: RewardScales = field(default_factory=RewardScales)
     only_positive_rewards: bool = True
     """no negative sum of rewards (the termination reward comes on top)"""
-    tracking_sigma: float = 0.25
+    tracking_sigma: Positive = 0.25
     """tracking reward = exp(-error² / sigma)"""
-    soft_dof_pos_limit: float = 0.9
+    soft_dof_pos_limit: Positive = 0.9
     """share of the joint range beyond which dof_pos_limits counts"""
     base_height_target: float = 0.3
     """m"""
-    feet_air_time_target: float = 0.5
+    feet_air_time_target: NotNegative = 0.5
     """s"""
 
 
@@ -180,24 +199,24 @@ class ObsScales:
 @dataclass
 class NormalizationCfg:
     obs_scales: ObsScales = field(default_factory=ObsScales)
-    clip_observations: float = 100.0
-    clip_actions: float = 100.0
+    clip_observations: Limit = 100.0
+    clip_actions: Limit = 100.0
 
 
 @dataclass
 class NoiseScales:
     """Half widths of uniform noise, in the quantity's own unit."""
 
-    ang_vel: float = 0.2
-    gravity: float = 0.05
-    dof_pos: float = 0.01
-    dof_vel: float = 1.5
+    ang_vel: NotNegative = 0.2
+    gravity: NotNegative = 0.05
+    dof_pos: NotNegative = 0.01
+    dof_vel: NotNegative = 1.5
 
 
 @dataclass
 class NoiseCfg:
     add_noise: bool = True
-    noise_level: float = 1.0
+    noise_level: NotNegative = 1.0
     """factor on all noise_scales"""
     noise_scales: NoiseScales = field(default_factory=NoiseScales)
 
@@ -206,15 +225,15 @@ class NoiseCfg:
 class SimCfg:
     engine: str = "auto"
     """auto (Warp on CUDA, C on CPU), mujoco (C, CPU) or warp"""
-    dt: float = 0.005
+    dt: Positive = 0.005
     """physics step, s"""
-    num_threads: int = 0
+    num_threads: NotNegativeInt = 0
     """of the C engine; 0: all cores"""
-    solver_iterations: int = 10
-    line_search_iterations: int = 20
-    contacts_per_env: int = 32
+    solver_iterations: AtLeastOne = 10
+    line_search_iterations: AtLeastOne = 20
+    contacts_per_env: AtLeastOne = 32
     """Warp: size of the shared contact buffer per robot"""
-    constraints_per_env: int = 160
+    constraints_per_env: AtLeastOne = 160
     """Warp: size of each robot's constraint buffer"""
 
 
@@ -222,7 +241,7 @@ class SimCfg:
 class ViserCfg:
     enable: bool = False
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Annotated[int, Bounds(0, 65535)] = 8080
 
 
 @dataclass
