@@ -1,8 +1,8 @@
 """The table of tasks, and what makes an environment of one of them.
 
 `legged_gym/envs/__init__.py` fills the table, one line for each task; packages add theirs through the entry-point group
-`legged_gym.tasks`, and scripts what `--import` names. The environment's class may be named by a string and is imported
-when an environment is made, so that parsing a command line and listing the tasks load neither torch nor MuJoCo.
+`legged_gym.tasks`, and scripts what `--import` names. A class may be named by a string; it is imported when it is
+needed, so that parsing a command line and listing the tasks load neither torch nor MuJoCo.
 """
 
 import copy
@@ -14,7 +14,8 @@ from importlib import metadata
 from types import ModuleType
 from typing import Any
 
-from legged_gym.utils.configs import check_env_cfg, override
+from legged_gym.utils.bounds import check_env_cfg
+from legged_gym.utils.config import override
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.learner import require_own_rsl_rl
 
@@ -28,10 +29,16 @@ class Task:
     name: str
     env_class: str | type  # "module:Class", or the class
     env_cfg: type
-    train_cfg: type
+    train_class: str | type
     description: str
     evaluation: str  # module with `prepare`, `evaluate` and `print_figures`
     teacher: str  # task whose policies teach this one's; empty: it learns by itself
+
+    @property
+    def train_cfg(self) -> type:
+        """The training's config; it needs `rsl_rl`, which nothing else of a task does."""
+        require_own_rsl_rl()
+        return _resolve(self.train_class)
 
     def evaluator(self) -> ModuleType:
         """The module that measures policies of this task."""
@@ -39,10 +46,15 @@ class Task:
 
     def make_env(self, cfg: Any, device: str) -> Any:
         """The environment of this task with `cfg` (an instance of `env_cfg`), simulated on `device`."""
-        if not isinstance(self.env_class, str):
-            return self.env_class(cfg, device=device)
-        module, _, name = self.env_class.partition(":")
-        return getattr(importlib.import_module(module), name)(cfg, device=device)
+        return _resolve(self.env_class)(cfg, device=device)
+
+
+def _resolve(named: str | type) -> type:
+    """The class that "module:Class" names."""
+    if not isinstance(named, str):
+        return named
+    module, _, name = named.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 _tasks: dict[str, Task] = {}
@@ -52,12 +64,13 @@ def register(
     name: str,
     env_class: str | type,
     env_cfg: type,
-    train_cfg: type,
+    train_cfg: str | type,
     description: str,
     evaluation: str = "legged_gym.evaluation.velocity",
     teacher: str = "",
 ) -> None:
-    """Adds a task; `env_class` is "module:Class" or a class, the two configs are dataclasses, `evaluation` a module.
+    """Adds a task; the two configs are dataclasses, `evaluation` is a module. Classes are named "module:Class", or are
+    there already.
 
     `teacher`: name of the task whose policies teach this one's.
     """
@@ -117,7 +130,6 @@ def make(
 
 @functools.cache
 def _fill_table() -> None:
-    require_own_rsl_rl()  # the training configs are its dataclasses
     importlib.import_module("legged_gym.envs")  # the import fills the table
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         try:

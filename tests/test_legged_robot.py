@@ -12,16 +12,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from legged_gym.envs.base.legged_robot import LeggedRobot
-from legged_gym.envs.base.legged_robot_config import (
-    CommandRanges,
-    CommandsCfg,
-    ControlCfg,
-    DomainRandCfg,
-    RewardScales,
-    RewardsCfg,
-)
+from legged_gym.envs.base.legged_robot_config import RewardScales, RewardsCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.parts.commands import VelocityCommands
+from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg, DomainRandCfg
 from legged_gym.parts.randomization import Randomization
 from legged_gym.registry import all_tasks
 from legged_gym.utils.errors import UserError

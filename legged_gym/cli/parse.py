@@ -22,7 +22,8 @@ from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.run_config import changes, trained_configs
 from legged_gym.registry import Task, all_tasks, get_task
-from legged_gym.utils.configs import check_env_cfg, plain, refuse_nan
+from legged_gym.utils.bounds import check_env_cfg, refuse_nan
+from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)

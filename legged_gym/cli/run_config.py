@@ -9,7 +9,7 @@ import yaml
 
 from legged_gym.cli.runs import write_atomically
 from legged_gym.registry import Task
-from legged_gym.utils.configs import differences, like, plain
+from legged_gym.utils.config import differences, like, plain
 from legged_gym.utils.errors import UserError
 
 
@@ -61,9 +61,8 @@ def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
 
 def changes(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """A line for each value in which `now` differs from `saved`, both {"env": ..., "train": ...} of plain data."""
-    for part in saved:
-        for key, old, new in differences(saved[part], now[part], part):
-            yield f"changed from the saved run: {key}: {_as_text(old)} -> {_as_text(new)}"
+    for key, old, new in differences(saved, now):
+        yield f"changed from the saved run: {key}: {_as_text(old)} -> {_as_text(new)}"
 
 
 def _as_text(value: Any) -> str:

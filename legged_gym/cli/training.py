@@ -11,7 +11,7 @@ from typing import Any
 from legged_gym.cli import run_config, runs
 from legged_gym.cli.parse import Command
 from legged_gym.cli.processes import rank, rank_seed, seed_everything, told_by_rank_0
-from legged_gym.utils.configs import plain
+from legged_gym.utils.config import plain
 from legged_gym.utils.errors import value_errors_are_the_users
 
 

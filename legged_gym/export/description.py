@@ -9,7 +9,7 @@ from typing import Any
 from legged_gym import __version__
 from legged_gym.deploy.description import FORMAT
 from legged_gym.export.networks import DeployedLayout
-from legged_gym.utils.configs import plain
+from legged_gym.utils.config import plain
 
 # Joint orders of the vendors' low-level interfaces, by the asset's name.
 SDK_JOINT_ORDERS = {

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base.legged_robot_config import CommandsCfg
+from legged_gym.parts.config import CommandsCfg
 from legged_gym.utils.math import assign_where, quat_yaw, uniform, wrap_to_pi
 
 

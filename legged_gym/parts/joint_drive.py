@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base.legged_robot_config import ControlCfg
+from legged_gym.parts.config import ControlCfg
 from legged_gym.parts.randomization import Randomization
 from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
 from legged_gym.utils.math import assign_where

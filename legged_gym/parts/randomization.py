@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base.legged_robot_config import DomainRandCfg
+from legged_gym.parts.config import DomainRandCfg
 from legged_gym.simulators import Simulator
 from legged_gym.utils.math import assign_where, uniform
 

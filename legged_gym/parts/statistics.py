@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from rsl_rl.utils import distributed
+from legged_gym.utils import ranks
 
 
 class Statistics:
@@ -44,7 +44,7 @@ class Statistics:
 
     def pop(self) -> dict[str, float]:
         """Figures since the last call; a mean without data is absent. Synchronises with the host."""
-        values, counts = distributed.sum_(self.sums).cpu().tolist()
+        values, counts = ranks.sum_(self.sums).cpu().tolist()
         self.sums.zero_()
         means = {name: values[row] / counts[row] for name, row in self._rows.items() if counts[row] > 0}
         return means | {name: values[self._rows[name]] for name in self._totals}

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from legged_gym.utils.configs import AtLeastOne, Bounds, NotNegative, NotNegativeInt, Positive, Range, Share
+from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, NotNegativeInt, Positive, Range, Share
 from legged_gym.utils.errors import UserError
 
 

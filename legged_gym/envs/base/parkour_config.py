@@ -3,9 +3,6 @@
 from dataclasses import dataclass, field
 
 from legged_gym.envs.base.legged_robot_config import (
-    CommandRanges,
-    CommandsCfg,
-    DomainRandCfg,
     InitStateCfg,
     LeggedRobotCfg,
     NoiseCfg,
@@ -13,8 +10,9 @@ from legged_gym.envs.base.legged_robot_config import (
     RewardsCfg,
     TerrainCfg,
 )
+from legged_gym.parts.config import CommandRanges, CommandsCfg, DomainRandCfg
 from legged_gym.terrain.generators import LATERAL
-from legged_gym.utils.configs import (
+from legged_gym.utils.bounds import (
     AtLeastOne,
     NotNegative,
     NotNegativeInt,

@@ -9,9 +9,9 @@ from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain import rules
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import BoxGround
+from legged_gym.utils import ranks
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, quat_yaw, uniform, wrap_to_pi
-from rsl_rl.utils import distributed
 
 SCAN_HEIGHT = 0.3  # m: base height at which level ground reads 0 in the scan
 SCAN_LIMIT = 1.0  # m
@@ -157,7 +157,7 @@ class ParkourRobot(LeggedRobot):
         )
 
     def pop_statistics(self) -> dict[str, float]:
-        highest = distributed.max_(self.level.max()).item()
+        highest = ranks.max_(self.level.max()).item()
         return super().pop_statistics() | {"Metrics/base_parkour/terrain_level_max": float(highest)}
 
     # -- episodes -----------------------------------------------------------------------------------------------------

@@ -1,16 +1,13 @@
-"""Config dataclasses as trees: bounds that a field's type names, checks, plain data, and what differs between two."""
+"""What values a config may have: bounds that a field's type names (`decimation: AtLeastOne = 4`), and their check."""
 
 import dataclasses
-import difflib
 import math
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from legged_gym.utils.errors import UserError, nearest
-
-# -- bounds, to be named by a field's type: `decimation: AtLeastOne = 4` -----------------------------------------------
+from legged_gym.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -90,11 +87,7 @@ def _fields(config: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
     """Key, value and type of every field of a dataclass."""
     hints = typing.get_type_hints(type(config), include_extras=True)
     for field in dataclasses.fields(config):
-        yield _join(prefix, field.name), getattr(config, field.name), hints[field.name]
-
-
-def _join(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name
+        yield f"{prefix}.{field.name}" if prefix else field.name, getattr(config, field.name), hints[field.name]
 
 
 def _check_value(key: str, value: Any, hint: Any) -> None:
@@ -130,63 +123,3 @@ def _types_of_items(key: str, values: tuple | list, hint: Any) -> list[Any]:
     if len(types) != len(values):
         raise UserError(f"{key} is {' '.join(map(str, values))}: it takes {len(types)} values")
     return list(types)
-
-
-# -- plain data, and from it -------------------------------------------------------------------------------------------
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses and tuples as the dicts and lists that safe YAML knows."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return value
-
-
-def like(default: Any, value: Any, where: str) -> Any:
-    """A value in the type of the field's default: lists to tuples, ints to floats; UserError for another type."""
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if default is not None and value is not None and type(value) is not type(default):
-        raise UserError(f"{where} is {value!r}, not a {type(default).__name__}")
-    return value
-
-
-def override(config: Any, key: str, value: Any) -> None:
-    """Sets the field that the dotted `key` names, as "rewards.scales.torques"; UserError naming the nearest one."""
-    keys = [known for known, _ in _leaves(plain(config), "")]
-    if key not in keys:
-        if inside := [known for known in keys if known.startswith(f"{key}.")]:
-            raise UserError(f"'{key}' is a group of settings; name one of them: {', '.join(inside)}")
-        close = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
-        raise UserError(f"the config has no '{key}'; {nearest(key, close or plain(config))}")
-    *groups, name = key.split(".")
-    for group in groups:
-        config = config[group] if isinstance(config, dict) else getattr(config, group)
-    if isinstance(config, dict):
-        config[name] = like(config[name], value, key)
-    else:
-        setattr(config, name, like(getattr(config, name), value, key))
-
-
-def _leaves(tree: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Key and value of every single value in a tree of plain data."""
-    if not isinstance(tree, dict):
-        yield key, tree
-        return
-    for name, value in tree.items():
-        yield from _leaves(value, _join(key, name))
-
-
-def differences(old: Any, new: Any, key: str) -> Iterator[tuple[str, Any, Any]]:
-    """Key, old and new value of what differs between two trees of plain data, field by field."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in [*old, *(name for name in new if name not in old)]:
-            yield from differences(old.get(name), new.get(name), f"{key}.{name}")
-    elif old != new:
-        yield key, old, new
