@@ -51,6 +51,7 @@ class BaseTask:
             raise UserError(str(error)) from error
         self.robot = self.sim.robot
         self.num_actions = len(self.robot.joint_names)
+        self.before_reset: Callable[[], None] | None = None  # called in each step before ended episodes make way
 
     def in_steps(self, seconds: float, key: str) -> int:
         """`seconds` in control steps, rounded."""
@@ -83,6 +84,18 @@ class BaseTask:
     def capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """`function`, which calls `step`, as one CUDA graph; itself on the CPU. Capturing runs it once."""
         return self.sim.capture(function)
+
+    def peek(self) -> dict[str, Tensor]:
+        """Copies of the observations as they would be now (N, d), by group; nothing of the task or its random numbers
+        changes. For `before_reset`, where they are the last ones of the episodes that end."""
+        state = self._state()
+        saved = {name: value.clone() for name, value in state.items()}
+        with torch.no_grad(), torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            self.compute_observations()
+            seen = {name: value.clone() for name, value in self.observations.items()}
+        for name, value in state.items():
+            value.copy_(saved[name])
+        return seen
 
     def pop_statistics(self) -> dict[str, float]:
         """Figures of the episodes ended and the steps made since the last call, by log key. Syncs with the host."""
