@@ -89,7 +89,6 @@ BAD = {
 }
 # These are noticed only once torch and the simulator are there.
 BAD_LATE = {
-    "no port": ("train", [GO2, "--viewer", "--env.viser.port=99999", "--num_envs=2", "--device=cpu"], "0 .. 65535"),
     "missing gpu": ("train", [GO2, "--device=cuda:7"], "torch sees no cuda:7; there are: cpu"),
     "no checkpoint inside": ("evaluate", [GO2, "--checkpoint=50", "--device=cpu", "--num_envs=2"], "model_50.pt"),
     "log root is a file": ("train", [GO2, "--log_root=a_file", "--device=cpu", "--num_envs=4"], "a_file/go2"),
@@ -206,6 +205,30 @@ def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     second.env_cfg.control.beta = 0.5
     assert second.env_cfg == first.env_cfg
     assert second.train_cfg == first.train_cfg
+
+
+def test_resume_tells_what_differs_from_the_saved_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    first = parse("--env.control.beta=0.5", "--num_envs=9")
+    folder = runs.create_run(tmp_path, "go2", "first")
+    run_config.save_config(folder, "go2", first.env_cfg, first.train_cfg, imports=["no_such_module"])
+    (folder / "model_3.pt").touch()
+    capsys.readouterr()
+    resume = ("--resume", f"--log_root={tmp_path}")
+    parse(*resume)
+    assert capsys.readouterr().out == "", "nothing differs, and what is noted of imports is not followed"
+    changed = ("--env.rewards.scales.torques=-0.5", "--env.commands.ranges.lin_vel_x", "0", "2", "--num_envs=9")
+    parse(*resume, *changed, "--env.control.stiffness.joint=30", "--train.algorithm.learning_rate=2e-5")
+    assert capsys.readouterr().out.splitlines() == [
+        f"changed from the saved run: {line}"
+        for line in (
+            "env.commands.ranges.lin_vel_x: -0.5 1.0 -> 0.0 2.0",
+            "env.control.stiffness.joint: 25.0 -> 30.0",
+            "env.rewards.scales.torques: -0.0001 -> -0.5",
+            "train.algorithm.learning_rate: 0.001 -> 2e-05",
+        )
+    ]
+    parse("--checkpoint=3", f"--log_root={tmp_path}", "--env.control.beta=0.7", variant="play", kind=LoadArgs)
+    assert "changed from" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -9,8 +9,8 @@ import time
 
 from legged_gym.cli.args import Sim2SimArgs
 from legged_gym.cli.parse import parse_flags
+from legged_gym.deploy import sim2sim
 from legged_gym.deploy.description import load_description
-from legged_gym.evaluation import sim2sim
 from legged_gym.utils.errors import UserError, script
 
 

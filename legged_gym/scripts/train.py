@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
     runner_cfg = command.train_cfg.runner
     runner_cfg.run_name = runs.resolve_run_name(runner_cfg.run_name, command.train_cfg.seed)
 
-    from legged_gym.cli.training import train  # slow: after the command line has been found good
+    from legged_gym.training import train  # slow: after the command line has been found good
 
     train(command, sys.argv if argv is None else argv)
 
