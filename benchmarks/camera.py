@@ -8,13 +8,15 @@ import statistics
 import time
 from dataclasses import dataclass
 
-import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+from legged_gym.cli import process
+
+process.tune()  # before torch is imported
 
 # isort: split
 import torch
 import tyro
 
-from legged_gym.cli.runs import seed_everything
+from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import get_task
 from legged_gym.sensors.depth_camera import DepthCamera
 

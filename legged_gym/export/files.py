@@ -19,7 +19,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from legged_gym.cli.runs import trained_configs
+from legged_gym.cli.run_config import trained_configs
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import onnx_session
 from legged_gym.export.description import describe

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from legged_gym import RESOURCES_DIR
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.observations import Group
 from legged_gym.part import Part
@@ -17,7 +18,7 @@ from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.config import flat, plain
 from legged_gym.utils.errors import UserError
 
-ROBOTS = Path(__file__).parents[3] / "resources" / "robots"
+ROBOTS = RESOURCES_DIR / "robots"
 
 
 class BaseTask(Part):
@@ -67,6 +68,7 @@ class BaseTask(Part):
         self.parts: dict[str, Part] = {}
         self.groups: dict[str, Group] = {}
         self.observations: dict[str, Tensor] = {}
+        self.before_reset: Callable[[], None] | None = None  # called in each step before ended episodes make way
 
     @property
     def observation_layout(self) -> dict[str, dict[str, int]]:
@@ -109,6 +111,18 @@ class BaseTask(Part):
     def capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """`function`, which calls `step`, as one CUDA graph; itself on the CPU. Capturing runs it once."""
         return self.sim.capture(function)
+
+    def peek(self) -> dict[str, Tensor]:
+        """Copies of the observations as they would be now (N, d), by group; nothing of the task or its random numbers
+        changes. For `before_reset`, where they are the last ones of the episodes that end."""
+        state = self._all_state()
+        saved = {name: value.clone() for name, value in state.items()}
+        with torch.no_grad(), torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            self.compute_observations()
+            seen = {name: value.clone() for name, value in self.observations.items()}
+        for name, value in state.items():
+            value.copy_(saved[name])
+        return seen
 
     def pop_statistics(self) -> dict[str, float]:
         """Figures of the episodes ended and the steps made since the last call, by log key. Syncs with the host."""

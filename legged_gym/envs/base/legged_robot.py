@@ -159,6 +159,8 @@ class LeggedRobot(BaseTask):
         self.compute_reward()
         self._measure()
         self.velocity_commands.update(self.episode_length)
+        if self.before_reset is not None:
+            self.before_reset()
         self.reset_where(self.dones)
         self.velocity_commands.finish(self.sim.root_quat_w)
         self._push_robots()

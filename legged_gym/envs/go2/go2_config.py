@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from legged_gym.envs.base.legged_robot_config import AssetCfg, InitStateCfg, LeggedRobotCfg, RewardScales, RewardsCfg
 from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg, DomainRandCfg
-from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
 
 DEFAULT_POSE = {
     f"{leg}_{joint}_joint": angle
@@ -64,18 +63,3 @@ class Go2Cfg(LeggedRobotCfg):
 
     def cpu(self) -> None:
         self.env.num_envs = 1024
-
-
-@dataclass
-class Go2TrainCfg(TrainCfg):
-    policy: PolicyCfg = field(
-        default_factory=lambda: PolicyCfg(actor_hidden_dims=(128, 128, 64), critic_hidden_dims=(128, 128, 64))
-    )
-    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
-    runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=360)
-    )
-
-    def cpu(self) -> None:
-        """Windows half as long, and twice as many: with few robots, their policies fall less (benchmarks/README.md)."""
-        self.runner.num_steps_per_env, self.runner.max_iterations = 12, 480

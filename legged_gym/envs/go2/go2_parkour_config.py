@@ -15,7 +15,6 @@ from legged_gym.envs.go2.go2_config import DEFAULT_POSE
 from legged_gym.parts.config import ControlCfg
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.terrain.registry import proportions
-from rsl_rl.config import DistillationTrainCfg, RmaTrainCfg, RunnerCfg
 
 
 def _init_state(noise: float = 0.2) -> ParkourInitStateCfg:
@@ -58,15 +57,6 @@ class Go2ParkourTeacherCfg(ParkourCfg):
 
 
 @dataclass
-class Go2ParkourTeacherTrainCfg(RmaTrainCfg):
-    runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_teacher", num_steps_per_env=24, max_iterations=4400, save_interval=200
-        )
-    )
-
-
-@dataclass
 class Go2ParkourStudentCfg(DepthParkourCfg):
     """The teacher's robot, with a camera, an action delay of one step from the start, and little flat ground.
 
@@ -90,15 +80,3 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
 
     def cpu(self) -> None:
         self.env.num_envs = 32
-
-
-@dataclass
-class Go2ParkourStudentTrainCfg(DistillationTrainCfg):
-    runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1100, save_interval=100
-        )
-    )
-
-    def cpu(self) -> None:
-        self.algorithm.num_mini_batches = 8

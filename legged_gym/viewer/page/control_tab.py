@@ -11,6 +11,7 @@ from legged_gym.viewer.page.command_folder import CommandFolder
 from legged_gym.viewer.page.requests import Action, Requests
 from legged_gym.viewer.playing.player import Player
 
+SPEEDS = (0.25, 4.0)  # slowest and fastest, times real time
 PUSHES = {"forward": (1.0, 0.0), "back": (-1.0, 0.0), "left": (0.0, 1.0), "right": (0.0, -1.0)}
 
 
@@ -56,7 +57,7 @@ class ControlTab:
         command = self._gui.add_command("pause", description="or go on", hotkey="space")
         command.on_trigger(lambda _: self._requests.put(self._toggle_pause))
         self.step = self._button("step", "one control step, then pause", self._ask_for_step, "N")
-        self._speed = self._gui.add_slider("speed", 0.25, 4.0, 0.25, 1.0, hint="times real time")
+        self._speed = self._gui.add_slider("speed", *SPEEDS, 0.25, 1.0, hint="times real time")
         self.reset_all = self._button("reset all", "a new episode for every robot", self._env.reset, "R")
         self.reset_robot = self._button("reset robot", "a new episode for the picked robot", self._end_episode)
 
@@ -79,7 +80,7 @@ class ControlTab:
     @property
     def speed(self) -> float:
         """Simulated time per wall-clock time that is asked for."""
-        return self._speed.value
+        return min(SPEEDS[1], max(SPEEDS[0], self._speed.value))  # in this order, which turns nan into a speed
 
     def may_step(self) -> bool:
         """Whether the loop is to make a step now."""
@@ -151,7 +152,8 @@ class ControlTab:
         self.release = self._button("any level", "its episodes begin on any level again", self._release)
 
     def _place(self) -> None:
-        self._env.course.place_on(self._mask(), self.terrain.value, self.level.value)
+        level = max(0, min(self.level.value, self._env.course.num_levels - 1))
+        self._env.course.place_on(self._mask(), self.terrain.value, level)
         self._end_episode()
 
     def _release(self) -> None:

@@ -64,7 +64,7 @@ class ViserViewer:
     @property
     def picked(self) -> int:
         """Index of the robot that the controls of one robot mean."""
-        return min(self._robot.value, self._env.num_envs - 1)
+        return max(0, min(self._robot.value, self._env.num_envs - 1))
 
     def pick(self, robot: int) -> None:
         self._robot.value = robot
