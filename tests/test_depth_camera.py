@@ -183,7 +183,7 @@ def env():
 
 def compiled(env, robot):
     """MuJoCo's own model and data of one robot's world, and where its camera is and looks."""
-    model, _ = build_model(env.asset, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
+    model, _ = build_model(env.robot_spec, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
     tile = int(env.ground.tile[robot])
     for k, half in enumerate(env.ground.half_size[tile].double().numpy()):
         body, geom = model.body(f"box{k}").id, model.geom(f"box{k}").id

@@ -14,12 +14,12 @@ class Randomization:
     Every tensor attribute is state that belongs to a saved environment.
     """
 
-    def __init__(self, cfg: DomainRandCfg, sim: Simulator, nominal_friction: float = 1.0):
+    def __init__(self, cfg: DomainRandCfg, sim: Simulator):
         self.cfg, self._n, self._device = cfg, sim.num_envs, sim.device
         self._num_joints = num_joints = len(sim.robot.joint_names)
         n, device = self._n, self._device
         ones = torch.ones(n, num_joints, device=device)
-        self.friction = torch.full((n,), nominal_friction, device=device)
+        self.friction = torch.full((n,), sim.robot.friction, device=device)  # of each robot's feet
         self.added_mass = torch.zeros(n, device=device)  # kg
         self.added_com = torch.zeros(n, 3, device=device)  # m
         self.kp_strength, self.kd_strength = ones.clone(), ones.clone()  # of the motors, for the whole run
@@ -28,6 +28,7 @@ class Randomization:
         self.delay = torch.zeros(n, dtype=torch.long, device=device)  # of actions, in physics steps
         if cfg.randomize_friction:
             self.friction.copy_(uniform(*cfg.friction_range, n, device=device))
+            sim.set_friction(self.friction)
         if cfg.randomize_base_mass:
             self.added_mass.copy_(uniform(*cfg.added_mass_range, n, device=device))
         if cfg.randomize_base_com:
@@ -35,7 +36,6 @@ class Randomization:
         if cfg.randomize_motor_strength:
             self.kp_strength.copy_(uniform(*cfg.motor_strength_range, n, num_joints, device=device))
             self.kd_strength.copy_(uniform(*cfg.motor_strength_range, n, num_joints, device=device))
-        sim.set_friction(self.friction)
         if cfg.randomize_base_mass or cfg.randomize_base_com:
             sim.set_base_inertia(self.added_mass, self.added_com)
 
