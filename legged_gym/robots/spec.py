@@ -73,6 +73,8 @@ class RobotSpec:
         unlimited = [name for name in joints if not model.joint(name).limited[0]]
         if unlimited:
             draft.say(f"joints without a range, ±pi for soft limits: {', '.join(unlimited)}")
+        if not all(model.dof_armature[6:] > 0.0):
+            draft.say("joints without armature (rotor inertia): PD may shake light links; asset.armature adds some")
         return cls(draft.label, draft.spec, tuple(links), tuple(draft.notes), self_collisions or bool(pairs), keyframe)
 
     def physics(self) -> mujoco.MjSpec:
