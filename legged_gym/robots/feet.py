@@ -5,7 +5,7 @@ import os
 import mujoco
 import numpy as np
 
-from legged_gym.robots.read import Draft, copy_plain
+from legged_gym.robots.read import Draft, copy_plain, make_massless
 
 _REACH = 0.02  # m that a foot's site or empty link may lie outside of the shape that it means
 
@@ -89,19 +89,20 @@ def _take_shape(draft: Draft, model: mujoco.MjModel, foot: mujoco.MjsBody) -> No
     """Moves the shape at an empty foot's place from the link that it is welded to."""
     if foot.joints or foot.parent.name == "world":
         raise draft.error(f"the foot '{foot.name}' has no shape that collides: give it a <geom> (URDF: <collision>)")
-    _move(draft, model, _shape_at(draft, foot.parent, foot), foot)
+    if model.body(foot.name).mass[0] == 0.0:
+        make_massless(foot)
+    _move(draft, _shape_at(draft, foot.parent, foot), foot)
 
 
 def _split(draft: Draft, model: mujoco.MjModel, link: mujoco.MjsBody, geoms: list[mujoco.MjsGeom], name: str) -> None:
     """A link `name`, at the middle of `geoms`, which become its own."""
     foot = link.add_body(name=name, pos=np.mean([model.geom(geom.name).pos for geom in geoms], 0))
-    # without mass, which the link has already
-    foot.explicitinertial, foot.mass, foot.inertia = True, 0.0, [0.0] * 3
+    make_massless(foot)  # the link has its mass already
     for geom in geoms:
-        _move(draft, model, geom, foot)
+        _move(draft, geom, foot)
 
 
-def _move(draft: Draft, model: mujoco.MjModel, geom: mujoco.MjsGeom, foot: mujoco.MjsBody) -> None:
+def _move(draft: Draft, geom: mujoco.MjsGeom, foot: mujoco.MjsBody) -> None:
     """Gives `foot`, which is welded to the link of `geom`, that shape, where it is."""
     now, data = _at_zero(draft)
     here, there = data.geom(geom.name), data.body(foot.name)
@@ -125,8 +126,6 @@ def _move(draft: Draft, model: mujoco.MjModel, geom: mujoco.MjsGeom, foot: mujoc
     new.pos, new.quat, new.fromto = pos, quat, [np.nan] * 6
     if geom.type != mujoco.mjtGeom.mjGEOM_MESH:
         new.size, new.meshname = compiled.size, ""
-    for pair in draft.spec.pairs:
-        pair.geomname1 = name if pair.geomname1 == name else pair.geomname1
     draft.spec.delete(geom)
 
 

@@ -15,6 +15,18 @@ _OF_THE_GROUND = re.compile(r"(ground|box\d+)")
 _KEPT_SENSORS = (mujoco.mjtSensor.mjSENS_ACCELEROMETER, mujoco.mjtSensor.mjSENS_GYRO)
 
 
+def drop_sensors(draft: Draft) -> None:
+    """Leaves no sensors but accelerometers and gyroscopes: others cost time, and may be of things that go."""
+    for sensor in list(draft.spec.sensors):
+        if sensor.type not in _KEPT_SENSORS:
+            draft.spec.delete(sensor)
+
+
+def paired_shapes(draft: Draft) -> set[str]:
+    """Names of shapes that the file lets collide by name."""
+    return {name for pair in draft.spec.pairs for name in (pair.geomname1, pair.geomname2)}
+
+
 def take_keyframe(draft: Draft) -> dict[str, float]:
     """Joint angles of the first keyframe; keyframes are deleted, as they are of another number of things."""
     spec, pose = draft.spec, {}
@@ -42,12 +54,20 @@ def name_everything(draft: Draft) -> None:
             name = next(n for n in (stem, *(f"{stem}{k}" for k in range(2, 10_000))) if n not in taken)
             if clash:
                 renamed.append(f"{element.name} {name}")
+                _rename_in_contacts(spec, element.name, name)
             element.name = name
             taken.add(name)
         if unnamed:
             draft.say(f"{unnamed} {kind}s without a name were given one")
         if renamed:
             draft.say(f"{kind}s with names of the ground's were renamed: {', '.join(renamed)}")
+
+
+def _rename_in_contacts(spec: mujoco.MjSpec, old: str, new: str) -> None:
+    for pair in spec.pairs:
+        pair.geomname1, pair.geomname2 = (new if n == old else n for n in (pair.geomname1, pair.geomname2))
+    for exclude in spec.excludes:
+        exclude.bodyname1, exclude.bodyname2 = (new if n == old else n for n in (exclude.bodyname1, exclude.bodyname2))
 
 
 def clear_world(draft: Draft) -> mujoco.MjsBody:
@@ -147,17 +167,16 @@ def fix_inertias(draft: Draft) -> None:
     compiler.balanceinertia = compiler.fusestatic = compiler.discardvisual = False
 
 
-def sort_shapes(draft: Draft, self_collisions: bool, pairs: tuple[str, ...]) -> None:
-    """Tells shapes that collide from those that are only seen, by what they say of contacts.
+def sort_shapes(draft: Draft, paired: set[str], self_collisions: bool, pairs: tuple[str, ...]) -> None:
+    """Tells shapes that collide from those that are only seen, by what they say of contacts; `paired` collide anyway.
 
     What collides touches the ground (contype 1, conaffinity 0), with its own friction; and the robot itself as the file
     has it with `self_collisions`, or where `pairs` ("LINK:LINK", parts of names) say so.
     """
     spec, smooth = draft.spec, 0
-    in_pairs = {name for pair in spec.pairs for name in (pair.geomname1, pair.geomname2)}
     for geom in list(spec.geoms):
         seen = geom.group <= SEEN
-        if geom.contype == 0 and geom.conaffinity == 0 and geom.name not in in_pairs:
+        if geom.contype == 0 and geom.conaffinity == 0 and geom.name not in paired:
             if seen:
                 geom.group = SEEN
             else:
@@ -220,14 +239,11 @@ def reset_options(draft: Draft) -> None:
 
 
 def keep_imu(draft: Draft, base: mujoco.MjsBody) -> None:
-    """Leaves accelerometers and gyroscopes alone; adds what is missing of them, at the base's origin.
+    """Adds an accelerometer and a gyroscope at the base's origin, where there is none.
 
     The C engine works out the contact forces of links only where an accelerometer is.
     """
     spec = draft.spec
-    for sensor in list(spec.sensors):
-        if sensor.type not in _KEPT_SENSORS:
-            spec.delete(sensor)
     missing = [kind for kind in _KEPT_SENSORS if not any(sensor.type == kind for sensor in spec.sensors)]
     if not missing:
         return

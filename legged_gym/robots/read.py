@@ -59,7 +59,7 @@ def read(source: str | Path | mujoco.MjSpec) -> Draft:
 
 def _from_urdf(draft: Draft, root: ET.Element, path: Path) -> mujoco.MjSpec:
     """MuJoCo's reading of a URDF, with fixed links and visual shapes kept and meshes found."""
-    if any("xacro" in element.tag for element in root.iter() if isinstance(element.tag, str)):
+    if any("xacro" in str(element.tag) for element in root.iter()):
         raise draft.error("it is a xacro: expand it first (`xacro robot.urdf.xacro > robot.urdf`)")
     extension = root.find("mujoco")
     if extension is None:
@@ -92,6 +92,9 @@ def _from_urdf(draft: Draft, root: ET.Element, path: Path) -> mujoco.MjSpec:
     if left_out:
         draft.say(f"left out {left_out} visual meshes that are not there as one of {', '.join(_MESH_SUFFIXES)}")
     spec = mujoco.MjSpec.from_string(ET.tostring(root, encoding="unicode"))
+    for body in spec.bodies[1:]:
+        if not body.explicitinertial:
+            make_massless(body)  # MuJoCo would make up a mass from the link's shapes
     for geom in spec.geoms:
         geom.group = 3 if geom.contype or geom.conaffinity else 2
     return spec
@@ -109,6 +112,11 @@ def _find_mesh(name: str, folders: list[Path]) -> Path | None:
             if path.suffix.lower() in _MESH_SUFFIXES and path.is_file():
                 return path
     return None
+
+
+def make_massless(body: mujoco.MjsBody) -> None:
+    body.explicitinertial, body.mass = True, 0.0
+    body.ipos, body.iquat, body.inertia = [0.0] * 3, [1.0, 0.0, 0.0, 0.0], [0.0] * 3
 
 
 def _one_line(error: BaseException) -> str:

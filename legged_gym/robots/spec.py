@@ -57,12 +57,14 @@ class RobotSpec:
         Raises ValueError, in one line that names file and element, for what cannot be put right.
         """
         draft, pairs = read(source), tuple(self_collision_pairs)
+        normalise.drop_sensors(draft)
         normalise.name_everything(draft)
+        paired = normalise.paired_shapes(draft)
         keyframe = normalise.take_keyframe(draft)
         base = normalise.clear_world(draft)
         joints = normalise.free_base(draft, base)
         normalise.fix_inertias(draft)
-        normalise.sort_shapes(draft, self_collisions, pairs)
+        normalise.sort_shapes(draft, paired, self_collisions, pairs)
         normalise.reset_options(draft)
         normalise.keep_imu(draft, base)
         normalise_motors(draft, joints, torque_limits or {})

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError(f"{flag} is {value:g}: it must be at least 0")
     known = Robot("", args.asset) if "/" in args.asset or Path(args.asset).suffix else find_robot(args.asset)
 
-    from legged_gym.robots import report  # slow: after the command line has been found good
+    from legged_gym.evaluation import robot_report as report  # slow: after the command line has been found good
     from legged_gym.robots.spec import RobotSpec
 
     with value_errors_are_the_users():

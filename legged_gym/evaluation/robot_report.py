@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import mujoco
 import numpy as np
 
-from legged_gym.robots.inspection import joint_values, put_on_floor, stands
+from legged_gym.evaluation.floor import joint_values, put_on_floor, stands
 from legged_gym.robots.robot import Robot
 from legged_gym.robots.spec import RobotSpec
 from legged_gym.simulators import ModelOptions
