@@ -9,6 +9,8 @@ import argparse
 import hashlib
 import json
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -60,14 +62,14 @@ def training(task) -> dict[str, list[str]]:
     runner = OnPolicyRunner(env, train_cfg, None, "cpu", graph=False)
     if task.teacher:
         runner.load_teacher(runs.pretrained_checkpoint(task.teacher))
-    lines, update = [], runner.algorithm.update
+    lines = []
 
-    def noted(*args):
+    def noted(update, *args):
         losses = update(*args)
         lines.extend(f"{name}={value!r}" for name, value in sorted(losses.items()))
         return losses
 
-    runner.algorithm.update = noted
+    runner.phases = [replace(phase, update=partial(noted, phase.update)) for phase in runner.phases]
     runner.learn(ITERATIONS)
     parameters = [f"{name} {digest(p)}" for name, p in sorted(runner.algorithm.policy.state_dict().items())]
     env.close()

@@ -1,17 +1,68 @@
-"""Training configuration; every field is a command-line flag (`--train.algorithm.learning_rate 1e-4`)."""
+"""Training configuration; every field is a command-line flag (`--train.algorithm.learning_rate 1e-4`).
+
+A `class_name` is the name of one of our classes, or `module:Class` of one that lives elsewhere.
+"""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Activation = Literal["elu", "relu", "tanh", "selu", "silu"]
 
 
+def require(section: str, cfg: Any, rule: str, *names: str) -> None:
+    """ValueError for the first of the fields `names` of `cfg` whose number breaks `rule`.
+
+    Rules: "positive"; "not negative"; "at least 1" (whole); "in 0 .. 1". A tuple is held to it number by number.
+    """
+    good = {
+        "positive": lambda x: 0.0 < x < float("inf"),
+        "not negative": lambda x: 0.0 <= x < float("inf"),
+        "at least 1": lambda x: x >= 1,
+        "in 0 .. 1": lambda x: 0.0 <= x <= 1.0,
+    }[rule]
+    for name in names:
+        value = getattr(cfg, name)
+        if not all(good(x) for x in (value if isinstance(value, tuple | list) else (value,))):
+            raise ValueError(f"{section}.{name} is {value}: it has to be {rule}")
+
+
 @dataclass
-class PolicyCfg:
+class ClassCfg:
+    """Settings of an object of the class `class_name`; a class of one's own has a subclass of this."""
+
+    class_name: str = ""
+    """The class; it follows from the task."""
+
+    def check(self) -> None:
+        """ValueError, in one line, for values that cannot work."""
+
+
+@dataclass
+class EncoderCfg(ClassCfg):
+    """A network that makes a latent of one observation group."""
+
+    class_name: str = "MLP"
+    """The network's class, made with (in_dim, hidden_dims, out_dim, activation, out_activation=...)."""
+    hidden_dims: tuple[int, ...] = (128, 64)
+    """Widths of the hidden layers."""
+    latent_dim: int = 32
+    """Width of the latent."""
+    activation: Activation = "elu"
+    """Activation of the hidden layers."""
+    out_activation: Activation = "tanh"
+    """Activation of the latent."""
+
+
+@dataclass
+class PolicyCfg(ClassCfg):
     """Networks and exploration noise."""
 
-    class_name: Literal["ActorCritic"] = "ActorCritic"
+    class_name: str = "ActorCritic"
     """The policy's class; it follows from the task."""
+    actor_class_name: str = "MLP"
+    """The actor's class, made with (in_dim, hidden_dims, out_dim, activation, out_gain=...)."""
+    critic_class_name: str = "MLP"
+    """The critic's class, made with (in_dim, hidden_dims, out_dim, activation)."""
     actor_hidden_dims: tuple[int, ...] = (512, 256, 128)
     """Widths of the actor's hidden layers."""
     critic_hidden_dims: tuple[int, ...] = (512, 256, 128)
@@ -26,13 +77,27 @@ class PolicyCfg:
     """Observation groups that the actor reads, in this order."""
     critic_groups: tuple[str, ...] = ("proprio", "privileged")
     """Observation groups that the critic reads, in this order."""
+    actor_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
+    """Encoders in front of the actor, by the observation group that each reads; other groups are read as they are."""
+    critic_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
+    """Encoders in front of the critic, likewise; actor and critic share none."""
+
+    def check(self) -> None:
+        require("policy", self, "positive", "init_noise_std")
+        require("policy", self, "at least 1", "actor_hidden_dims", "critic_hidden_dims")
+        for key, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
+            for group, encoder in getattr(self, f"{key}_encoders").items():
+                if group not in groups:
+                    raise ValueError(f"policy.{key}_encoders has one for {group}, which policy.{key}_groups lacks")
+                require(f"policy.{key}_encoders.{group}", encoder, "at least 1", "hidden_dims", "latent_dim")
+                encoder.check()
 
 
 @dataclass
 class RmaPolicyCfg(PolicyCfg):
     """Networks of rapid motor adaptation; sizes of extreme-parkour."""
 
-    class_name: Literal["ActorCriticRMA"] = "ActorCriticRMA"
+    class_name: str = "ActorCriticRMA"
     """The policy's class; it follows from the task."""
     actor_groups: tuple[str, ...] = ("proprio", "scan", "priv_explicit", "priv_latent", "history")
     """Observation groups that the actor's encoders read; the architecture needs these five."""
@@ -47,12 +112,21 @@ class RmaPolicyCfg(PolicyCfg):
     history_length: Literal[10, 20, 50] = 10
     """Frames of proprio in the observation group history."""
 
+    def check(self) -> None:
+        super().check()
+        names = ("scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims")
+        require("policy", self, "at least 1", *names, "history_length")
+        if not self.scan_encoder_dims or not self.priv_encoder_dims:
+            raise ValueError("policy.scan_encoder_dims and policy.priv_encoder_dims need at least one layer")
+        if self.actor_encoders:
+            raise ValueError(f"policy.actor_encoders: {self.class_name} has encoders of its own")
+
 
 @dataclass
-class DepthPolicyCfg:
+class DepthPolicyCfg(ClassCfg):
     """Networks of a student that sees depth images."""
 
-    class_name: Literal["DepthStudent"] = "DepthStudent"
+    class_name: str = "DepthStudent"
     """The policy's class; it follows from the task."""
     image_shape: tuple[int, int] = (58, 87)
     """Rows and columns of the image."""
@@ -67,12 +141,18 @@ class DepthPolicyCfg:
     teacher: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
     """Networks of the teacher, whose sizes actor, history encoder and estimator have."""
 
+    def check(self) -> None:
+        require("policy", self, "at least 1", "image_shape", "gru_hidden_dim")
+        require("policy", self, "not negative", "num_yaws", "yaw_index")
+        require("policy", self, "positive", "max_yaw")
+        self.teacher.check()
+
 
 @dataclass
-class AlgorithmCfg:
+class AlgorithmCfg(ClassCfg):
     """PPO."""
 
-    class_name: Literal["PPO"] = "PPO"
+    class_name: str = "PPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: float = 1e-3
     """Adam's step size; where an adaptive schedule starts."""
@@ -107,12 +187,25 @@ class AlgorithmCfg:
     max_grad_norm: float = 1.0
     """Global gradient norm is clipped to this, per optimiser."""
 
+    def check(self) -> None:
+        positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
+        require("algorithm", self, "positive", *positive, "bounds", "max_grad_norm")
+        require("algorithm", self, "not negative", "value_loss_coef", "entropy_coef", "bounds_loss_coef")
+        require("algorithm", self, "in 0 .. 1", "gamma", "lam")
+        require("algorithm", self, "at least 1", "num_learning_epochs", "num_mini_batches")
+        low, high = self.min_learning_rate, self.max_learning_rate
+        if self.schedule == "adaptive" and not low <= self.learning_rate <= high:
+            raise ValueError(
+                f"algorithm.learning_rate is {self.learning_rate}: the adaptive schedule stays within "
+                f"{low} .. {high} (algorithm.min_learning_rate, max_learning_rate)"
+            )
+
 
 @dataclass
 class RmaAlgorithmCfg(AlgorithmCfg):
     """PPO of a privileged policy, whose history encoder and estimator learn beside it; numbers of extreme-parkour."""
 
-    class_name: Literal["RmaPPO"] = "RmaPPO"
+    class_name: str = "RmaPPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: float = 2e-4
     """Adam's step size; where an adaptive schedule starts."""
@@ -127,12 +220,22 @@ class RmaAlgorithmCfg(AlgorithmCfg):
     estimator_learning_rate: float = 1e-4
     """Adam's step size for the estimator."""
 
+    def check(self) -> None:
+        super().check()
+        require("algorithm", self, "positive", "history_learning_rate", "estimator_learning_rate")
+        require("algorithm", self, "not negative", "priv_reg_coef")
+        if self.dagger_interval < 2:
+            raise ValueError(f"algorithm.dagger_interval is {self.dagger_interval}: below 2 the policy would not learn")
+        first, last = self.priv_reg_iterations
+        if not 0 <= first < last:
+            raise ValueError(f"algorithm.priv_reg_iterations is {first} {last}: a ramp goes from 0 or later to later")
+
 
 @dataclass
-class DistillationCfg:
+class DistillationCfg(ClassCfg):
     """DAgger: the student acts, its teacher says what it should have done."""
 
-    class_name: Literal["Distillation"] = "Distillation"
+    class_name: str = "Distillation"
     """The algorithm's class; it follows from the task."""
     learning_rate: float = 1e-3
     """Adam's step size at the start."""
@@ -153,6 +256,13 @@ class DistillationCfg:
     blanked_interval: int = 50
     """Iterations between measurements of the losses with a blanked image."""
 
+    def check(self) -> None:
+        rates = ("learning_rate", "final_learning_rate", "estimator_learning_rate")
+        require("algorithm", self, "positive", *rates, "max_grad_norm")
+        counts = ("learning_rate_iterations", "num_mini_batches", "blanked_interval")
+        require("algorithm", self, "at least 1", *counts)
+        require("algorithm", self, "not negative", "warm_up_iterations", "yaw_tolerance")
+
 
 @dataclass
 class RunnerCfg:
@@ -171,6 +281,10 @@ class RunnerCfg:
     randomize_episode_lengths: bool = True
     """Start the first episodes at random ages, so that time-outs do not come all at once."""
 
+    def check(self) -> None:
+        """ValueError, in one line, for values that cannot work."""
+        require("runner", self, "at least 1", "num_steps_per_env", "max_iterations", "save_interval")
+
 
 @dataclass
 class TrainCfg:
@@ -181,6 +295,11 @@ class TrainCfg:
     runner: RunnerCfg = field(default_factory=RunnerCfg)
     seed: int = 1
     """Seed of all random numbers."""
+
+    def check(self) -> None:
+        """ValueError, in one line, for values that cannot work; called before anything is made."""
+        for part in (self.policy, self.algorithm, self.runner):
+            part.check()
 
     def cpu(self) -> None:
         """What differs in a training without a GPU: nothing, unless a task says so."""

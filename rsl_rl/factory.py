@@ -1,42 +1,48 @@
-"""From configs, and from the plain data of a checkpoint, to policies and algorithms."""
+"""From configs, and from the plain data of a checkpoint, to policies and algorithms.
+
+A class says itself what it goes with: a policy its `config_class`, an algorithm the class of policies that it `trains`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rsl_rl.algorithms.distillation import Distillation
-from rsl_rl.algorithms.ppo import PPO
-from rsl_rl.algorithms.rma_ppo import RmaPPO
-from rsl_rl.config import AlgorithmCfg, DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaPolicyCfg
-from rsl_rl.modules.actor_critic import ActorCritic
-from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
-from rsl_rl.modules.depth_student import DepthStudent
+from torch import nn
 
-# By the class_name of their configs.
-POLICIES = {"ActorCritic": ActorCritic, "ActorCriticRMA": ActorCriticRMA, "DepthStudent": DepthStudent}
-POLICY_CFGS = {"ActorCritic": PolicyCfg, "ActorCriticRMA": RmaPolicyCfg, "DepthStudent": DepthPolicyCfg}
-ALGORITHMS = {"PPO": PPO, "RmaPPO": RmaPPO, "Distillation": Distillation}
-TRAINED_BY = {"PPO": "ActorCritic", "RmaPPO": "ActorCriticRMA", "Distillation": "DepthStudent"}
-
-Policy = ActorCritic | DepthStudent
+from rsl_rl.algorithms.phases import Algorithm
+from rsl_rl.config import ClassCfg
+from rsl_rl.env import VecEnv
+from rsl_rl.utils.resolve import class_names, from_plain, refuse_foreign, resolve
 
 
-def make_policy(obs_dims: Mapping[str, int], num_actions: int, cfg: PolicyCfg | DepthPolicyCfg) -> Policy:
+def policy_class(name: str) -> type[nn.Module]:
+    """The class of policies that a `policy.class_name` means; ValueError if there is none."""
+    found = resolve(name, "rsl_rl.modules", "policy.class_name")
+    if not issubclass(found, nn.Module) or not hasattr(found, "config_class"):
+        raise ValueError(f"policy.class_name is '{name}': a policy is a torch module that has a config_class")
+    return found
+
+
+def make_policy(obs_dims: Mapping[str, int], num_actions: int, cfg: ClassCfg) -> nn.Module:
     """The policy of `cfg.class_name`, on the CPU; `obs_dims`: width of every observation group."""
-    _check_class_name(cfg, "policy")
-    return POLICIES[cfg.class_name](obs_dims, num_actions, cfg)
+    cls = policy_class(cfg.class_name)
+    _check_cfg(cfg, cls, "policy")
+    return cls(obs_dims, num_actions, cfg)
 
 
-def make_algorithm(
-    policy: Policy, env: Any, num_steps: int, cfg: AlgorithmCfg | DistillationCfg, *, graph: bool
-) -> PPO | Distillation:
+def make_algorithm(policy: nn.Module, env: VecEnv, num_steps: int, cfg: ClassCfg, *, graph: bool) -> Algorithm:
     """The algorithm of `cfg.class_name`, with storage for `num_steps` control steps of all robots in `env`."""
-    _check_class_name(cfg, "algorithm")
-    trains = TRAINED_BY[cfg.class_name]
-    if policy.cfg.class_name != trains:
-        raise ValueError(f"algorithm {cfg.class_name} trains {trains}, not {policy.cfg.class_name}")
-    return ALGORITHMS[cfg.class_name].make(policy, env, num_steps, cfg, graph=graph)
+    cls = resolve(cfg.class_name, "rsl_rl.algorithms", "algorithm.class_name")
+    if not hasattr(cls, "trains"):
+        raise ValueError(f"algorithm.class_name is '{cfg.class_name}': an algorithm is a class that trains policies")
+    _check_cfg(cfg, cls, "algorithm")
+    if not isinstance(policy, cls.trains):
+        raise ValueError(f"algorithm {cls.__name__} trains {cls.trains.__name__}, not {type(policy).__name__}")
+    if left := set(policy.separate_parts) - cls.separate_parts:
+        parts = " and ".join(sorted(left))
+        raise ValueError(f"algorithm {cls.__name__} does not train the {parts} of {type(policy).__name__}")
+    return cls.make(policy, env, num_steps, cfg, graph=graph)
 
 
 def saved_policy_class(checkpoint: Mapping[str, Any]) -> str:
@@ -45,23 +51,29 @@ def saved_policy_class(checkpoint: Mapping[str, Any]) -> str:
     return checkpoint["policy_cfg"].get("class_name", "ActorCritic")
 
 
-def saved_policy_cfg(checkpoint: Mapping[str, Any], path: Path) -> PolicyCfg | DepthPolicyCfg:
-    """The policy's config in a checkpoint; ValueError when this version has no such policy or setting."""
+def saved_policy_cfg(checkpoint: Mapping[str, Any], path: Path, task_cfg: ClassCfg | None = None) -> Any:
+    """The policy's config in a checkpoint.
+
+    `task_cfg`: the task's own; only classes from outside that it names are imported, whatever the file says.
+
+    Raises:
+        ValueError: the file names another class from outside, or this version has no such policy or setting.
+    """
+    refuse_foreign(checkpoint["policy_cfg"], class_names(task_cfg), f"{path}")
     name = saved_policy_class(checkpoint)
-    if name not in POLICY_CFGS:
-        raise ValueError(f"{path} holds a policy of class {name}, which is none of {', '.join(POLICY_CFGS)}")
-    known = {field.name for field in fields(POLICY_CFGS[name])}
-    unknown = [key for key in checkpoint["policy_cfg"] if key not in known]
-    if unknown:
-        raise ValueError(f"{path} is of another version: {name} has no {', '.join(unknown)}")
-    cfg = POLICY_CFGS[name](**checkpoint["policy_cfg"])
-    if isinstance(cfg, DepthPolicyCfg):
-        cfg.teacher = RmaPolicyCfg(**checkpoint["policy_cfg"]["teacher"])
-    return cfg
+    try:
+        cls = policy_class(name)
+    except ValueError as error:
+        raise ValueError(f"{path} holds a policy of another version: {error}") from error
+    return from_plain(cls.config_class, checkpoint["policy_cfg"], f"{path}")
 
 
-def _check_class_name(cfg: Any, key: str) -> None:
-    """A class's settings are those of its config's type, so that the name cannot be another than the type's."""
-    expected = type(cfg).class_name
-    if cfg.class_name != expected:
-        raise ValueError(f"{key}.class_name is {cfg.class_name}; for this task it has to be {expected}")
+def _check_cfg(cfg: ClassCfg, cls: type, key: str) -> None:
+    """A class's settings are those of its `config_class`, which a checkpoint is read with."""
+    expected = cls.config_class
+    if not isinstance(cfg, expected) or {f.name for f in fields(cfg)} != {f.name for f in fields(expected)}:
+        raise ValueError(
+            f"{key}.class_name is {cfg.class_name}, whose settings are those of {expected.__name__}; this task's are "
+            f"{type(cfg).__name__}'s, for {type(cfg).class_name}"
+        )
+    cfg.check()

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from rich.console import Console
 
 from legged_gym.registry import get_task
 from rsl_rl.algorithms.distillation import BLANK
-from rsl_rl.config import DepthPolicyCfg, RmaPolicyCfg
-from rsl_rl.factory import make_policy
+from rsl_rl.algorithms.phases import due
+from rsl_rl.config import DepthPolicyCfg, DistillationCfg, RmaPolicyCfg
+from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.modules.depth_backbone import DepthOnlyFCBackbone
 from rsl_rl.runners import OnPolicyRunner, load_policy
 
@@ -29,19 +31,19 @@ def equal(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def make_env(num_envs=4, **env):
+def make_env(num_envs=4, camera_interval=5, **env):
     task = get_task("go2_parkour_student")
     cfg = task.env_cfg()
-    cfg.env.num_envs, cfg.sim.num_threads = num_envs, 1
+    cfg.env.num_envs, cfg.sim.num_threads, cfg.camera.interval = num_envs, 1, camera_interval
     cfg.terrain.num_columns, cfg.terrain.num_levels, cfg.terrain.max_init_level = 20, 2, 1
     for name, value in env.items():
         setattr(cfg.env, name, value)
     return task.make_env(cfg, "cpu")
 
 
-def make_runner(env, log_dir=None, *, teacher=True, **algorithm):
+def make_runner(env, log_dir=None, *, teacher=True, num_steps_per_env=15, **algorithm):
     cfg = get_task("go2_parkour_student").train_cfg()
-    cfg.runner.num_steps_per_env, cfg.runner.save_interval = 15, 100
+    cfg.runner.num_steps_per_env, cfg.runner.save_interval = num_steps_per_env, 100
     cfg.algorithm.num_mini_batches = 2
     for name, value in algorithm.items():
         setattr(cfg.algorithm, name, value)
@@ -70,8 +72,11 @@ def collect(runner, record=None):
     env.step = recording
     try:
         runner.prepare()
-        runner.algorithm.begin_iteration(0)
-        runner._collect()
+        (phase,) = due(runner.phases, 0)
+        phase.begin(env, 0)
+        if record is not None:
+            record.clear()  # of steps until there is an image
+        runner._collect(phase)
     finally:
         env.step = step
 
@@ -102,7 +107,7 @@ def test_labels_are_the_teacher_s_and_the_student_starts_as_its_copy(env):
     runner = make_runner(env)
     teacher = load_policy(TEACHER, "cpu")
     env.reset()
-    runner.algorithm.begin_iteration(0)
+    runner.algorithm.begin(env, 0)
     with torch.no_grad():
         runner.algorithm.act(env.observations)
     assert torch.equal(runner.algorithm.storage.labels[0], teacher(env.observations))
@@ -132,7 +137,7 @@ def test_who_learns_from_which_loss(env):
 def test_headings_far_off_are_replaced_by_the_true_ones(env):
     runner = make_runner(env)
     algorithm = runner.algorithm
-    algorithm.begin_iteration(0)
+    algorithm.begin(env, 0)
     observations = dict(env.reset())
     true = torch.tensor([[3.1, 0.2], [0.0, 0.1], [0.3, 0.0], [-1.0, 0.0]])
     observations["proprio"] = observations["proprio"].clone()
@@ -148,7 +153,7 @@ def test_the_step_size_falls_linearly(env):
     algorithm = make_runner(env, learning_rate=1e-3, final_learning_rate=1e-4, learning_rate_iterations=100).algorithm
     rates = []
     for iteration in (0, 50, 100, 400):
-        algorithm.begin_iteration(iteration)
+        algorithm.begin(env, iteration)
         rates.append(algorithm.scalars()["Loss/learning_rate"])
     assert rates == pytest.approx([1e-3, 5.5e-4, 1e-4, 1e-4])
 
@@ -186,6 +191,54 @@ def test_resume_is_exact(tmp_path):
     second.load(tmp_path / "parts" / "model_2.pt")
     second.learn(2)
     assert equal(whole.algorithm.policy.state_dict(), second.algorithm.policy.state_dict())
+
+
+def recorded_newness(runner):
+    """Of every look at images, whether they were new."""
+    found, look = [], runner.algorithm.look
+
+    def looking(observations):
+        found.append(bool((observations["new_image"] > 0.5).all()))
+        look(observations)
+
+    runner.algorithm.look = looking
+    return found
+
+
+def test_images_are_new_whoever_stepped_before():
+    env = make_env()
+    runner = make_runner(env)
+    runner.learn(1)
+    for _ in range(2):  # a library's user, or Ctrl-C in the middle of a window
+        env.step(torch.zeros(env.num_envs, env.num_actions))
+    found = recorded_newness(runner)
+    runner.learn(2)
+    assert found == [True] * 6
+
+
+def test_resume_with_images_at_another_interval(tmp_path):
+    make_runner(make_env(), tmp_path).learn(1)
+    env = make_env(camera_interval=4)
+    runner = make_runner(env, teacher=False, num_steps_per_env=16)
+    runner.load(tmp_path / "model_1.pt")
+    found = recorded_newness(runner)
+    runner.learn(1)
+    assert found == [True] * 4
+
+
+def test_images_that_do_not_come_are_an_error():
+    env = make_env()
+    runner = make_runner(env)
+    runner.learn(1)
+    env.cfg.camera.interval = 4  # the learner was told 5
+    with pytest.raises(RuntimeError, match="images of an iteration were not new: none came to all robots every 5"):
+        runner.learn(1)
+    env.cfg.camera.interval = 1000
+    with pytest.raises(RuntimeError, match="no new image came to all robots in 5 control steps"):
+        runner.learn(1)
+    runner.env = SimpleNamespace(num_envs=4, observations={})
+    with pytest.raises(ValueError, match="Distillation needs images: the environment has no image_interval"):
+        make_algorithm(runner.algorithm.policy, runner.env, 15, DistillationCfg(), graph=False)
 
 
 def test_policy_in_use_forgets_at_the_start_of_an_episode(env, tmp_path):
@@ -242,7 +295,7 @@ def test_clear_errors(env, tmp_path):
         OnPolicyRunner(env, cfg, None, "cpu", console=quiet())
     runner = make_runner(env, teacher=False)
     with pytest.raises(RuntimeError, match="call load_teacher"):
-        runner.algorithm.begin_iteration(0)
+        runner.algorithm.begin(env, 0)
     with pytest.raises(ValueError, match="does not fit this task|holds an ActorCritic"):
         runner.load_teacher(ROOT / "resources" / "policies" / "go2" / "model.pt")
     runner.algorithm.policy.cfg = dataclasses.replace(DepthPolicyCfg(), teacher=RmaPolicyCfg(actor_hidden_dims=(64,)))

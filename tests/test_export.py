@@ -18,6 +18,7 @@ from test_cli import files, run
 from legged_gym import RESOURCES_DIR
 from legged_gym.export import files as export
 from legged_gym.export.files import export_policy
+from legged_gym.export.networks import DeployedLayout, deployed_layout
 from legged_gym.registry import get_task
 from legged_gym.scripts import export as script
 from legged_gym.utils.errors import UserError
@@ -186,18 +187,20 @@ def test_files_that_differ_do_not_exist(writer, tmp_path, monkeypatch):
 
 def test_layout_that_differs_from_the_environments_does_not_exist(tmp_path, monkeypatch):
     """The recorded inputs come from the simulator's state, and so tell a wrong scale, which random ones cannot."""
-    layout_of = export.deployed_layout
-
-    def swapped(env, student):
-        env.cfg.normalization.obs_scales.dof_vel *= 1.1
-        layout = layout_of(env, student=student)
-        env.cfg.normalization.obs_scales.dof_vel /= 1.1
-        return layout
-
-    monkeypatch.setattr(export, "deployed_layout", swapped)
+    spread = DeployedLayout.spread
+    wrong = lambda layout, name: spread(layout, name) * (1.1 if name == "scale" else 1.0)  # noqa: E731
+    monkeypatch.setattr(DeployedLayout, "spread", wrong)
     with pytest.raises(UserError, match="recorded inputs"):
         exported("go2", GO2, tmp_path / "exported")
     assert not files(tmp_path)
+
+
+def test_a_privileged_term_is_not_exported():
+    cfg = get_task("go2").env_cfg()
+    cfg.env.num_envs = 2
+    env = get_task("go2").make_env(cfg, "cpu")
+    with pytest.raises(UserError, match="privileged.base_lin_vel is privileged"):
+        deployed_layout(env, "privileged")
 
 
 class Malicious:

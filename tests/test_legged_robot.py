@@ -1,5 +1,6 @@
 """The control step of legged robots, checked against what can be worked out by hand."""
 
+import copy
 import math
 import subprocess
 import sys
@@ -12,16 +13,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from legged_gym.envs.base.legged_robot import LeggedRobot
-from legged_gym.envs.base.legged_robot_config import (
-    CommandRanges,
-    CommandsCfg,
-    ControlCfg,
-    DomainRandCfg,
-    RewardScales,
-    RewardsCfg,
-)
+from legged_gym.envs.base.legged_robot_config import RewardScales, RewardsCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.parts.commands import VelocityCommands
+from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg, DomainRandCfg
 from legged_gym.parts.randomization import Randomization
 from legged_gym.registry import all_tasks
 from legged_gym.utils.errors import UserError
@@ -120,8 +115,7 @@ def test_reset_touches_masked_robots_alone(engine):
     env = LeggedRobot(cfg)
     rollout(env, 7)
     mask = torch.tensor([True, False, False, True, False, False, False, True])
-    own = {f"{part}.{k}": v for part, o in env.components().items() for k, v in vars(o).items()}
-    own |= {f"sim.{name}": getattr(env.sim, name) for name in ("qpos", "qvel", "contact_forces_w")}
+    own = env._all_state() | {f"sim.{name}": getattr(env.sim, name) for name in ("qpos", "qvel", "contact_forces_w")}
     rows = {k: v for k, v in own.items() if isinstance(v, torch.Tensor) and v.dim() and v.shape[0] == env.num_envs}
     rows["env.episode_sums"] = env.episode_sums.T
     before = {name: value.clone() for name, value in rows.items()}
@@ -133,7 +127,7 @@ def test_reset_touches_masked_robots_alone(engine):
     ]
     for name in (*cleared, "drive.action_history"):
         assert name in changed and (rows[name][mask] == 0).all()
-    assert {"sim.qpos", "sim.qvel", "sim.contact_forces_w", "env.commands", "randomization.kp_factor"} <= changed
+    assert {"sim.qpos", "sim.qvel", "sim.contact_forces_w", "commands.values", "randomization.kp_factor"} <= changed
     assert (env.feet_air_time[mask] == 0).all() and not env.feet_contacts[mask].any()
 
 
@@ -248,7 +242,7 @@ def test_a_world_that_blows_up_ends_alone(engine, field, value):
         figures = env.pop_statistics()
         record = [torch.cat(parts) for parts in zip(record, rollout(env, 10, seed=6), strict=True)]
         env.check()
-        assert all(tensor.isfinite().all() for name, tensor in env._state().items() if name != "env.torques")
+        assert all(tensor.isfinite().all() for name, tensor in env._all_state().items() if name != "env.torques")
         return record, figures, env.pop_statistics(), lasting
 
     (*observations, rewards, dones, time_outs), figures, later, lasting = run(plant=True)
@@ -604,7 +598,7 @@ def test_noise_on_what_is_measured_alone():
     cfg.noise.add_noise, cfg.noise.noise_level, cfg.init_state.joint_pos_noise = True, 2.0, 0.0
     env = LeggedRobot(cfg)
     noisy, privileged = env.observations["proprio"].clone(), env.observations["privileged"].clone()
-    env.cfg.noise.add_noise = False
+    env.groups["proprio"]._noise = None
     env.compute_observations()
     widest = (noisy - env.observations["proprio"]).abs().amax(0)
     # twice 0.2 * 0.25, 0.05, none on commands, 0.01, 1.5 * 0.05, none on actions
@@ -680,7 +674,7 @@ def test_the_step_rebinds_no_tensor(engine):
 
     def addresses():
         sim = {f"sim.{k}": v for k, v in vars(env.sim).items() if isinstance(v, torch.Tensor)}
-        return {name: value.data_ptr() for name, value in (env._state() | sim).items()}
+        return {name: value.data_ptr() for name, value in (env._all_state() | sim).items()}
 
     before = addresses()
     assert len(before) > 40
@@ -718,7 +712,7 @@ def test_goes_on_to_the_bit_from_a_saved_state(engine):
     rollout(other, 3)
     other.load_state_dict(saved)
     for name, value in other.observations.items():
-        assert torch.equal(value, saved[f"observations.{name}"])
+        assert torch.equal(value, saved["tensors"][f"observations.{name}.values"])
     torch.set_rng_state(random)
     for value, wanted in zip(rollout(other, 25, seed=1), expected, strict=True):
         assert torch.equal(value, wanted)
@@ -730,15 +724,44 @@ def test_a_state_of_other_environments_is_refused():
     with pytest.raises(ValueError, match="do not fit"):
         LeggedRobot(quiet(5)).load_state_dict(env.state_dict())
     state = env.state_dict()
-    state.pop("env.actions")
+    state["tensors"].pop("env.actions")
     with pytest.raises(ValueError, match="env.actions"):
         env.load_state_dict(state)
+
+
+def test_state_is_what_happened_and_never_what_was_configured():
+    """A saved state goes into an environment of another config, whose settings stay in force."""
+    torch.manual_seed(0)
+    cfg = lively(6, "mujoco")
+    cfg.commands.curriculum = False
+    env = LeggedRobot(copy.deepcopy(cfg))
+    rollout(env, 5)
+    saved = env.state_dict()
+    cfg.rewards.scales.torques, cfg.noise.noise_level = -0.5, 3.0
+    cfg.normalization.obs_scales.lin_vel, cfg.rewards.soft_dof_pos_limit = 7.0, 0.5
+    cfg.init_state.pos, cfg.commands.ranges.lin_vel_x = (0.0, 0.0, 0.4), (0.0, 2.0)
+    other, fresh = LeggedRobot(cfg), LeggedRobot(cfg)
+    other.load_state_dict(saved)
+    assert torch.equal(other.episode_length, env.episode_length) and torch.equal(other.actions, env.actions)
+    for name in ("scale_of_term", "soft_joint_low", "soft_joint_high", "start_position"):
+        assert torch.equal(getattr(other, name), getattr(fresh, name)), name
+    assert other.velocity_commands.lin_vel_x.tolist() == [0.0, 2.0]
+    assert torch.equal(other.groups["proprio"]._scale, fresh.groups["proprio"]._scale)
+    assert torch.equal(other.groups["proprio"]._noise, fresh.groups["proprio"]._noise)
+
+
+def test_a_state_drawn_under_other_settings_is_refused():
+    saved = LeggedRobot(lively(4, "mujoco")).state_dict()
+    cfg = lively(4, "mujoco")
+    cfg.domain_rand.friction_range = (0.1, 0.2)
+    with pytest.raises(ValueError, match=r"env.domain_rand.friction_range was .* there and is \[0.1, 0.2\]"):
+        LeggedRobot(cfg).load_state_dict(saved)
 
 
 def test_randomization_of_nothing_is_nominal():
     env = LeggedRobot(quiet(4))
     drawn = Randomization(env.cfg.domain_rand, env.sim)
-    drawn.start_episode(torch.ones(4, dtype=torch.bool))
+    drawn.reset(torch.ones(4, dtype=torch.bool))
     assert (drawn.kp_factor == 1).all() and (drawn.kd_factor == 1).all() and (drawn.friction == 1).all()
     assert not (drawn.torque_offset.any() or drawn.delay.any() or drawn.added_mass.any() or drawn.added_com.any())
 

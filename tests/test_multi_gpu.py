@@ -4,6 +4,7 @@ Two processes that stay up for the whole module do what the tests hand them; tor
 """
 
 import os
+import random
 import re
 import signal
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -20,6 +22,8 @@ from test_runner import ToyEnv, make_runner, parameters
 
 from legged_gym.cli import runs
 from legged_gym.parts.statistics import Statistics
+from legged_gym.registry import get_task
+from rsl_rl.algorithms.phases import due
 from rsl_rl.config import AlgorithmCfg, DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaAlgorithmCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.utils import distributed
@@ -62,7 +66,7 @@ def tell():
     statistics.add(({"mean": values}, torch.tensor([True, False, True])), ({"total": values}, everyone))
     if rank == 1:
         statistics.add(({"only_on_1": torch.tensor([7.0, 9.0])}, everyone[:2]))
-    first, second = statistics.pop(), statistics.pop()
+    first, second = statistics.pop(distributed.sum_), statistics.pop(distributed.sum_)
     std, mean = distributed.std_mean(values)
     flags = [distributed.any_rank(rank == which, values.device) for which in (0, 1, 2)]
     try:
@@ -127,7 +131,9 @@ def learn_ppo(rma: bool):
         dims = {"proprio": 5, "privileged": 3}
         policy = make_policy(dims, 2, PolicyCfg(actor_hidden_dims=(16,), critic_hidden_dims=(16,)))
         cfg = AlgorithmCfg(**common)
-    env = SimpleNamespace(num_envs=ENVS // distributed.world_size())
+    count = ENVS // distributed.world_size()
+    groups = {name: torch.zeros(count, width) for name, width in dims.items()}
+    env = SimpleNamespace(num_envs=count, observations=groups)
     algorithm = make_algorithm(policy, env, STEPS, cfg, graph=True)
     losses = {}
     for iteration in range(2 if rma else 1):
@@ -137,8 +143,9 @@ def learn_ppo(rma: bool):
         fill({name: getattr(storage, name) for name in names}, 1)
         last = {name: torch.zeros(env.num_envs, width) for name, width in dims.items()}
         fill(last, 0)
-        algorithm.begin_iteration(iteration)
-        losses |= algorithm.update(last)
+        (phase,) = due(algorithm.phases, iteration)
+        phase.begin(env, iteration)
+        losses |= phase.update(last)
     return copies(algorithm.state_tensors()[:-1]), losses  # without the sums of this rank's losses
 
 
@@ -270,6 +277,56 @@ def resume(folder: str):
 def test_resume(on_ranks, tmp_path):
     make_runner(tmp_path, seed=3).learn(2)  # saved by one process, and continued by two
     assert on_ranks(resume, str(tmp_path)) == [(True, False, True, True, 4)] * RANKS
+
+
+def draws(folder: str):
+    """This rank's random numbers at the start, and after resuming from each of two iterations, twice."""
+    found = []
+    for path in (None, "model_1.pt", "model_2.pt", "model_2.pt"):
+        runner = make_runner(None, seed=3 + distributed.rank())
+        runner.cfg.seed = 3
+        if path:
+            runner.load(Path(folder) / path)
+        found.append((torch.rand(1).item(), float(np.random.rand()), random.random()))
+    return found
+
+
+def test_no_resume_repeats_random_numbers(on_ranks, tmp_path):
+    make_runner(tmp_path, seed=3, save_interval=1).learn(2)
+    both = on_ranks(draws, str(tmp_path))
+    for start, first, second, again in both:
+        assert second == again
+        assert len({start[0], first[0], second[0]}) == 3
+    start, first, second, _ = both[1]
+    assert len({*start, *first, *second}) == 9, "a generator of rank 1 began anew"
+    assert all(here != there for here, there in zip(*both, strict=True))
+
+
+# -- curricula that all robots share -----------------------------------------------------------------------------------
+
+
+def follow_commands(track: tuple[float, ...]):
+    """The range of forward speeds after 40 steps in which this rank's robots track commands that well."""
+    cfg = get_task("go2").env_cfg()
+    cfg.env.num_envs, cfg.sim.num_threads, cfg.env.episode_length_s = 2, 1, 0.2
+    cfg.commands.curriculum, cfg.commands.max_curriculum = True, 3.0
+    env = get_task("go2").make_env(cfg, "cpu")
+    env.ranks = distributed
+    env.check_termination = lambda: (env.time_outs.copy_(env.episode_length >= 10), env.dones.copy_(env.time_outs))
+    env._reward_tracking_lin_vel = lambda: torch.full((2,), track[distributed.rank()])
+    for _ in range(40):
+        env.step(torch.zeros(2, env.num_actions))
+    state = env.curriculum_state_dict()
+    return state["lin_vel_x"].tolist(), state["progress"].tolist()
+
+
+@pytest.mark.parametrize(("track", "widened"), [((0.95, 0.7), True), ((0.85, 0.7), False)])
+def test_the_command_curriculum_is_the_same_on_all_ranks(on_ranks, track, widened):
+    """Alone, one of the two would widen its range and the other not."""
+    here, there = on_ranks(follow_commands, track)
+    assert here == there
+    start = list(get_task("go2").env_cfg().commands.ranges.lin_vel_x)
+    assert (here[0][1] > start[1]) == widened
 
 
 def resident_memory() -> float:

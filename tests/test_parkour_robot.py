@@ -221,7 +221,7 @@ def test_history_holds_the_past_frames_without_the_headings():
     assert torch.allclose(env.observations["history"].view(10, 10, 53), first[:, None].expand(10, 10, 53))
     frames = []
     for _ in range(3):
-        frames.append((env.observations["proprio"] * env.in_history).clone())
+        frames.append((env.observations["proprio"] * env.groups["history"]._kept).clone())
         env.step(0.2 * torch.randn(10, 12))
     history = env.observations["history"].view(10, 10, 53)
     for k in range(3):
@@ -321,7 +321,7 @@ def test_actions_come_late_by_the_schedule():
     delays = []
     for _ in range(5):
         env.step(still(env))
-        delays.append(int(env.randomization.delay[0]))
+        delays.append(int(env.drive.common_delay))
     assert delays == [0, 0, 4, 4, 4]  # physics steps; the third step is the schedule's next period
 
 
@@ -361,3 +361,28 @@ def test_no_task_s_step_waits_for_the_host(task):
     for _ in range(12):
         with NoHostSync():
             env.step(still(env))
+
+
+def test_the_attitude_is_measured_with_noise_where_noise_is_asked_for():
+    cfg = quiet()
+    cfg.noise.add_noise = True
+    noise = ParkourRobot(cfg).groups["proprio"]._noise
+    assert torch.allclose(noise[3:5], torch.full((2,), cfg.noise.noise_scales.gravity))
+    assert not noise[5:13].any(), "what a robot is told has none"
+
+
+def test_the_flags_of_control_delays_come_on_top_of_the_schedule():
+    cfg = quiet()
+    random = cfg.domain_rand
+    random.action_delay_schedule, random.control_delays = (1,), True
+    random.control_delay_min = random.control_delay_max = 3  # physics steps
+    env = ParkourRobot(cfg)
+    first, second = torch.full((10, 12), 0.5), torch.full((10, 12), -0.5)
+    env.step(first)
+    env.step(second)
+    # A step and three quarters late: of the third control step, three physics steps still follow the first action.
+    env.step(second)
+    targets = env.drive._targets - env.default_joint_pos
+    scale = cfg.control.action_scale
+    assert torch.allclose(targets[:, :3], scale * torch.full((10, 3, 12), 0.5))
+    assert torch.allclose(targets[:, 3], scale * torch.full((10, 12), -0.5))

@@ -10,8 +10,19 @@ import tyro
 from rich.console import Console
 from test_runner import ToyEnv, parameters, same
 
-from rsl_rl.algorithms.rma_ppo import ESTIMATE, HISTORY_LATENT, latent_distance, priv_reg_coef
-from rsl_rl.config import AlgorithmCfg, PolicyCfg, RmaAlgorithmCfg, RmaPolicyCfg, RmaTrainCfg, RunnerCfg, TrainCfg
+from rsl_rl.algorithms.losses import latent_distance
+from rsl_rl.algorithms.phases import due
+from rsl_rl.algorithms.rma_ppo import ESTIMATE, HISTORY_LATENT, priv_reg_coef
+from rsl_rl.config import (
+    AlgorithmCfg,
+    EncoderCfg,
+    PolicyCfg,
+    RmaAlgorithmCfg,
+    RmaPolicyCfg,
+    RmaTrainCfg,
+    RunnerCfg,
+    TrainCfg,
+)
 from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.modules import ActorCriticRMA, StateHistoryEncoder
 from rsl_rl.modules.history_encoder import TimeConvolution
@@ -43,7 +54,19 @@ def make_rma(device="cpu", num_steps=4, num_envs=6, **cfg):
     for parameter in policy.actor[-1].parameters():  # its small first weights would hide what the means depend on
         torch.nn.init.normal_(parameter)
     cfg = RmaAlgorithmCfg(**{"num_mini_batches": 2, "num_learning_epochs": 2, "dagger_interval": 3} | cfg)
-    return make_algorithm(policy, SimpleNamespace(num_envs=num_envs), num_steps, cfg, graph=True)
+    return make_algorithm(policy, env_of(num_envs), num_steps, cfg, graph=True)
+
+
+def env_of(num_envs, dims=DIMS):
+    """What an algorithm is made with."""
+    return SimpleNamespace(num_envs=num_envs, observations={k: torch.zeros(num_envs, d) for k, d in dims.items()})
+
+
+def phase_of(algorithm, iteration):
+    """The one phase of an iteration, begun."""
+    (phase,) = due(algorithm.phases, iteration)
+    phase.begin(None, iteration)
+    return phase
 
 
 def observe(num_envs=6, device="cpu", dims=DIMS):
@@ -139,18 +162,34 @@ def test_what_each_mode_reads():
 # -- rollout and update ------------------------------------------------------------------------------------------------
 
 
-def test_use_history_switches_the_latent_and_the_explicit_state_is_always_estimated():
+def test_phases_differ_in_the_latent_and_the_explicit_state_is_always_estimated():
     algorithm = make_rma()
     first, second = observe(), observe()
 
-    def moves(group):
-        return not torch.equal(algorithm.behaviour(first | {group: second[group]}), algorithm.behaviour(first))
+    class Env:
+        """Keeps what it was told to do."""
 
-    algorithm.begin_iteration(0)
-    assert {group for group in DIMS if moves(group)} == {"proprio", "scan", "priv_latent"}
-    algorithm.begin_iteration(2)
-    assert {group for group in DIMS if moves(group)} == {"proprio", "scan", "history"}
-    assert torch.equal(algorithm.behaviour(first), algorithm.policy.act_inference(first, estimated=True))
+        def step(self, actions):
+            self.actions = actions.clone()
+            return None, torch.zeros(6), torch.zeros(6).bool(), torch.zeros(6).bool()
+
+    def actions(phase, observations):
+        torch.manual_seed(0)
+        env = Env()
+        env.observations = observations
+        phase.collect(env)
+        return env.actions
+
+    def read(iteration):
+        phase = phase_of(algorithm, iteration)
+        before = actions(phase, first)
+        return {g for g in DIMS if not torch.equal(actions(phase, first | {g: second[g]}), before)}
+
+    assert read(0) == {"proprio", "scan", "priv_latent"}
+    assert read(2) == {"proprio", "scan", "history"}
+    torch.manual_seed(0)
+    expected = algorithm.policy.sample(algorithm.policy.act_inference(first, estimated=True))
+    assert torch.equal(actions(phase_of(algorithm, 2), first), expected)
 
 
 def test_ratio_is_one_before_the_first_step():
@@ -182,9 +221,7 @@ def test_update_copies_the_history_only_where_it_is_read():
     algorithm.dagger_step()
     assert algorithm.storage.mini_batch.observations["history"].any()
     policy = make_policy(DIMS, 2, RmaPolicyCfg(**SMALL, critic_groups=("proprio", "history")))
-    assert (
-        "history" in make_algorithm(policy, SimpleNamespace(num_envs=6), 4, RmaAlgorithmCfg(), graph=False).step_groups
-    )
+    assert "history" in make_algorithm(policy, env_of(6), 4, RmaAlgorithmCfg(), graph=False).step_groups
 
 
 def test_gradients_reach_only_what_the_loss_is_for():
@@ -198,10 +235,15 @@ def test_gradients_reach_only_what_the_loss_is_for():
         loss.backward()
         return with_gradient(policy)
 
-    latent = policy.privileged_latent(observations)
-    means = policy.means(observations, observations[ESTIMATE], latent)
+    algorithm.begin(None, 2000)  # with the whole weight of the regulariser
+    means = algorithm.means(batch)
     acting = {"actor", "log_std", "scan_encoder", "priv_encoder"}
     assert reached(algorithm.ppo_loss(batch, means)) == acting | {"critic"}
+    means = algorithm.means(batch)
+    without = algorithm.ppo_loss(batch, means).item()
+    algorithm.weights["priv_reg"].add_(1.0)
+    distance = latent_distance(policy.privileged_latent(observations), observations[HISTORY_LATENT]).item()
+    assert algorithm.ppo_loss(batch, means).item() == pytest.approx(without + distance, abs=1e-5)
     distance = latent_distance(policy.privileged_latent(observations), observations[HISTORY_LATENT])
     assert reached(distance) == {"priv_encoder"}
     loss = policy.estimator.loss(observations["proprio"], observations["priv_explicit"])
@@ -238,7 +280,7 @@ def test_regulariser_pulls_the_privileged_latent_to_the_history():
     for weight in (0.0, 100.0):
         algorithm = make_rma(num_learning_epochs=40, schedule="fixed", learning_rate=5e-3)
         algorithm.prepare(fill(algorithm))
-        algorithm.priv_reg_coef.fill_(weight)
+        algorithm.weights["priv_reg"].fill_(weight)
         algorithm.train(algorithm.mini_batch_step)
         observations = algorithm.storage.samples.observations
         latent = algorithm.policy.privileged_latent(observations)
@@ -251,23 +293,23 @@ def test_schedule_of_the_regulariser():
     values = [priv_reg_coef(cfg, i) for i in (0, 500, 1000, 1500, 9000)]
     assert values == pytest.approx([0.0, 0.0, 0.05, 0.1, 0.1])
     algorithm = make_rma(priv_reg_coef=(0.2, 0.4), priv_reg_iterations=(0, 10))
-    algorithm.begin_iteration(5)
-    assert algorithm.priv_reg_coef.item() == pytest.approx(0.3)
+    phase_of(algorithm, 4)
+    assert algorithm.weights["priv_reg"].item() == pytest.approx(0.28)
     # A fill, not a new tensor: the captured step reads this memory.
-    address = algorithm.priv_reg_coef.data_ptr(), algorithm.use_history.data_ptr()
-    algorithm.begin_iteration(8)
-    assert address == (algorithm.priv_reg_coef.data_ptr(), algorithm.use_history.data_ptr())
-    assert algorithm.use_history.item() and algorithm.priv_reg_coef.item() == pytest.approx(0.36)
-    assert algorithm.update(fill(algorithm)).keys() == {"hist_latent", "estimator"}
+    address = algorithm.weights["priv_reg"].data_ptr()
+    phase = phase_of(algorithm, 8)
+    assert address == algorithm.weights["priv_reg"].data_ptr()
+    assert phase.name == "dagger" and algorithm.weights["priv_reg"].item() == pytest.approx(0.36)
+    assert phase.update(fill(algorithm)).keys() == {"hist_latent", "estimator"}
 
 
 def test_which_iterations_train_what():
     algorithm = make_rma(dagger_interval=3)
     for iteration in range(6):
-        algorithm.begin_iteration(iteration)
+        phase = phase_of(algorithm, iteration)
         last = fill(algorithm)
         losses = {}
-        moved = changed(algorithm, lambda last=last, losses=losses: losses.update(algorithm.update(last)))
+        moved = changed(algorithm, lambda phase=phase, last=last, losses=losses: losses.update(phase.update(last)))
         if iteration % 3 == 2:
             assert moved == {"history_encoder", "estimator"}
             assert set(losses) == {"hist_latent", "estimator"}
@@ -303,6 +345,7 @@ class WindyEnv(ToyEnv):
         super().__init__(num_envs)
         widths = {"proprio": 2, "scan": 2, "priv_explicit": 1, "priv_latent": 1, "history": 20}
         self.observations = {group: torch.zeros(num_envs, width) for group, width in widths.items()}
+        self.observation_layout = {group: {group: width} for group, width in widths.items()}
         self.wind, self.goal, self.last_action = torch.zeros(3, num_envs)
 
     def reset(self):
@@ -425,7 +468,7 @@ def test_checkpoints_of_another_class_are_refused(tmp_path):
         make_runner().load(plain)
     with pytest.raises(ValueError, match="model_1.pt holds an ActorCriticRMA, this task trains an ActorCritic"):
         make_plain_runner().load(rma)
-    with pytest.raises(ValueError, match="model_2.pt holds an ActorCritic, which reads no privileged state"):
+    with pytest.raises(ValueError, match="model_2.pt: an ActorCritic reads no privileged state"):
         load_policy(plain, estimated=True)
     other = make_runner()
     other.algorithm.policy.cfg.scan_encoder_dims = (8, 5)
@@ -434,7 +477,7 @@ def test_checkpoints_of_another_class_are_refused(tmp_path):
     data = load_safe(rma, 1)
     data["policy_cfg"]["depth_encoder"] = 1
     save_atomic(data, rma)
-    with pytest.raises(ValueError, match="model_1.pt is of another version: ActorCriticRMA has no depth_encoder"):
+    with pytest.raises(ValueError, match="model_1.pt is of another version: RmaPolicyCfg has no depth_encoder"):
         load_policy(rma)
     data["policy_cfg"]["class_name"] = "Transformer"
     save_atomic(data, rma)
@@ -470,10 +513,16 @@ def test_what_cannot_work_is_named():
         policy(actor_groups=("proprio",))
     with pytest.raises(ValueError, match="need at least one layer"):
         policy(scan_encoder_dims=())
-    with pytest.raises(ValueError, match="algorithm PPO trains ActorCritic, not ActorCriticRMA"):
-        make_algorithm(policy(), SimpleNamespace(num_envs=6), 4, AlgorithmCfg(), graph=False)
-    with pytest.raises(ValueError, match="policy.class_name is ActorCritic; for this task it has to be ActorCriticRMA"):
+    with pytest.raises(ValueError, match="algorithm PPO does not train the estimator and history_encoder of Actor"):
+        make_algorithm(policy(), env_of(6), 4, AlgorithmCfg(), graph=False)
+    plain = make_policy(DIMS | {"privileged": 2}, 2, PolicyCfg())
+    with pytest.raises(ValueError, match="algorithm RmaPPO trains ActorCriticRMA, not ActorCritic"):
+        make_algorithm(plain, env_of(6), 4, RmaAlgorithmCfg(), graph=False)
+    settings = "whose settings are those of PolicyCfg; this task's are RmaPolicyCfg's, for ActorCriticRMA"
+    with pytest.raises(ValueError, match=f"policy.class_name is ActorCritic, {settings}"):
         policy(class_name="ActorCritic")
+    with pytest.raises(ValueError, match="ActorCriticRMA has encoders of its own"):
+        policy(actor_encoders={"scan": EncoderCfg()})
     with pytest.raises(ValueError, match="dagger_interval is 1"):
         make_rma(dagger_interval=1)
     with pytest.raises(ValueError, match="priv_reg_iterations is 9 3"):

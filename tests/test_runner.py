@@ -15,9 +15,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
 
-from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
+from rsl_rl.algorithms.phases import Phase, due
+from rsl_rl.config import (
+    AlgorithmCfg,
+    DepthPolicyCfg,
+    DistillationCfg,
+    PolicyCfg,
+    RmaAlgorithmCfg,
+    RmaPolicyCfg,
+    RunnerCfg,
+    TrainCfg,
+)
+from rsl_rl.env import VecEnv
 from rsl_rl.runners import OnPolicyRunner, load_policy
 from rsl_rl.utils.checkpoint import load_safe, save_atomic
 
@@ -25,13 +37,14 @@ ROOT = Path(__file__).parents[1]
 
 
 class ToyEnv:
-    """A point on a line that shall stay at 0: observation (x, noise), action = velocity."""
+    """A point on a line that shall stay at 0: observation (x, noise), action = velocity. No more than a `VecEnv`."""
 
     def __init__(self, num_envs=32, obs_dim=2):
         self.num_envs, self.num_actions, self.device, self.dt, self.max_episode_length = num_envs, 1, "cpu", 0.1, 20
         self.observations = {"proprio": torch.zeros(num_envs, obs_dim), "privileged": torch.zeros(num_envs, 1)}
         self.x, self.age = torch.zeros(num_envs), torch.zeros(num_envs, dtype=torch.long)
-        self.level, self.sums, self.on_step = 0, [], None
+        self.observation_layout = {"proprio": {"x": 1, "noise": obs_dim - 1}, "privileged": {"age": 1}}
+        self.level, self.sums, self.on_step, self.ranks = 0, [], None, None
 
     def reset(self):
         self.x.uniform_(-1.0, 1.0)
@@ -64,7 +77,8 @@ class ToyEnv:
         return function
 
     def pop_statistics(self):
-        mean = sum(self.sums) / len(self.sums)
+        total, steps = self.ranks.sum_(torch.tensor([sum(self.sums), len(self.sums)])).tolist()
+        mean = total / steps
         self.sums.clear()
         self.level += 1
         return {"Train/mean_reward": mean, "Episode_Reward/near": mean}
@@ -250,7 +264,8 @@ def test_malicious_damaged_and_foreign_files_are_refused(tmp_path, monkeypatch):
 def test_what_does_not_fit_is_named(tmp_path):
     path = tmp_path / "model_0.pt"
     make_runner(tmp_path).save(path)
-    with pytest.raises(ValueError, match="observation group proprio is 2 wide, the environment's is 3"):
+    difference = r"term 2 of observation group proprio is noise \(1\), the environment's is noise \(2\)"
+    with pytest.raises(ValueError, match=difference):
         make_runner(None, env=ToyEnv(obs_dim=3)).load(path)
     with pytest.raises(ValueError, match=r"policy.actor_hidden_dims is \(16,\), not \(32,\)"):
         make_runner(None, hidden=(32,)).load(path)
@@ -369,3 +384,291 @@ def test_logs(tmp_path):
     terminal = Console(file=io.StringIO(), width=100, force_terminal=True)
     make_runner(None, console=terminal).learn(2)
     assert "Episode_Reward/near" in terminal.file.getvalue() and "ETA" in terminal.file.getvalue()
+
+
+# -- what an environment has to be -------------------------------------------------------------------------------------
+
+
+class Only:
+    """An environment of which nothing but what `VecEnv` names can be used."""
+
+    NAMES = set(VecEnv.__annotations__) | {name for name in vars(VecEnv) if not name.startswith("_")}
+
+    def __init__(self, env):
+        object.__setattr__(self, "_env", env)
+
+    def __getattr__(self, name):
+        if name not in self.NAMES:
+            raise AssertionError(f"the learner asked for {name}")
+        return getattr(self._env, name)
+
+    def __setattr__(self, name, value):
+        assert name == "ranks"
+        setattr(self._env, name, value)
+
+
+def test_a_learner_asks_for_nothing_but_the_protocol(tmp_path):
+    assert {"step", "ranks", "num_envs", "observation_layout", "pop_statistics", "capture"} <= Only.NAMES
+    runner = make_runner(tmp_path, env=Only(ToyEnv()))
+    runner.learn(2)
+    again = make_runner(None, env=Only(ToyEnv()))
+    again.load(tmp_path / "model_2.pt")
+    again.learn(1)
+    load_policy(tmp_path / "model_2.pt", env=again.env)
+
+
+def test_our_environments_need_no_learner():
+    """The table of tasks names the learner's configs; nothing that simulates uses more of it."""
+    code = (
+        "import sys\n"
+        "import legged_gym.envs.base.depth_robot, legged_gym.parts.statistics, legged_gym.terrain.ground\n"
+        "loaded = {name for name in sys.modules if name.split('.')[0] == 'rsl_rl'}\n"
+        "assert loaded <= {'rsl_rl', 'rsl_rl.config'}, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=subprocess_env(), timeout=60)
+
+
+# -- phases ------------------------------------------------------------------------------------------------------------
+
+
+def phase(name, **when):
+    return Phase(name, lambda env: None, lambda observations: {}, 1, **when)
+
+
+def test_which_phases_are_due():
+    ppo = phase("ppo")
+    assert [p.name for p in due([ppo, phase("dagger", every=3, replaces=("ppo",))], 2)] == ["dagger"]
+    extra = [ppo, phase("student", every=10), phase("warm_up", end=2, replaces=("ppo",)), phase("late", first=12)]
+    turns = [[p.name for p in due(extra, iteration)] for iteration in (0, 1, 2, 9, 10, 12, 19)]
+    assert turns == [
+        ["warm_up"],
+        ["warm_up"],
+        ["ppo"],
+        ["ppo", "student"],
+        ["ppo"],
+        ["ppo", "late"],
+        ["ppo", "student", "late"],
+    ]
+    with pytest.raises(ValueError, match="no phase of student is due in iteration 3"):
+        due([phase("student", every=10)], 3)
+    with pytest.raises(ValueError, match="phase student: every is 0"):
+        phase("student", every=0)
+    with pytest.raises(ValueError, match="15 control steps are collected 4 at a time"):
+        Phase("student", print, print, 15, control_steps=4)
+
+
+def make_two_phases(log_dir=None, seed=1, env=None, **algorithm) -> OnPolicyRunner:
+    torch.manual_seed(seed)
+    policy = TeacherAndStudentCfg(actor_hidden_dims=(16,), critic_hidden_dims=(16,), init_noise_std=0.5)
+    cfg = TrainCfg(policy, TwoPhasesCfg(entropy_coef=0.0, **algorithm), RunnerCfg(num_steps_per_env=8), seed)
+    return OnPolicyRunner(env or ToyEnv(), cfg, log_dir, "cpu", console=Console(quiet=True))
+
+
+def test_two_kinds_of_rollout_in_one_run(tmp_path):
+    env, rows = ToyEnv(), []
+    runner = make_two_phases(tmp_path, env=env)
+    iterate = runner._iterate
+    runner._iterate = lambda: rows.append(iterate()) or rows[-1]
+    steps, counts = [], []
+    env.on_step = lambda: steps.append(1)
+    for _ in range(6):
+        runner.learn(1)
+        counts.append(len(steps))
+        steps.clear()
+    assert counts == [8, 8, 8 + 6, 8, 8, 8 + 6]
+    assert runner.total_steps == sum(counts) * env.num_envs
+    both, alone = rows[2], rows[3]
+    assert {"Loss/student", "Loss/surrogate", "Train/mean_reward", "student/Train/mean_reward"} <= set(both)
+    assert "Loss/student" not in alone and "student/Train/mean_reward" not in alone
+    assert rows[5]["Loss/student"] < 0.05
+    assert set(runner.collectors) == {"ppo", "student"}
+
+    again = make_two_phases(seed=77)
+    make_two_phases(tmp_path / "parts").learn(2)
+    again.load(tmp_path / "parts" / "model_2.pt")
+    again.learn(4)
+    assert same(runner, again) and torch.equal(runner.env.x, again.env.x)
+
+
+def test_each_phase_is_captured_by_itself(monkeypatch):
+    runner = make_two_phases()
+    captured = []
+    runner._graph = True  # as on CUDA; the toy's capture gives the function back
+    monkeypatch.setattr(runner.env, "capture", lambda function: captured.append(function) or function)
+    runner.prepare()
+    assert [function.func.__name__ for function in captured] == ["rollout_step", "student_step"]
+
+
+# -- classes from outside ----------------------------------------------------------------------------------------------
+
+
+def test_an_outside_policy_comes_back_through_the_task_s_config(tmp_path):
+    runner = make_two_phases()
+    path = tmp_path / "model_0.pt"
+    runner.save(path)
+    task_cfg = TeacherAndStudentCfg()  # its sizes do not matter: those of the file are built
+    policy = load_policy(path, env=runner.env, task_cfg=task_cfg)
+    observations = runner.env.observations
+    assert torch.equal(policy(observations), runner.algorithm.policy.act_inference(observations))
+    saved = load_safe(path, 1)
+    assert saved["policy_cfg"]["student"] == {"class_name": "MLP", "hidden_dims": (16,)}
+    assert saved["algorithm_cfg"]["class_name"] == "outside_learner:TwoPhases"
+    refusal = (
+        "names the class outside_learner:TeacherAndStudent, which is neither ours nor the task's: it is not loaded"
+    )
+    for other in (None, PolicyCfg()):
+        with pytest.raises(ValueError, match=refusal):
+            load_policy(path, env=runner.env, task_cfg=other)
+
+
+@pytest.mark.parametrize("where", ["class_name", "actor_class_name", "encoder"])
+def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
+    """Wherever in the saved config it is named."""
+    (tmp_path / "trap.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "model_0.pt"
+    make_runner(None).save(path)
+    checkpoint = load_safe(path, 1)
+    if where == "encoder":
+        checkpoint["policy_cfg"]["actor_encoders"] = {"proprio": {"class_name": "trap:Trap"}}
+    else:
+        checkpoint["policy_cfg"][where] = "trap:Trap"
+    save_atomic(checkpoint, path)
+    for load in (load_policy, make_runner(None).load):
+        with pytest.raises(ValueError, match="names the class trap:Trap, which is neither ours|holds an trap:Trap"):
+            load(path)
+    assert "trap" not in sys.modules
+
+
+def test_classes_that_do_not_fit_each_other_are_named():
+    cfg = TrainCfg(policy=TeacherAndStudentCfg(), runner=RunnerCfg(num_steps_per_env=8))
+    with pytest.raises(ValueError, match="algorithm PPO does not train the student of TeacherAndStudent"):
+        OnPolicyRunner(ToyEnv(), cfg, None, "cpu", console=Console(quiet=True))
+    with pytest.raises(ValueError, match="algorithm TwoPhases trains TeacherAndStudent, not ActorCritic"):
+        cfg = TrainCfg(algorithm=TwoPhasesCfg(), runner=RunnerCfg(num_steps_per_env=8))
+        OnPolicyRunner(ToyEnv(), cfg, None, "cpu", console=Console(quiet=True))
+    with pytest.raises(ValueError, match="algorithm PPO learns from no teacher"):
+        make_runner(None).load_teacher(Path("model_1.pt"))
+
+
+# -- resuming ----------------------------------------------------------------------------------------------------------
+
+
+def test_terms_of_observations_are_compared_by_name_and_order(tmp_path):
+    path = tmp_path / "model_0.pt"
+    runner = make_runner(tmp_path)
+    runner.save(path)
+    assert load_safe(path, 1)["observation_layout"] == {"proprio": {"x": 1, "noise": 1}, "privileged": {"age": 1}}
+    env = ToyEnv()
+    env.observation_layout["proprio"] = {"noise": 1, "x": 1}
+    difference = r"term 1 of observation group proprio is x \(1\), the environment's is noise \(1\)"
+    for load in (make_runner(None, env=env).load, lambda path: load_policy(path, env=env)):
+        with pytest.raises(ValueError, match=f"does not fit this task: {difference}$"):
+            load(path)
+    old = load_safe(path, 1)
+    del old["observation_layout"], old["algorithm_cfg"]
+    save_atomic(old, path)
+    make_runner(None, env=env).load(path)  # from before they were kept: widths only
+
+
+def rate(runner):
+    return runner.algorithm.learning_rate.item()
+
+
+def resumed(path, **algorithm):
+    console = Console(file=io.StringIO(), width=500)
+    cfg = TrainCfg(
+        policy=PolicyCfg(actor_hidden_dims=(16,), critic_hidden_dims=(16,), init_noise_std=0.5),
+        algorithm=AlgorithmCfg(entropy_coef=0.0, **algorithm),
+        runner=RunnerCfg(num_steps_per_env=8),
+    )
+    runner = OnPolicyRunner(ToyEnv(), cfg, None, "cpu", console=console)
+    runner.load(path)
+    return runner, console.file.getvalue()
+
+
+def test_a_learning_rate_typed_on_resume_counts(tmp_path):
+    first = make_runner(tmp_path)
+    first.learn(3)
+    path = tmp_path / "model_3.pt"
+    assert rate(first) != pytest.approx(1e-3)
+    same_rate, told = resumed(path)
+    assert rate(same_rate) == rate(first) and "as configured now" not in told
+    typed, told = resumed(path, learning_rate=2e-5)
+    assert rate(typed) == pytest.approx(2e-5)
+    assert told.count("algorithm.learning_rate is 2e-05, as configured now; the saved run's was 0.001") == 1
+    fixed, told = resumed(path, schedule="fixed", learning_rate=3e-4)
+    assert rate(fixed) == pytest.approx(3e-4) and "learning_rate is 0.0003, as configured now" in told
+    fixed.save(tmp_path / "fixed" / "model_3.pt")
+    back, _ = resumed(tmp_path / "fixed" / "model_3.pt", learning_rate=3e-4)
+    assert rate(back) == pytest.approx(3e-4)
+    old = load_safe(path, 1)
+    del old["algorithm_cfg"]  # nobody knows what was configured
+    save_atomic(old, path)
+    assert rate(resumed(path, learning_rate=2e-5)[0]) == rate(first)
+
+
+def test_the_rates_of_other_optimisers_count_too(tmp_path):
+    make_two_phases(tmp_path).learn(1)
+    console = Console(file=io.StringIO(), width=500)
+    again = make_two_phases(student_learning_rate=0.5)
+    again.console = console
+    again.load(tmp_path / "model_1.pt")
+    assert again.algorithm.student_optimizer.learning_rate.item() == 0.5
+    assert (
+        "algorithm.student_learning_rate is 0.5, as configured now; the saved run's was 0.01" in console.file.getvalue()
+    )
+
+
+# -- bad values --------------------------------------------------------------------------------------------------------
+
+BAD = [
+    ("algorithm", "num_mini_batches", 0, "algorithm.num_mini_batches is 0: it has to be at least 1"),
+    ("algorithm", "num_learning_epochs", 0, "algorithm.num_learning_epochs is 0: it has to be at least 1"),
+    ("algorithm", "learning_rate", -1e-3, "algorithm.learning_rate is -0.001: it has to be positive"),
+    ("algorithm", "learning_rate", 1e-6, "the adaptive schedule stays within 1e-05 .. 0.01"),
+    ("algorithm", "desired_kl", 0.0, "algorithm.desired_kl is 0.0: it has to be positive"),
+    ("algorithm", "gamma", 1.5, "algorithm.gamma is 1.5: it has to be in 0 .. 1"),
+    ("algorithm", "lam", -0.1, "algorithm.lam is -0.1: it has to be in 0 .. 1"),
+    ("algorithm", "clip_param", 0.0, "algorithm.clip_param is 0.0"),
+    ("algorithm", "entropy_coef", -0.1, "algorithm.entropy_coef is -0.1: it has to be not negative"),
+    ("algorithm", "bounds_loss_coef", -1.0, "algorithm.bounds_loss_coef is -1.0"),
+    ("algorithm", "max_grad_norm", float("inf"), "algorithm.max_grad_norm is inf"),
+    ("policy", "init_noise_std", 0.0, "policy.init_noise_std is 0.0: it has to be positive"),
+    ("policy", "actor_hidden_dims", (64, 0), r"policy.actor_hidden_dims is \(64, 0\): it has to be at least 1"),
+    ("runner", "num_steps_per_env", 0, "runner.num_steps_per_env is 0: it has to be at least 1"),
+    ("runner", "save_interval", 0, "runner.save_interval is 0: it has to be at least 1"),
+    ("runner", "max_iterations", 0, "runner.max_iterations is 0"),
+]
+BAD_OF_OTHERS = [
+    (RmaAlgorithmCfg, "history_learning_rate", 0.0, "algorithm.history_learning_rate is 0.0: it has to be positive"),
+    (RmaAlgorithmCfg, "dagger_interval", 0, "algorithm.dagger_interval is 0: below 2 the policy would not learn"),
+    (RmaAlgorithmCfg, "priv_reg_coef", (0.0, -0.1), "algorithm.priv_reg_coef is"),
+    (RmaPolicyCfg, "priv_encoder_dims", (), "need at least one layer"),
+    (DistillationCfg, "num_mini_batches", 0, "algorithm.num_mini_batches is 0: it has to be at least 1"),
+    (DistillationCfg, "learning_rate_iterations", 0, "algorithm.learning_rate_iterations is 0"),
+    (DistillationCfg, "final_learning_rate", -1.0, "algorithm.final_learning_rate is -1.0"),
+    (DistillationCfg, "blanked_interval", 0, "algorithm.blanked_interval is 0"),
+    (DistillationCfg, "warm_up_iterations", -1, "algorithm.warm_up_iterations is -1: it has to be not negative"),
+    (DepthPolicyCfg, "gru_hidden_dim", 0, "policy.gru_hidden_dim is 0"),
+]
+
+
+@pytest.mark.parametrize(("section", "name", "value", "message"), BAD)
+def test_bad_values_are_refused_before_anything_is_written(tmp_path, section, name, value, message):
+    cfg = TrainCfg()
+    setattr(getattr(cfg, section), name, value)
+    env = ToyEnv()
+    env.reset = None  # nothing is done with it either
+    with pytest.raises(ValueError, match=message) as found:
+        OnPolicyRunner(env, cfg, tmp_path / "run", "cpu", console=Console(quiet=True))
+    assert "\n" not in str(found.value) and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("cls", "name", "value", "message"), BAD_OF_OTHERS)
+def test_bad_values_of_other_configs(cls, name, value, message):
+    cls().check()
+    cfg = cls()
+    setattr(cfg, name, value)
+    with pytest.raises(ValueError, match=message):
+        cfg.check()

@@ -24,6 +24,7 @@ import yaml
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.registry import Task
+from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError, nearest
 
 LATEST = (None, "-1", "latest")
@@ -269,17 +270,6 @@ def require_sound(config: Any, key: str) -> None:
             require_sound(value, key)
     elif isinstance(config, float) and math.isnan(config):
         raise UserError(f"--{key} is nan")
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses and tuples as the dicts and lists that safe YAML knows."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return value
 
 
 def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], missing: list[str]) -> None:

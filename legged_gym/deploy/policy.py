@@ -70,6 +70,8 @@ class DeployedPolicy:
     def frame(self, measured: Mapping[str, Array]) -> Array:
         """(1, m): what was measured, term after term, with the policy's own last actions."""
         terms = {**measured, "actions": self.actions}
+        if missing := [name for name in self.terms if name not in terms]:
+            raise UserError(f"nothing measures or tells the policy's observation term {', '.join(missing)}")
         return np.concatenate([np.ravel(terms[name]) for name in self.terms]).astype(np.float32)[None]
 
     def _look(self, frame: Array, depth: Array) -> None:

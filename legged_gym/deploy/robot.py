@@ -6,13 +6,15 @@ A program for a real robot replaces this class: `measure` reads the low-level st
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import mujoco
 import numpy as np
 
 from legged_gym.deploy.description import mjcf_path
-from legged_gym.deploy.rotations import into_body, roll_pitch_yaw
+from legged_gym.deploy.measure import SENSORS, Sensor
+from legged_gym.deploy.rotations import into_body
 from legged_gym.robots.spec import RobotSpec, joint_ranges
 from legged_gym.terrain.tile import Tile
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
@@ -21,8 +23,6 @@ Array = np.ndarray
 
 GROUND_GROUP = 0  # geom group of plane and boxes
 CONTACT_FORCE = 2.0  # N, from which a foot is in contact
-# Half widths of uniform noise, of the order of a Go2's sensors: rad/s, rad, rad, rad/s.
-NOISE = {"base_ang_vel": 0.05, "orientation": 0.01, "joint_pos": 0.005, "joint_vel": 0.3}
 
 Integrator = Literal["euler", "rk4", "implicit", "implicitfast"]
 Cone = Literal["pyramidal", "elliptic"]
@@ -70,20 +70,12 @@ class SimulatedRobot:
         self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
         self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
         self._own = self.model.geom_group != GROUND_GROUP
+        self._sensors = self._find_sensors()
 
     # -- what a policy's loop calls -----------------------------------------------------------------------------------
     def measure(self) -> dict[str, Array]:
-        """What the sensors say now, by the names of the policy's terms, in SI units, with noise."""
-        roll, pitch, _ = roll_pitch_yaw(self.orientation) + self._noise("orientation", 3)
-        gravity = into_body(self.orientation, np.array([0.0, 0.0, -1.0])) + self._noise("orientation", 3)
-        return {
-            "base_ang_vel": self.velocity_b[1] + self._noise("base_ang_vel", 3),
-            "roll_pitch": np.array([roll, pitch]),
-            "gravity": gravity,
-            "joint_pos": self.joint_pos + self._noise("joint_pos", len(self._q)),
-            "joint_vel": self.joint_vel + self._noise("joint_vel", len(self._q)),
-            "feet_contacts": self.touching,
-        }
+        """What the sensors say now, by the names of the policy's measured terms, in SI units, with noise."""
+        return {term: read(self) for term, read in self._sensors.items()}
 
     def drive(self, targets: Array) -> None:
         """One control period in which the joints follow `targets` (J,), rad, by PD, as a motor controller does."""
@@ -173,8 +165,38 @@ class SimulatedRobot:
             force[pairs[i, 0]] -= on_second
         return np.linalg.norm(force[bodies], axis=1)
 
-    def _noise(self, sensor: str, count: int) -> Array:
-        return self.physics.noise * NOISE[sensor] * self._rng.uniform(-1.0, 1.0, count)
+    @property
+    def gyro(self) -> Array:
+        """(3,) rad/s, as a gyroscope on the base with its axes measures it."""
+        return self.velocity_b[1]
+
+    def noise(self, half_width: float, count: int) -> Array:
+        """(count,) uniform noise of a sensor."""
+        return self.physics.noise * half_width * self._rng.uniform(-1.0, 1.0, count)
+
+    def _find_sensors(self) -> dict[str, Sensor]:
+        """What measures each measured term: a function of `legged_gym.deploy.measure`, or a sensor of the MJCF."""
+        found: dict[str, Sensor] = {}
+        for row in self.description["observations"]["proprio"]:
+            if row["on_robot"] != "measured":
+                continue
+            name = row.get("sensor", row["term"])
+            own = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_SENSOR, name)
+            if name in SENSORS:
+                found[row["term"]] = SENSORS[name]
+            elif own >= 0:
+                first, count = self.model.sensor_adr[own], self.model.sensor_dim[own]
+                found[row["term"]] = partial(_mjcf_sensor, first=first, count=count)
+            else:
+                raise UserError(
+                    f"nothing measures the observation term '{row['term']}': there is no function for the sensor "
+                    f"'{name}' in legged_gym.deploy.measure, and no sensor of that name in the robot's MJCF"
+                )
+        return found
+
+
+def _mjcf_sensor(robot: SimulatedRobot, first: int, count: int) -> Array:
+    return robot.data.sensordata[first : first + count]
 
 
 def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoco.MjModel:

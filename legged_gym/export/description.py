@@ -6,29 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from legged_gym import RESOURCES_DIR, __version__
-from legged_gym.cli.runs import plain
 from legged_gym.deploy.description import FORMAT
 from legged_gym.export.networks import DeployedLayout
+from legged_gym.observations import Group
 from legged_gym.robots import known_robot
 from legged_gym.robots.spec import RobotSpec
+from legged_gym.utils.config import plain
 
 MJCF = "robot.xml"  # the robot's file beside deploy.yaml, where it is not a shipped one
-
-MEANINGS = {
-    "base_ang_vel": "rad/s, gyroscope, in the base's frame (x ahead, y left, z up)",
-    "gravity": "unit vector of gravity in the base's frame",
-    "roll_pitch": "rad, of the base, ZYX Euler angles",
-    "commands": "forward and left velocity in m/s, yaw rate in rad/s",
-    "command": "m/s, speed towards the goals",
-    "yaw_errors": "rad, turn to face the current goal and the next one, in -pi .. pi, left positive",
-    "not_flat": "1 on an obstacle course, 0 on flat ground",
-    "flat": "0 on an obstacle course, 1 on flat ground",
-    "joint_pos": "rad, in the order of robot.joint_names",
-    "joint_vel": "rad/s",
-    "actions": "the policy's last output actions; 0 at the start",
-    "feet_contacts": "1 for a foot with more than 2 N now or one control step ago, else 0, in the order of robot.feet",
-}
 
 
 def describe(
@@ -60,15 +48,18 @@ def describe(
         "networks": networks,
         "robot": _robot(env),
         "control": _control(env),
-        "observations": {"proprio": [_term(term) for term in layout.terms], "inside": _inside(layout)},
+        "observations": {"proprio": _frame(layout), "inside": _inside(layout.group)},
     }
     if "history" in networks["policy"]["inputs"]:
-        tree["history"] = {"length": cfg.perception.history_length, "order": "oldest first, before the present frame"}
+        tree["history"] = {
+            "length": networks["policy"]["inputs"]["history"][1],
+            "order": "oldest first, before the present frame",
+        }
     if "scan" in networks["policy"]["inputs"]:
         perception = cfg.perception
         points = {"x": perception.scan_x, "y": perception.scan_y, "interval": perception.interval}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
-    if hasattr(cfg, "camera"):
+    if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
     tree["trial"] = _trial(trial, env.robot.friction)
     if figures is not None:
@@ -130,27 +121,34 @@ def _control(env: Any) -> dict[str, Any]:
     return tree
 
 
-def _term(term: Any) -> dict[str, Any]:
-    return {"term": term.name, "width": term.width, "meaning": MEANINGS[term.name]}
-
-
-def _inside(layout: DeployedLayout) -> list[dict[str, Any]]:
-    """For reference: what the networks do with the terms, and where they put constants."""
+def _frame(layout: DeployedLayout) -> list[dict[str, Any]]:
+    """What a robot puts into a frame, in order."""
     rows = []
-    for term in layout.proprio:
-        row = {"term": term.name, "width": term.width}
-        if term.constant is not None:
-            row["constant"] = _short(term.constant)
+    for term in layout.terms:
+        row = {"term": term.name, "width": layout.widths[term.name], "on_robot": term.on_robot}
+        if term.sensor:
+            row["sensor"] = term.sensor
+        rows.append(row | {"meaning": term.meaning})
+    return rows
+
+
+def _inside(group: Group) -> list[dict[str, Any]]:
+    """For reference: what the networks do with the terms, and where they put constants."""
+    rows, (scale, offset) = [], (group.spread(name) for name in ("scale", "offset"))
+    for term in group.terms:
+        row, own = {"term": term.name, "width": group.layout[term.name]}, group.columns(term.name)
+        if term.on_robot == "constant":
+            row["constant"] = float(term.held)
         else:
-            row |= {"scale": _short(term.scale), "offset": _short(term.offset)}
-            if term.name in layout.unseen_in_history:
+            row |= {"scale": _short(scale[own]), "offset": _short(offset[own])}
+            if not term.in_history:
                 row["in_history"] = 0.0
         rows.append(row)
     return rows
 
 
-def _short(values: tuple[float, ...]) -> float | list[float]:
-    values = [float(f"{value:.6g}") for value in values]
+def _short(values: Tensor) -> float | list[float]:
+    values = _rounded(values)
     return values[0] if len(set(values)) == 1 else values
 
 

@@ -33,7 +33,6 @@ from legged_gym.export.networks import (
 )
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
-from legged_gym.utils.math import quat_roll_pitch
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent
@@ -96,12 +95,14 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
         found, expected = saved_policy_class(saved), task.train_cfg().policy.class_name
         if found != expected:
             raise UserError(f"{checkpoint} holds a policy of class {found}, but {task.name} trains {expected}")
-        env = task.make_env(_small(trial), "cpu")
+        rehearsal = copy.deepcopy(trial)
+        rehearsal.rehearsal()
+        env = task.make_env(rehearsal, "cpu")
         reference = load_policy(checkpoint, "cpu", env, estimated=found == "ActorCriticRMA")
         policy = make_policy(saved["obs_dims"], saved["num_actions"], saved_policy_cfg(saved, checkpoint))
     policy.load_state_dict(saved["policy"])
     policy.eval().requires_grad_(False)
-    layout = deployed_layout(env, student=isinstance(policy, DepthStudent))
+    layout = deployed_layout(env, "student_proprio" if isinstance(policy, DepthStudent) else "proprio")
     networks = _networks(policy, layout, env)
     recorded = list(_record(env, reference, layout))
     env.close()
@@ -123,26 +124,13 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
 
-def _small(trial: Any) -> Any:
-    """A few robots for the rollout, one on each type of tile, that measure without noise."""
-    cfg = copy.deepcopy(trial)
-    cfg.env.num_envs, cfg.sim.num_threads, cfg.sim.engine, cfg.noise.add_noise = 6, 1, "mujoco", False
-    if hasattr(cfg, "goals"):
-        shares = vars(cfg.terrain.proportions)
-        for kind, share in shares.items():
-            shares[kind] = float(share > 0)
-        cfg.terrain.num_columns = cfg.env.num_envs = int(sum(shares.values()))
-    if hasattr(cfg, "camera"):
-        cfg.camera.undisturbed()
-    return cfg
-
-
 def _networks(policy: nn.Module, layout: DeployedLayout, env: Any) -> dict[str, nn.Module]:
     if isinstance(policy, DepthStudent):
         encoder = DeployedDepthEncoder(policy, layout, env.cfg.camera)
         return {"depth_encoder": encoder.eval(), "policy": DeployedStudent(policy, layout).eval()}
-    network = DeployedTeacher if isinstance(policy, ActorCriticRMA) else DeployedActor
-    return {"policy": network(policy, layout).eval()}
+    if isinstance(policy, ActorCriticRMA):
+        return {"policy": DeployedTeacher(policy, layout, env.groups["scan"].terms[0]).eval()}
+    return {"policy": DeployedActor(policy, layout).eval()}
 
 
 # -- the files ---------------------------------------------------------------------------------------------------------
@@ -279,8 +267,7 @@ def run_onnx(path: Path, network: nn.Module) -> Run:
 def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: int) -> Inputs:
     """Inputs of `network` in and beyond the ranges that are met."""
     generator = torch.Generator().manual_seed(count)
-    scale = torch.tensor([x for term in layout.terms for x in term.scale])
-    offset = torch.tensor([x for term in layout.terms for x in term.offset])
+    scale, offset = (layout.spread(name)[layout.in_frame] for name in ("scale", "offset"))
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(count, *shape, generator=generator)
@@ -292,7 +279,7 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
         if name == "proprio":
             return offset + normal(layout.frame_width) / scale
         if name == "history":
-            return offset + normal(env.cfg.perception.history_length, layout.frame_width) / scale
+            return offset + normal(env.groups["history"].length, layout.frame_width) / scale
         if name == "scan":
             return uniform(-1.0, 1.6, env.observation_layout["scan"]["scan"])
         if name == "depth":
@@ -323,39 +310,20 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
     env.reset()
     history = images = None
     for _ in range(RECORDED_STEPS):
-        frame, fresh = torch.cat([_measured(env, term.name) for term in layout.terms], 1), env.episode_length == 0
+        frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
-        if "history" in env.observations:
-            frames = frame[:, None].repeat(1, env.cfg.perception.history_length, 1)
+        if "history" in env.groups:
+            frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
-            inputs |= {"history": history, "scan": env.sim.root_pos_w[:, 2:3] - env.scan.heights}
+            inputs |= {"history": history, "scan": env.groups["scan"].terms[0].read()}
             history = torch.cat([history[:, 1:], frame[:, None]], 1)
-        if hasattr(env, "camera"):
+        if "camera" in env.parts:
             images = _camera_frames(env, images, fresh)
             inputs["depth"] = images[-1]
             inputs |= {name: env.observations[name] > 0.5 for name in ("new_image", "new_episode")}
         inputs = {name: value.clone() for name, value in inputs.items()}
         env.step(reference(env.observations))
         yield inputs, env.actions.clone(), ~env.dones
-
-
-def _measured(env: Any, term: str) -> Tensor:
-    """(N, width) a term of a frame, from the environment's state."""
-    values = {
-        "base_ang_vel": lambda: env.base_ang_vel_b,
-        "gravity": lambda: env.gravity_b,
-        "roll_pitch": lambda: torch.stack(quat_roll_pitch(env.sim.root_quat_w), 1),
-        "commands": lambda: env.commands,
-        "command": lambda: env.commands[:, :1],
-        "yaw_errors": lambda: env.perceived_yaw,
-        "not_flat": lambda: 1.0 - env.is_flat[:, None].float(),
-        "flat": lambda: env.is_flat[:, None].float(),
-        "joint_pos": lambda: env.sim.joint_pos,
-        "joint_vel": lambda: env.sim.joint_vel,
-        "actions": lambda: env.actions,
-        "feet_contacts": lambda: env.feet_contacts.float(),
-    }
-    return values[term]()
 
 
 def _camera_frames(env: Any, frames: list[Tensor] | None, fresh: Tensor) -> list[Tensor]:

@@ -5,7 +5,6 @@ batch B, which is 1 on a robot.
 """
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from legged_gym.envs.base.parkour_robot import SCAN_HEIGHT, SCAN_LIMIT
+from legged_gym.observations import Group, Term
 from legged_gym.utils.errors import UserError
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
@@ -21,25 +20,10 @@ from rsl_rl.modules.depth_student import DepthStudent
 
 
 @dataclass(frozen=True)
-class Term:
-    """One term of a group: observation = scale (value - offset), or a constant that no robot measures."""
-
-    name: str
-    scale: tuple[float, ...]
-    offset: tuple[float, ...]
-    constant: tuple[float, ...] | None = None
-
-    @property
-    def width(self) -> int:
-        return len(self.scale)
-
-
-@dataclass(frozen=True)
 class DeployedLayout:
-    """How frames become the group `proprio`, and what else the networks need to know of the environment."""
+    """How frames become the observation group that a policy reads, and what else the networks need to know."""
 
-    proprio: tuple[Term, ...]  # all terms of the group, in order
-    unseen_in_history: tuple[str, ...]  # terms that are 0 in the history
+    group: Group
     clip_observations: float
     default_joint_pos: Tensor  # (J,) rad
     action_scale: float
@@ -48,47 +32,37 @@ class DeployedLayout:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The terms of a frame."""
-        return tuple(term for term in self.proprio if term.constant is None)
+        """The terms of a frame: all that are no constants."""
+        return tuple(term for term in self.group.terms if term.on_robot != "constant")
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Of the terms of a frame."""
+        return {term.name: self.group.layout[term.name] for term in self.terms}
 
     @property
     def frame_width(self) -> int:
-        return sum(term.width for term in self.terms)
+        return sum(self.widths.values())
+
+    @property
+    def in_frame(self) -> Tensor:
+        """(d,) bool: the group's entries that are part of a frame."""
+        parts = [torch.full((n,), name in self.widths) for name, n in self.group.layout.items()]
+        return torch.cat(parts)
+
+    def spread(self, attribute: str) -> Tensor:
+        """(d,) an attribute of the term that each entry of the group is of."""
+        return self.group.spread(attribute).float().cpu()
 
 
-def deployed_layout(env: Any, *, student: bool) -> DeployedLayout:
-    """What `env` observes, as a robot has it. `student`: its group `student_proprio`, which knows no headings."""
-    cfg, scales, joints = env.cfg, env.cfg.normalization.obs_scales, env.default_joint_pos.tolist()
-    plain = (1.0, 0.0)
-    factors = {  # scale and offset
-        "base_ang_vel": (scales.ang_vel, 0.0),
-        "gravity": plain,
-        "roll_pitch": plain,
-        "commands": (env.command_scale.tolist(), 0.0),
-        "command": plain,
-        "yaw_errors": plain,
-        "not_flat": plain,
-        "flat": plain,
-        "joint_pos": (scales.dof_pos, joints),
-        "joint_vel": (scales.dof_vel, 0.0),
-        "actions": plain,
-        "feet_contacts": (1.0, 0.5),
-    }
-    terms, first = [], 0
-    for name, width in env.observation_layout["proprio"].items():
-        constant = None
-        if name.startswith("reserved"):
-            constant = (0.0,) * width
-        elif student and not env.known_to_student[first : first + width].any():
-            constant = tuple(env.student_constants[first : first + width].tolist())
-        elif name not in factors:
-            raise UserError(f"the observation term proprio.{name} cannot be exported: nothing says how it is scaled")
-        scale, offset = (_spread(value, width) for value in factors.get(name, plain))
-        terms.append(Term(name, scale, offset, constant))
-        first += width
+def deployed_layout(env: Any, group: str) -> DeployedLayout:
+    """How a robot makes the observation group `group` of `env`; UserError if it has a term that no robot can know."""
+    cfg, found = env.cfg, env.groups[group]
+    for term in found.terms:
+        if term.on_robot == "privileged":
+            raise UserError(f"the observation term {group}.{term.name} is privileged: no robot has it")
     return DeployedLayout(
-        proprio=tuple(terms),
-        unseen_in_history=() if student else ("yaw_errors",),
+        group=found,
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
         action_scale=cfg.control.action_scale,
@@ -97,36 +71,23 @@ def deployed_layout(env: Any, *, student: bool) -> DeployedLayout:
     )
 
 
-def _spread(value: float | Sequence[float], width: int) -> tuple[float, ...]:
-    return tuple(value) if isinstance(value, list) else (value,) * width
-
-
 class Normalizer(nn.Module):
-    """Frames (..., m) in SI units to the group `proprio` (..., d) as it was trained."""
+    """Frames (..., m) in SI units to the observation group (..., d) as it was trained."""
 
-    def __init__(self, layout: DeployedLayout, unseen: Sequence[str] = ()):
-        """`unseen`: terms that become 0."""
+    def __init__(self, layout: DeployedLayout, *, history: bool = False):
+        """`history`: as the group is in the frames of a history."""
         super().__init__()
-        width = sum(term.width for term in layout.proprio)
-        selection, constant = torch.zeros(width, layout.frame_width), torch.zeros(width)
-        row = column = 0
-        for term in layout.proprio:
-            rows = slice(row, row + term.width)
-            row += term.width
-            if term.constant is not None:
-                constant[rows] = torch.tensor(term.constant)
-                continue
-            if term.name not in unseen:
-                selection[rows, column : column + term.width] = torch.diag(torch.tensor(term.scale))
-            column += term.width
+        seen = layout.spread("in_history") if history else torch.ones(len(layout.in_frame))
+        own, scale = layout.in_frame, layout.spread("scale")
         # One product does it all, and exactly: each row has one entry at most.
-        self.register_buffer("selection", selection)
-        self.register_buffer("constant", constant)
-        self.register_buffer("offset", torch.tensor([x for term in layout.terms for x in term.offset]))
-        self.clip = layout.clip_observations
+        self.register_buffer("selection", torch.diag(scale * seen)[:, own].contiguous())
+        self.register_buffer("constant", layout.spread("held") * ~own * seen)
+        self.register_buffer("offset", layout.spread("offset")[own])
+        self.register_buffer("limit", layout.spread("clip").clamp(max=layout.clip_observations))
 
     def forward(self, frames: Tensor) -> Tensor:
-        return F.linear(frames - self.offset, self.selection, self.constant).clamp(-self.clip, self.clip)
+        observed = F.linear(frames - self.offset, self.selection, self.constant)
+        return torch.minimum(torch.maximum(observed, -self.limit), self.limit)
 
 
 class JointTargets(nn.Module):
@@ -136,7 +97,7 @@ class JointTargets(nn.Module):
         super().__init__()
         self.register_buffer("default", layout.default_joint_pos)
         self.scale, self.clip, self.beta = layout.action_scale, layout.clip_actions, layout.beta
-        widths = {term.name: term.width for term in layout.terms}
+        widths = layout.widths
         self.first = sum(list(widths.values())[: list(widths).index("actions")])  # of the previous actions in a frame
         self.last = self.first + widths["actions"]
 
@@ -171,15 +132,16 @@ class DeployedTeacher(nn.Module):
 
     inputs, outputs = ("proprio", "scan", "history"), ("actions", "joint_targets")
 
-    def __init__(self, policy: ActorCriticRMA, layout: DeployedLayout):
+    def __init__(self, policy: ActorCriticRMA, layout: DeployedLayout, scan: Term):
         super().__init__()
         self.policy, self.normalize, self.targets = policy, Normalizer(layout), JointTargets(layout)
-        self.normalize_history = Normalizer(layout, layout.unseen_in_history)
+        self.normalize_history = Normalizer(layout, history=True)
+        self.scan_offset, self.scan_scale, self.scan_clip = scan.offset, scan.scale, scan.clip
 
     def forward(self, proprio: Tensor, scan: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
         observations = {
             "proprio": self.normalize(proprio),
-            "scan": (scan - SCAN_HEIGHT).clamp(-SCAN_LIMIT, SCAN_LIMIT),
+            "scan": (self.scan_scale * (scan - self.scan_offset)).clamp(-self.scan_clip, self.scan_clip),
             "history": self.normalize_history(history).flatten(1),
         }
         return self.targets(self.policy.act_inference(observations, estimated=True), proprio)
@@ -200,10 +162,11 @@ class DeployedStudent(nn.Module):
         self.student = copy.deepcopy(student)
         del self.student.depth_encoder  # nine tenths of the weights, which are in a file of their own
         self.normalize, self.targets = Normalizer(layout), JointTargets(layout)
+        self.normalize_history = Normalizer(layout, history=True)
 
     def forward(self, proprio: Tensor, history: Tensor, latent: Tensor, yaw: Tensor) -> tuple[Tensor, Tensor]:
         observed = self.student.with_yaw(self.normalize(proprio), yaw)
-        return self.targets(self.student.means(observed, latent, self.normalize(history).flatten(1)), proprio)
+        return self.targets(self.student.means(observed, latent, self.normalize_history(history).flatten(1)), proprio)
 
 
 class DeployedDepthEncoder(nn.Module):

@@ -3,27 +3,33 @@
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base.legged_robot_config import CommandsCfg
+from legged_gym.part import Part
+from legged_gym.parts.config import CommandsCfg
 from legged_gym.utils.math import assign_where, quat_yaw, uniform, wrap_to_pi
 
 
-class VelocityCommands:
+class VelocityCommands(Part):
     """Forward and sideways velocity in m/s and yaw rate in rad/s, in the base's frame, per robot.
 
     `dt`: control step in s; `period`: control steps between new commands.
-    Every tensor attribute is state that belongs to a saved environment.
     """
 
     def __init__(self, cfg: CommandsCfg, num_envs: int, dt: float, device: torch.device, period: int):
         self.cfg, self._n, self._dt, self._device = cfg, num_envs, dt, device
         self._period = period
-        self.values = torch.zeros(num_envs, 3, device=device)
-        self.heading = torch.zeros(num_envs, device=device)  # rad, to turn to; with heading_command
-        self.age_s = torch.zeros(num_envs, device=device)  # since the last new command
-        self.lin_vel_x = torch.tensor(cfg.ranges.lin_vel_x, device=device)  # range, moved by the curriculum
-        self.steering = torch.zeros(3, device=device)  # for all robots, where `steered`
+        self.keep(
+            values=torch.zeros(num_envs, 3, device=device),
+            heading=torch.zeros(num_envs, device=device),  # rad, to turn to; with heading_command
+            age_s=torch.zeros(num_envs, device=device),  # since the last new command
+        )
+        self.lin_vel_x = torch.tensor(cfg.ranges.lin_vel_x, device=device)  # the range in force
+        if cfg.curriculum:
+            self.settings = ("commands.ranges.lin_vel_x",)
+            # steps, tracking reward and seconds since the last look
+            self.keep(lin_vel_x=self.lin_vel_x, progress=torch.zeros(3, device=device))
+        # By hand, for all robots; not kept, as whoever steers does so again.
+        self.steering = torch.zeros(3, device=device)
         self.steered = torch.zeros((), dtype=torch.bool, device=device)
-        self.progress = torch.zeros(3, device=device)  # steps, tracking reward and seconds since the last look
 
     def update(self, episode_length: Tensor) -> None:
         """Once a control step, before resets: new commands where they are due."""
@@ -70,3 +76,20 @@ class VelocityCommands:
         self.lin_vel_x[0] = (self.lin_vel_x[0] - step).clamp(min=min(-limit, low))
         self.lin_vel_x[1] = (self.lin_vel_x[1] + step).clamp(max=max(limit, high))
         self.progress.copy_(torch.where(due, 0.0, self.progress))
+
+    def curriculum_state_dict(self) -> dict[str, Tensor]:
+        """The range reached, what the next look at it judges, and the configured range; empty without a curriculum."""
+        if not self.cfg.curriculum:
+            return {}
+        configured = torch.tensor(self.cfg.ranges.lin_vel_x)
+        reached = {"lin_vel_x": self.lin_vel_x.clone(), "progress": self.progress.clone()}
+        return {**reached, "configured_lin_vel_x": configured}
+
+    def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on with the range that was reached, unless another one is configured now."""
+        configured = torch.tensor(self.cfg.ranges.lin_vel_x)
+        saved = state.get("configured_lin_vel_x", configured)
+        if self.cfg.curriculum and "lin_vel_x" in state and saved.cpu().equal(configured):
+            self.lin_vel_x.copy_(state["lin_vel_x"])
+            if "progress" in state:  # else ranks that start afresh would judge another part of the run than rank 0
+                self.progress.copy_(state["progress"])

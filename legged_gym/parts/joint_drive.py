@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base.legged_robot_config import ControlCfg
+from legged_gym.part import Part
+from legged_gym.parts.config import ControlCfg
 from legged_gym.parts.randomization import Randomization
 from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
 from legged_gym.utils.math import assign_where
@@ -23,8 +24,10 @@ class Motors:
     no_load_speed: Tensor | None  # rad/s; None: limits that do not depend on the speed
 
 
-class JointDrive:
-    """Position control of N robots with J joints each. Free of host syncs; its tensor attributes are its state."""
+class JointDrive(Part):
+    """Position control of N robots with J joints each. Free of host syncs."""
+
+    settings = ("control.decimation",)
 
     def __init__(
         self, cfg: ControlCfg, motors: Motors, randomization: Randomization, num_envs: int, longest_delay: int
@@ -33,11 +36,13 @@ class JointDrive:
         self._cfg, self._motors, self._random = cfg, motors, randomization
         num_joints, device = len(motors.p_gains), motors.p_gains.device
         frames = 1 + math.ceil(longest_delay / cfg.decimation)
-        self.action_history = torch.zeros(num_envs, frames, num_joints, device=device)  # newest first
-        # In tuples, as state is what outlasts a control step: targets (rad) of each physics step, kp and kd; a range.
-        targets = torch.zeros(num_envs, cfg.decimation, num_joints, device=device)
-        self._aims = (targets, torch.zeros_like(targets[:, 0]), torch.zeros_like(targets[:, 0]))
-        self._substeps = (torch.arange(cfg.decimation, device=device),)
+        self.keep(action_history=torch.zeros(num_envs, frames, num_joints, device=device))  # newest first
+        # Physics steps by which the actions of all robots come late, beyond each episode's own delay.
+        self.common_delay = torch.zeros((), dtype=torch.long, device=device)
+        # Of one control step: targets (rad) of each physics step, kp and kd.
+        self._targets = torch.zeros(num_envs, cfg.decimation, num_joints, device=device)
+        self._kp, self._kd = torch.zeros_like(self._targets[:, 0]), torch.zeros_like(self._targets[:, 0])
+        self._substeps = torch.arange(cfg.decimation, device=device)
 
     def take(self, actions: Tensor) -> None:
         """`actions` (N, J) of a new control step: targets and gains of its physics steps.
@@ -50,24 +55,23 @@ class JointDrive:
         history[:, 0] = actions
         arrived = actions[:, None]
         if history.shape[1] > 1:
-            ahead = self._random.delay[:, None] - self._substeps[0] + decimation - 1
+            ahead = self._random.delay[:, None] + self.common_delay - self._substeps + decimation - 1
             late = torch.div(ahead, decimation, rounding_mode="floor").clamp_(min=0)
             arrived = history.gather(1, late[..., None].expand(-1, -1, history.shape[2]))
-        targets, kp, kd = self._aims
-        targets.copy_(self._motors.default_joint_pos + self._cfg.action_scale * arrived)
-        torch.mul(self._motors.p_gains, self._random.kp_factor, out=kp)
-        torch.mul(self._motors.d_gains, self._random.kd_factor, out=kd)
+        self._targets.copy_(self._motors.default_joint_pos + self._cfg.action_scale * arrived)
+        torch.mul(self._motors.p_gains, self._random.kp_factor, out=self._kp)
+        torch.mul(self._motors.d_gains, self._random.kd_factor, out=self._kd)
 
     def torques(self, substep: int, position: Tensor, velocity: Tensor) -> Tensor:
         """Torques (N, J) of physics step `substep` of this control step, from the joints' state (N, J) now."""
-        motors, (targets, kp, kd) = self._motors, self._aims
-        torque = pd_torque(targets[:, substep], position, velocity, kp, kd)
+        motors = self._motors
+        torque = pd_torque(self._targets[:, substep], position, velocity, self._kp, self._kd)
         if self._random.cfg.torque_rfi_rand:
             torque = torque + self._random.torque_offset * motors.torque_limits
         if motors.no_load_speed is None:
             return clip_torque(torque, motors.torque_limits)
         return dc_motor_clip(torque, velocity, motors.torque_limits, motors.torque_limits, motors.no_load_speed)
 
-    def forget(self, mask: Tensor) -> None:
+    def reset(self, mask: Tensor) -> None:
         """No action yet, for the robots in `mask` (N,)."""
         assign_where(mask, self.action_history, 0)

@@ -3,29 +3,33 @@
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base.legged_robot_config import DomainRandCfg
+from legged_gym.part import Part
+from legged_gym.parts.config import DomainRandCfg
 from legged_gym.simulators import Simulator
 from legged_gym.utils.math import assign_where, uniform
 
 
-class Randomization:
-    """Draws each robot's body once and each episode's actuators anew.
+class Randomization(Part):
+    """Draws each robot's body once and each episode's actuators anew."""
 
-    Every tensor attribute is state that belongs to a saved environment.
-    """
+    settings = ("domain_rand",)
 
     def __init__(self, cfg: DomainRandCfg, sim: Simulator):
         self.cfg, self._n, self._device = cfg, sim.num_envs, sim.device
         self._num_joints = num_joints = len(sim.robot.joint_names)
         n, device = self._n, self._device
         ones = torch.ones(n, num_joints, device=device)
-        self.friction = torch.full((n,), sim.robot.friction, device=device)  # of each robot's feet
-        self.added_mass = torch.zeros(n, device=device)  # kg
-        self.added_com = torch.zeros(n, 3, device=device)  # m
-        self.kp_strength, self.kd_strength = ones.clone(), ones.clone()  # of the motors, for the whole run
-        self.kp_factor, self.kd_factor = ones.clone(), ones.clone()  # with this episode's gains
-        self.torque_offset = torch.zeros(n, num_joints, device=device)  # share of the torque limit
-        self.delay = torch.zeros(n, dtype=torch.long, device=device)  # of actions, in physics steps
+        self.keep(
+            friction=torch.full((n,), sim.robot.friction, device=device),  # of each robot's feet
+            added_mass=torch.zeros(n, device=device),  # kg
+            added_com=torch.zeros(n, 3, device=device),  # m
+            kp_strength=ones.clone(),  # of the motors, for the whole run
+            kd_strength=ones.clone(),
+            kp_factor=ones.clone(),  # with this episode's gains
+            kd_factor=ones.clone(),
+            torque_offset=torch.zeros(n, num_joints, device=device),  # share of the torque limit
+            delay=torch.zeros(n, dtype=torch.long, device=device),  # of actions, in physics steps
+        )
         if cfg.randomize_friction:
             self.friction.copy_(uniform(*cfg.friction_range, n, device=device))
             sim.set_friction(self.friction)
@@ -39,7 +43,7 @@ class Randomization:
         if cfg.randomize_base_mass or cfg.randomize_base_com:
             sim.set_base_inertia(self.added_mass, self.added_com)
 
-    def start_episode(self, mask: Tensor) -> None:
+    def reset(self, mask: Tensor) -> None:
         """Draw what changes with every episode, for the robots in `mask` (N,)."""
         cfg = self.cfg
         kp = self.kp_strength * (1.0 + cfg.p_gain_rand_scale * self._normal()) if cfg.p_gain_rand else self.kp_strength

@@ -1,16 +1,16 @@
 """Means of training figures, gathered on the device and read once an iteration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
-from rsl_rl.utils import distributed
+from legged_gym.part import Part
+from legged_gym.parts.ranks import Alone
 
 
-class Statistics:
+class Statistics(Part):
     """Sums and counts by name. `add` is free of host syncs and of allocations that outlive it; `pop` syncs once.
-    Where several ranks train, `pop` gives the figures over all of them and all have to call it.
 
     Args:
         names: of all figures; each is the mean over what was added to it since the last `pop`.
@@ -21,7 +21,8 @@ class Statistics:
         self._rows = {name: row for row, name in enumerate([*names, *totals])}
         self._totals = set(totals)
         self._indices: dict[tuple[str, ...], Tensor] = {}
-        self.sums = torch.zeros(2, len(self._rows), dtype=torch.float64, device=device)  # of values, and how many
+        # of values, and how many
+        self.keep(sums=torch.zeros(2, len(self._rows), dtype=torch.float64, device=device))
 
     def add(self, *groups: tuple[Mapping[str, Tensor], Tensor]) -> None:
         """Add values (N,) by name where the mask of their group holds: one (N,), or a row (K, N) for each of K values.
@@ -42,9 +43,12 @@ class Statistics:
             self._indices[names] = torch.tensor(rows, dtype=torch.long, device=self.sums.device)
         return self._indices[names]
 
-    def pop(self) -> dict[str, float]:
-        """Figures since the last call; a mean without data is absent. Synchronises with the host."""
-        values, counts = distributed.sum_(self.sums).cpu().tolist()
+    def pop(self, sum_: Callable[[Tensor], Tensor] = Alone.sum_) -> dict[str, float]:
+        """Figures since the last call; a mean without data is absent. Synchronises with the host.
+
+        `sum_`: over the processes of a training, which all have to call this.
+        """
+        values, counts = sum_(self.sums).cpu().tolist()
         self.sums.zero_()
         means = {name: values[row] / counts[row] for name, row in self._rows.items() if counts[row] > 0}
         return means | {name: values[self._rows[name]] for name in self._totals}

@@ -12,14 +12,24 @@ BOTH, SEEN, COLLIDES = 1, 2, 3
 
 _FREE, _HINGE = mujoco.mjtJoint.mjJNT_FREE, mujoco.mjtJoint.mjJNT_HINGE
 _OF_THE_GROUND = re.compile(r"(ground|box\d+)")
-_KEPT_SENSORS = (mujoco.mjtSensor.mjSENS_ACCELEROMETER, mujoco.mjtSensor.mjSENS_GYRO)
+IMU = (mujoco.mjtSensor.mjSENS_ACCELEROMETER, mujoco.mjtSensor.mjSENS_GYRO)
 
 
-def drop_sensors(draft: Draft) -> None:
-    """Leaves no sensors but accelerometers and gyroscopes: others cost time, and may be of things that go."""
-    for sensor in list(draft.spec.sensors):
-        if sensor.type not in _KEPT_SENSORS:
-            draft.spec.delete(sensor)
+def prune_sensors(spec: mujoco.MjSpec) -> None:
+    """Deletes sensors of things that went."""
+    kinds = mujoco.mjtObj
+    bodies = {body.name for body in spec.bodies}
+    there = {
+        kinds.mjOBJ_BODY: bodies,
+        kinds.mjOBJ_XBODY: bodies,
+        kinds.mjOBJ_GEOM: {geom.name for geom in spec.geoms},
+        kinds.mjOBJ_SITE: {site.name for site in spec.sites},
+        kinds.mjOBJ_CAMERA: {camera.name for camera in spec.cameras},
+    }
+    for sensor in list(spec.sensors):
+        of = ((sensor.objtype, sensor.objname), (sensor.reftype, sensor.refname))
+        if any(kind in there and name not in there[kind] for kind, name in of):
+            spec.delete(sensor)
 
 
 def paired_shapes(draft: Draft) -> set[str]:
@@ -95,6 +105,7 @@ def clear_world(draft: Draft) -> mujoco.MjsBody:
             spec.delete(exclude)
     for element in [*scenery, *world.sites, *spec.lights, *spec.cameras]:
         spec.delete(element)
+    prune_sensors(spec)
     if scenery:
         draft.say(f"left out {len(scenery)} shapes and bodies of the world: the simulator brings its own ground")
     return base
@@ -135,6 +146,9 @@ def _give_mass(draft: Draft, base: mujoco.MjsBody) -> None:
     if model.body(base.name).mass[0] > 0.0:
         return
     welded = [body for body in base.bodies if not body.joints]
+    for sensor in list(spec.sensors):  # what a sensor names is not merged
+        if {sensor.objname, sensor.refname} & {body.name for body in welded}:
+            spec.delete(sensor)
     for body in spec.bodies:
         body.fuse = body in welded
     names = ", ".join(body.name for body in welded)
@@ -188,6 +202,7 @@ def sort_shapes(draft: Draft, paired: set[str], self_collisions: bool, pairs: tu
         geom.priority = 1
         if geom.condim == 1:
             geom.condim, smooth = 3, smooth + 1
+    prune_sensors(spec)
     if smooth:
         draft.say(f"{smooth} shapes without friction (condim 1) were given condim 3: no ground is there to add it")
     if not any(geom.conaffinity & 1 for geom in spec.geoms):
@@ -238,13 +253,13 @@ def reset_options(draft: Draft) -> None:
         copy_plain(getattr(spec.default, kind), getattr(plain.default, kind))
 
 
-def keep_imu(draft: Draft, base: mujoco.MjsBody) -> None:
+def add_imu(draft: Draft, base: mujoco.MjsBody) -> None:
     """Adds an accelerometer and a gyroscope at the base's origin, where there is none.
 
     The C engine works out the contact forces of links only where an accelerometer is.
     """
     spec = draft.spec
-    missing = [kind for kind in _KEPT_SENSORS if not any(sensor.type == kind for sensor in spec.sensors)]
+    missing = [kind for kind in IMU if not any(sensor.type == kind for sensor in spec.sensors)]
     if not missing:
         return
     site = _fresh("imu", [site.name for site in spec.sites])

@@ -57,7 +57,6 @@ class RobotSpec:
         Raises ValueError, in one line that names file and element, for what cannot be put right.
         """
         draft, pairs = read(source), tuple(self_collision_pairs)
-        normalise.drop_sensors(draft)
         normalise.name_everything(draft)
         paired = normalise.paired_shapes(draft)
         keyframe = normalise.take_keyframe(draft)
@@ -66,7 +65,7 @@ class RobotSpec:
         normalise.fix_inertias(draft)
         normalise.sort_shapes(draft, paired, self_collisions, pairs)
         normalise.reset_options(draft)
-        normalise.keep_imu(draft, base)
+        normalise.add_imu(draft, base)
         normalise_motors(draft, joints, torque_limits or {})
         normalise.set_armature(draft, joints, armature)
         links = split_feet(draft, tuple(feet))
@@ -79,14 +78,18 @@ class RobotSpec:
             draft.say("joints without armature (rotor inertia): PD may shake light links; asset.armature adds some")
         return cls(draft.label, draft.spec, tuple(links), tuple(draft.notes), self_collisions or bool(pairs), keyframe)
 
-    def physics(self) -> mujoco.MjSpec:
-        """The robot with what collides alone."""
+    def physics(self, sensors: bool = True) -> mujoco.MjSpec:
+        """The robot with what collides alone; of its sensors those of the IMU, or all with `sensors`."""
         spec = self.spec.copy()
         for geom in list(spec.geoms):
             if geom.group == normalise.SEEN:
                 spec.delete(geom)
             else:
                 geom.material = ""
+        normalise.prune_sensors(spec)
+        for sensor in list(spec.sensors):
+            if not sensors and sensor.type not in normalise.IMU:
+                spec.delete(sensor)
         used = {geom.meshname for geom in spec.geoms}
         for asset in [*(m for m in spec.meshes if m.name not in used), *spec.materials, *spec.textures]:
             spec.delete(asset)

@@ -14,6 +14,7 @@ from typing import Any
 
 from legged_gym.cli import runs
 from legged_gym.cli.parse import Command, TrainArgs, parse
+from legged_gym.utils.config import plain
 from legged_gym.utils.errors import script, value_errors_are_the_users
 
 
@@ -128,7 +129,7 @@ def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
 
 def _wandb_options(command: Command) -> dict:
     runner = command.train_cfg.runner
-    config = runs.plain({"task": command.task.name, "env": command.env_cfg, "train": command.train_cfg})
+    config = plain({"task": command.task.name, "env": command.env_cfg, "train": command.train_cfg})
     return {
         "project": runner.experiment_name,
         "name": runner.run_name or None,

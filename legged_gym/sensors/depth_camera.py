@@ -7,6 +7,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from legged_gym.part import Part
 from legged_gym.sensors import camera_kernels as kernels
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.sensors.launches import EnvLaunches
@@ -19,12 +20,14 @@ _KINDS = {"sphere": 0, "capsule": 1, "box": 2}
 _NUMBERS = 16  # floats that a shape in view takes
 
 
-class DepthCamera:
+class DepthCamera(Part):
     """Images with the latency, the rate and the noise of a sensor. Free of host syncs; the same on CPU and CUDA.
 
     `image` (N, h, w) is what the robot has at hand: planar depth from `near` to `far`, as -0.5 to 0.5 (misses are 0.5),
     taken `latency` ago. `depth` (N, height, width) is the rendering itself, in metres.
     """
+
+    settings = ("camera",)
 
     def __init__(self, cfg: DepthCameraCfg, ground: BoxGround, sim: Simulator, dt: float):
         """`dt`: control step, s."""
@@ -39,17 +42,16 @@ class DepthCamera:
         self._crop = (float(top), float(left), rows / height, columns / width)
         self._tan_h = math.tan(0.5 * cfg.horizontal_fov)
         self._tan_v = self._tan_h * cfg.height / cfg.width
-        self.seed = torch.randint(2**30, (1,), device=device)  # of the noise; a tensor, as it is part of the state
-
-        self.position = torch.tensor(cfg.position, device=device) + uniform(
-            -cfg.position_noise, cfg.position_noise, n, 3, device=device
+        seed = torch.randint(2**30, (1,), device=device)
+        noise = uniform(-cfg.position_noise, cfg.position_noise, n, 3, device=device)
+        self.keep(
+            seed=seed,  # of the noise
+            position=torch.tensor(cfg.position, device=device) + noise,
+            pitch=uniform(*cfg.pitch, n, device=device),
+            frames=torch.zeros(n, 1 + self.latency_steps // cfg.interval, height, width, device=device),  # newest first
+            image=torch.zeros(n, height, width, device=device),
+            depth=torch.zeros(n, cfg.height, cfg.width, device=device),
         )
-        self.pitch = uniform(*cfg.pitch, n, device=device)
-        self.frames = torch.zeros(
-            n, 1 + self.latency_steps // cfg.interval, height, width, device=device
-        )  # newest first
-        self.image = torch.zeros(n, height, width, device=device)
-        self.depth = torch.zeros(n, cfg.height, cfg.width, device=device)
         self._record(EnvLaunches(n, device))
 
     def _record(self, launches: EnvLaunches) -> None:

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
+from legged_gym.part import Part
 from legged_gym.terrain.ground import BoxGround
 from legged_gym.utils.math import quat_yaw
 
 
-class HeightScan:
+class HeightScan(Part):
     """Ground heights on a grid that moves and turns (in yaw) with the base.
 
     `x`, `y` (m, base frame): the grid's lines; point k is (x[k // len(y)], y[k % len(y)]), as in extreme-parkour.
@@ -17,7 +18,7 @@ class HeightScan:
     def __init__(self, ground: BoxGround, x: tuple[float, ...], y: tuple[float, ...], num_envs: int):
         self._ground, device = ground, ground.tile.device
         self._offsets = torch.cartesian_prod(torch.tensor(x, device=device), torch.tensor(y, device=device))
-        self.heights = torch.zeros(num_envs, len(self._offsets), device=device)
+        self.keep(heights=torch.zeros(num_envs, len(self._offsets), device=device))
 
     def points(self, root_pos_w: Tensor, root_quat_w: Tensor) -> Tensor:
         """Where heights are measured: (N, P, 2), world frame."""

@@ -60,9 +60,9 @@ def build_model(
 
     `ground_on_bodies`: give the plane and each slot a jointless body of its own. The C engine needs it, as it keeps
     geoms of the world body where they were compiled; it costs Warp 7-9 %, which moves static geoms by itself.
-    Visual geoms are left out. Friction of a contact is the robot's (`priority` 1), not the larger of both.
+    Visual geoms and sensors are left out. Friction of a contact is the robot's (`priority` 1), not the larger of both.
     """
-    spec = robot.physics()
+    spec = robot.physics(sensors=False)  # others would only cost time
     robot_geoms = [geom.name for geom in spec.geoms]
     spec.option.timestep = options.dt
     # Torques come from outside and joint damping is taken implicitly: Euler does what implicitfast would, for less.

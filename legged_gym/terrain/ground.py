@@ -4,20 +4,23 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from legged_gym.part import Part
 from legged_gym.terrain import kernels, rules
 from legged_gym.terrain.grid import TerrainGrid
 
 
-class BoxGround:
+class BoxGround(Part):
     """The tiles that N environments stand on, out of a grid's table. Free of host syncs; frames are each world's own.
 
     `tile` (N,) int32 is the state: the row of each environment's tile in the table.
     """
 
+    settings = ("terrain",)
+
     def __init__(self, grid: TerrainGrid, num_envs: int):
         self.grid, self.num_columns = grid, grid.centre.shape[1]
         device = grid.centre.device
-        self.tile = torch.zeros(num_envs, dtype=torch.int32, device=device)
+        self.keep(tile=torch.zeros(num_envs, dtype=torch.int32, device=device))
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=device)
         wp.init()
         self._device = wp.device_from_torch(device)

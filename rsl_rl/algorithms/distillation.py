@@ -5,17 +5,21 @@ The student acts, the teacher labels. The loss goes back through the recurrence 
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from rsl_rl.algorithms.phases import Phase
 from rsl_rl.config import DistillationCfg
+from rsl_rl.env import HasImages, VecEnv
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
 from rsl_rl.utils import distributed
 from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.precision import tensor_float32
+from rsl_rl.utils.resolve import from_plain
 
 BLANK = 0.5  # what a pixel shows where nothing is near
 
@@ -61,17 +65,26 @@ class Window:
 
 
 class Distillation:
-    """Trains a `DepthStudent`; `load_teacher` has to be called before the first iteration."""
+    """Trains a `DepthStudent`; `load_teacher` has to be called before the first iteration.
 
-    def __init__(self, student: DepthStudent, env, num_steps: int, cfg: DistillationCfg):
-        """`env` gives the number of robots and `image_interval`, the control steps between images."""
+    Two phases, of which one runs in an iteration: in the first `warm_up_iterations` the teacher acts, then the student.
+    """
+
+    config_class: type = DistillationCfg
+    trains: type = DepthStudent
+    teacher_class: type = ActorCriticRMA
+    separate_parts = frozenset({"estimator"})
+
+    def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg):
+        """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots."""
+        if not isinstance(env, HasImages):
+            raise ValueError(f"algorithm {type(self).__name__} needs images: the environment has no image_interval")
         interval = env.image_interval
         if num_steps % interval:
             raise ValueError(f"runner.num_steps_per_env is {num_steps}: no multiple of the images' interval {interval}")
         if env.num_envs < cfg.num_mini_batches:
             raise ValueError(f"{env.num_envs} environments do not fill {cfg.num_mini_batches} minibatches")
         self.policy, self.cfg, self.interval = student, cfg, interval
-        self.control_steps = interval  # of one `rollout_step`
         self.storage = Window(student, num_steps, env.num_envs, interval)
         self.acting = StudentPolicy(student, env.num_envs)
         self.teacher: ActorCriticRMA | None = None
@@ -79,22 +92,26 @@ class Distillation:
         named = dict(student.named_parameters())
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
-        if cfg.learning_rate_iterations < 1:
-            raise ValueError(
-                f"algorithm.learning_rate_iterations is {cfg.learning_rate_iterations}: it has to be positive"
-            )
         self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm, capturable=False)
         self.estimator_optimizer = StaticAdam(
             estimator, cfg.estimator_learning_rate, cfg.max_grad_norm, capturable=False
         )
         self.learning_rate = self.optimizer.learning_rate
-        self.teacher_acts = torch.zeros((), dtype=torch.bool, device=device)
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
+        self.stale = torch.zeros((), device=device)  # looks at images of which one or more were not new
+        self.other_interval = False  # the image at hand is of a saved run, and says nothing of when the next one comes
         self.iteration = 0
+        shared = dict(update=self.update, num_steps=num_steps, begin=self.begin, control_steps=interval)
+        self.phases = (Phase("distill", self.rollout_step, **shared),)
+        if cfg.warm_up_iterations > 0:
+            when = dict(end=cfg.warm_up_iterations, replaces=("distill",))
+            self.phases = (*self.phases, Phase("warm_up", self.warm_up_step, **shared, **when))
 
     @classmethod
-    def make(cls, student: DepthStudent, env, num_steps: int, cfg: DistillationCfg, *, graph: bool) -> "Distillation":
+    def make(
+        cls, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool
+    ) -> "Distillation":
         """As `PPO.make`; `graph` is the runner's alone here, as an update's few large kernels need none."""
         return cls(student, env, num_steps, cfg)
 
@@ -102,13 +119,16 @@ class Distillation:
         """`teacher` of the checkpoint `path` from now on; `start_from_it`: the student begins as a copy.
 
         Raises:
-            ValueError: its networks are not those that the student's config says.
+            ValueError: it is of another class, or its networks are not those that the student's config says.
         """
+        if not isinstance(teacher, self.teacher_class):
+            found, expected = type(teacher).__name__, self.teacher_class.__name__
+            raise ValueError(f"{path} holds an {found}; a teacher is an {expected}")
         expected = self.policy.cfg.teacher
-        names = ("actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims")
+        names = ("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims")
         differences = [
             f"{name} {getattr(teacher.cfg, name)}, not {getattr(expected, name)}"
-            for name in (*names, "history_length", "activation")
+            for name in (*names, "estimator_hidden_dims", "history_length", "activation")
             if getattr(teacher.cfg, name) != getattr(expected, name)
         ]
         if differences:
@@ -118,31 +138,64 @@ class Distillation:
             self.policy.imitate(teacher)
 
     # -- collecting ---------------------------------------------------------------------------------------------------
-    def begin_iteration(self, iteration: int) -> None:
-        """Call before collecting; `iteration` counts those completed."""
+    def begin(self, env: VecEnv, iteration: int) -> None:
+        """Call before collecting; `iteration` counts those completed. Waits for an image if there is no new one."""
         if self.teacher is None:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
         first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
         progress = min(iteration / self.cfg.learning_rate_iterations, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
-        self.teacher_acts.fill_(iteration < self.cfg.warm_up_iterations)
+        self.storage.clear()
+        self.await_image(env)
         self.storage.hidden.copy_(self.acting.hidden)
         self.yaw_ok.zero_()
+        self.stale.zero_()
 
     @torch.no_grad()
-    def rollout_step(self, env) -> None:
+    def await_image(self, env: VecEnv) -> None:
+        """Steps, under the teacher, until images are new: where others stepped before, or a resumed run has images at
+        another interval than the saved one, they are not. One host sync.
+
+        Raises:
+            RuntimeError: no image came to all robots in `image_interval` control steps.
+        """
+        for step in range(self.interval + 1):
+            waiting = self.other_interval or bool((env.observations["new_image"] < 0.5).any())
+            self.other_interval = False
+            if not distributed.any_rank(waiting, self.device):
+                return
+            if step < self.interval:
+                self._step(env, self.teacher.act_inference(env.observations))
+        raise RuntimeError(
+            f"no new image came to all robots in {self.interval} control steps, the environment's image_interval"
+        )
+
+    @torch.no_grad()
+    def rollout_step(self, env: VecEnv) -> None:
         """One image and the control steps up to the next, without host sync."""
         self.look(env.observations)
         for _ in range(self.interval):
-            _, _, dones, _ = env.step(self.act(env.observations))
-            ended = dones.unsqueeze(1)
-            self.acting.forget(ended)
-            self.start.logical_or_(ended)
+            self._step(env, self.act(env.observations))
+
+    @torch.no_grad()
+    def warm_up_step(self, env: VecEnv) -> None:
+        """The same while the teacher acts."""
+        self.look(env.observations)
+        for _ in range(self.interval):
+            self._step(env, self.act(env.observations, teacher_acts=True))
+
+    def _step(self, env: VecEnv, actions: Tensor) -> None:
+        """One control step, and what its ends of episodes mean for memories."""
+        _, _, dones, _ = env.step(actions)
+        ended = dones.unsqueeze(1)
+        self.acting.forget(ended)
+        self.start.logical_or_(ended)
 
     @tensor_float32
     def look(self, observations: Mapping[str, Tensor]) -> None:
-        """Takes in the images, and writes them to the storage."""
+        """Takes in the images, which have to be new, and writes them to the storage."""
+        self.stale.add_((observations["new_image"] < 0.5).any())
         self.acting.forget(self.start)
         everyone = torch.ones_like(self.start)
         self.acting.look(observations, everyone)
@@ -151,14 +204,13 @@ class Distillation:
         self.start.zero_()
 
     @tensor_float32
-    def act(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """Actions (N, A); writes the step, with the teacher's, to the storage."""
+    def act(self, observations: Mapping[str, Tensor], *, teacher_acts: bool = False) -> Tensor:
+        """Actions (N, A), the student's or the teacher's; writes the step, with the teacher's, to the storage."""
         proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
         labels = self.teacher.act_inference(observations)  # from all that it knows, the true headings too
         history = observations["student_history"]
-        actions = self.policy.means(proprio, self.acting.latent, history)
         self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
-        return torch.where(self.teacher_acts, labels, actions)
+        return labels if teacher_acts else self.policy.means(proprio, self.acting.latent, history)
 
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
         first = self.policy.cfg.yaw_index
@@ -176,7 +228,11 @@ class Distillation:
     # -- learning -----------------------------------------------------------------------------------------------------
     @tensor_float32
     def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
-        """Learns from the window; mean losses by name, over all ranks."""
+        """Learns from the window; mean losses by name, over all ranks.
+
+        Raises:
+            RuntimeError: some of the images were old ones, so that what was learnt is worth nothing.
+        """
         num_envs = self.storage.hidden.shape[0]
         order = torch.randperm(num_envs, device=self.storage.hidden.device)
         totals = []
@@ -188,7 +244,12 @@ class Distillation:
         names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(names, means.tolist(), strict=True))
-        good, asked = distributed.sum_(self.yaw_ok).tolist()
+        good, asked, stale = distributed.sum_(torch.cat([self.yaw_ok, self.stale.view(1)])).tolist()
+        if stale:
+            raise RuntimeError(
+                f"{stale:.0f} of {len(self.storage.images)} images of an iteration were not new: none came to all "
+                f"robots every {self.interval} control steps, the environment's image_interval"
+            )
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
@@ -227,6 +288,10 @@ class Distillation:
         """What is logged beside the losses."""
         return {"Loss/learning_rate": self.learning_rate.item()}
 
+    def learning_rates(self) -> dict[str, float]:
+        """What the config says, by field; where the schedule stands follows from it and the iteration."""
+        return {name: value for name, value in vars(self.cfg).items() if name.endswith("learning_rate")}
+
     def state_tensors(self) -> list[Tensor]:
         """What all ranks start with the same of: student, optimisers, teacher."""
         optimizers = [*self.optimizer.state_tensors(), *self.estimator_optimizer.state_tensors()]
@@ -239,13 +304,17 @@ class Distillation:
             "policy": self.policy.state_dict(),
             "teacher": self.teacher.state_dict(),
             "teacher_dims": self.teacher.obs_dims,
+            "teacher_cfg": asdict(self.teacher.cfg),
             "optimizer": self.optimizer.state_dict(),
             "estimator_optimizer": self.estimator_optimizer.state_dict(),
         }
 
     def load_state_dict(self, state: dict) -> None:
         """In place; the teacher as it was."""
-        teacher = ActorCriticRMA(state["teacher_dims"], self.policy.num_actions, self.policy.cfg.teacher)
+        # Its critic may be of other sizes than the student's config says.
+        expected = self.policy.cfg.teacher
+        cfg = from_plain(type(expected), state.get("teacher_cfg", asdict(expected)), "the checkpoint's teacher")
+        teacher = self.teacher_class(state["teacher_dims"], self.policy.num_actions, cfg)
         teacher.load_state_dict(state["teacher"])
         self.load_teacher(teacher, "of the checkpoint", start_from_it=False)
         self.policy.load_state_dict(state["policy"])
@@ -254,9 +323,12 @@ class Distillation:
 
     def rollout_state_dict(self) -> dict[str, Tensor]:
         """What belongs to the running episodes."""
-        acting = self.acting
-        return {"hidden": acting.hidden, "latent": acting.latent, "yaw": acting.yaw, "start": self.start}
+        memory = {"hidden": self.acting.hidden, "latent": self.acting.latent, "yaw": self.acting.yaw}
+        return {**memory, "start": self.start, "interval": torch.tensor(self.interval)}
 
     def load_rollout_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """In place."""
         for name, tensor in self.rollout_state_dict().items():
-            tensor.copy_(state[name])
+            if name != "interval":
+                tensor.copy_(state[name])
+        self.other_interval = int(state.get("interval", self.interval)) != self.interval

@@ -1,73 +1,144 @@
 """Proximal policy optimisation. A minibatch step never touches the host: on CUDA it is one graph."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from rsl_rl.algorithms.losses import Derived, Loss, adapted_learning_rate, bounds_loss, surrogate_loss, value_loss
+from rsl_rl.algorithms.phases import Phase
 from rsl_rl.config import AlgorithmCfg
+from rsl_rl.env import VecEnv
 from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
 from rsl_rl.storage.rollout_storage import RolloutStorage, Samples
 from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.precision import tensor_float32
 
+Behaviour = Callable[[Mapping[str, Tensor]], Tensor]
+
 
 class PPO:
-    """Collects into `storage` with `act` and `record`, learns with `update`.
+    """Collects into `storage` with `act` and `record`, learns with `update`: one phase.
 
     Values and log-probabilities are computed for all T steps at once in `update`: the rollout step then runs
-    the actor only.
+    the actor only. Further losses are `auxiliary_losses` of a subclass, or given to the constructor.
     """
 
-    control_steps = 1  # of one `rollout_step`
-    loss_names: tuple[str, ...] = ("value_function", "surrogate", "entropy", "bounds", "kl")
+    config_class: type = AlgorithmCfg
+    trains: type = ActorCritic
+    separate_parts: frozenset[str] = frozenset()
+    own_losses: tuple[str, ...] = ()
+    """What a subclass notes beside PPO's and the auxiliary losses."""
 
-    def __init__(self, policy: ActorCritic, storage: RolloutStorage, cfg: AlgorithmCfg, *, graph: bool = True):
-        """`graph`: capture what `update` does as CUDA graphs when the policy is on CUDA."""
-        self.policy, self.storage, self.cfg = policy, storage, cfg
+    def __init__(
+        self,
+        policy: ActorCritic,
+        obs_dims: Mapping[str, int],
+        num_steps: int,
+        num_envs: int,
+        cfg: AlgorithmCfg,
+        *,
+        graph: bool = True,
+        losses: Sequence[Loss] = (),
+    ):
+        """Memory for `num_steps` control steps of `num_envs` robots, whose observation groups are `obs_dims` wide.
+
+        `graph`: capture what `update` does as CUDA graphs when the policy is on CUDA. `losses`: further ones.
+        """
+        self.policy, self.cfg = policy, cfg
         self.device = device = policy.log_std.device
         self._graph = graph and device.type == "cuda"
         self._replays: dict[Callable[[], None], Callable[[], None]] = {}
+        self.auxiliary = [*self.auxiliary_losses(), *losses]
+        names = ("value_function", "surrogate", "entropy", "kl", *(loss.name for loss in self.auxiliary))
+        self.loss_names = (*names, *self.own_losses)
+        if repeated := {name for name in self.loss_names if self.loss_names.count(name) > 1}:
+            raise ValueError(f"two losses are called {', '.join(sorted(repeated))}")
+        # On the device, so that one captured step serves every iteration.
+        scheduled = [loss for loss in self.auxiliary if callable(loss.weight)]
+        self.weights = {loss.name: torch.zeros((), device=device) for loss in scheduled}
+        self.derived = self.derived_rows()
+        for loss in self.auxiliary:
+            self.derived |= loss.derived
+        more = [group for loss in self.auxiliary for group in loss.groups]
+        if missing := [group for group in more if group not in obs_dims]:
+            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
+        stored = {group: obs_dims[group] for group in dict.fromkeys((*policy.obs_dims, *more))}
+        widths = {name: rows.width for name, rows in self.derived.items()}
+        sizes = (policy.num_actions, cfg.num_mini_batches)
+        self.storage = RolloutStorage(num_steps, num_envs, stored, *sizes, device, widths)
+        self.step_groups = tuple(dict.fromkeys((*self.read_groups(), *more, *self.derived)))
         self.optimizer = self._adam(self.policy_parameters(), cfg.learning_rate)
         self.learning_rate = self.optimizer.learning_rate
         self.old_log_std = policy.log_std.detach().clone()
         self.losses = torch.zeros(len(self.loss_names), device=device)  # sums over minibatch steps
+        self.iteration = 0
+        self.phases: tuple[Phase, ...] = (self.phase("ppo", self.rollout_step, self.update),)
 
     @classmethod
-    def make(cls, policy: ActorCritic, env, num_steps: int, cfg: AlgorithmCfg, *, graph: bool) -> "PPO":
+    def make(cls, policy: ActorCritic, env: VecEnv, num_steps: int, cfg: AlgorithmCfg, *, graph: bool) -> "PPO":
         """With storage for `num_steps` control steps of all robots in `env`."""
-        dims, device = cls.derived_dims(policy), policy.log_std.device
-        sizes = (policy.obs_dims, policy.num_actions, cfg.num_mini_batches)
-        return cls(policy, RolloutStorage(num_steps, env.num_envs, *sizes, device, dims), cfg, graph=graph)
+        obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
+        return cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph)
 
-    @staticmethod
-    def derived_dims(policy: ActorCritic) -> dict[str, int]:
-        """Widths of what `prepare` adds to the stored observations."""
+    def phase(self, name: str, collect: Callable, update: Callable, **when) -> Phase:
+        """A phase that collects into this storage."""
+        return Phase(name, collect, update, self.storage.num_steps, self.begin, **when)
+
+    # -- what a subclass may add to -----------------------------------------------------------------------------------
+    def auxiliary_losses(self) -> list[Loss]:
+        """What is added to the surrogate, value and entropy losses."""
+        cfg = self.cfg
+        if cfg.bounds_loss_coef == 0.0:
+            return []
+        return [Loss("bounds", lambda policy, batch, means: bounds_loss(means, cfg.bounds), cfg.bounds_loss_coef)]
+
+    def derived_rows(self) -> dict[str, Derived]:
+        """What `prepare` adds to the stored observations, by name, beside what auxiliary losses ask for."""
         return {}
 
+    def read_groups(self) -> tuple[str, ...]:
+        """Observation groups that the policy reads in a minibatch step."""
+        return tuple(self.policy.obs_dims)
+
     def policy_parameters(self) -> dict[str, nn.Parameter]:
-        """What PPO's loss trains, by name."""
-        return dict(self.policy.named_parameters())
+        """What PPO's loss trains, by name: all but the parts that learn apart."""
+        named = self.policy.named_parameters()
+        return {name: p for name, p in named if name.split(".")[0] not in self.policy.separate_parts}
+
+    def part_parameters(self, part: str) -> dict[str, nn.Parameter]:
+        """Those of one part of the policy, by name."""
+        return {name: p for name, p in self.policy.named_parameters() if name.split(".")[0] == part}
 
     def _adam(self, parameters: Mapping[str, nn.Parameter], learning_rate: float) -> StaticAdam:
         return StaticAdam(parameters, learning_rate, self.cfg.max_grad_norm, capturable=self._graph)
 
-    def begin_iteration(self, iteration: int) -> None:
-        """Call before collecting; `iteration` counts those completed."""
+    # -- collecting ---------------------------------------------------------------------------------------------------
+    def begin(self, env: VecEnv, iteration: int) -> None:
+        """Call before collecting; `iteration` counts those completed. Sets the scheduled weights."""
+        self.iteration = iteration
+        self.storage.clear()
+        for loss in self.auxiliary:
+            if callable(loss.weight):
+                self.weights[loss.name].fill_(loss.weight(iteration))
 
     @torch.no_grad()
-    def rollout_step(self, env) -> None:
+    def rollout_step(self, env: VecEnv) -> None:
         """Policy, environment and storage write of one control step, without host sync."""
-        actions = self.act(env.observations)
+        self.step_with(self.behaviour, env)
+
+    def step_with(self, behaviour: Behaviour, env: VecEnv) -> None:
+        """The same under another behaviour: observations to mean actions. Call under no_grad."""
+        actions = self.act(env.observations, behaviour)
         _, rewards, dones, time_outs = env.step(actions)
         self.record(rewards, dones, time_outs)
 
     @tensor_float32
-    def act(self, observations: Mapping[str, Tensor]) -> Tensor:
+    def act(self, observations: Mapping[str, Tensor], behaviour: Behaviour | None = None) -> Tensor:
         """Actions (N, A) with exploration noise; writes the decision to the storage. Call under no_grad."""
-        means = self.behaviour(observations)
+        means = (behaviour or self.behaviour)(observations)
         actions = self.policy.sample(means)
         self.storage.write_decision(observations, actions, means)
         return actions
@@ -80,13 +151,13 @@ class PPO:
         """Writes the step's outcome, each (N,), to the storage."""
         self.storage.write_outcome(rewards, dones, time_outs)
 
+    # -- learning -----------------------------------------------------------------------------------------------------
     def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
         """Learns from the T stored steps and the observations after them; mean losses by name. One host sync."""
         self.prepare(last_observations)
         losses = self.train(self.mini_batch_step)
-        if self.cfg.bounds_loss_coef == 0.0:
-            del losses["bounds"]
-        return losses
+        scheduled = [loss for loss in self.auxiliary if callable(loss.weight)]
+        return losses | {f"{loss.name}_coef": loss.weight(self.iteration) for loss in scheduled}
 
     @tensor_float32
     def train(self, step: Callable[[], None]) -> dict[str, float]:
@@ -122,18 +193,26 @@ class PPO:
 
     @torch.no_grad()
     def derive(self) -> None:
-        """Values, log-probabilities, returns and advantages of the stored steps, in place and without host sync."""
+        """Values, log-probabilities, returns, advantages and derived rows of the stored steps, without host sync."""
         samples = self.storage.samples
         samples.values.copy_(self.policy.evaluate(samples.observations))
         samples.log_probs.copy_(self.policy.log_prob(samples.means, samples.actions))
         self.old_log_std.copy_(self.policy.log_std)
         last_values = self.policy.evaluate(self.storage.last_observations)
         self.storage.compute_returns(last_values, self.cfg.gamma, self.cfg.lam)
+        for name, rows in self.derived.items():
+            samples.observations[name].copy_(rows.function(samples.observations))
 
     def mini_batch_step(self) -> None:
         """One gradient step on the rows in `storage.indices`, in place and without host sync."""
-        batch = self.storage.gather(self.policy.obs_dims)
-        self.optimizer.minimize(self.ppo_loss(batch, self.policy.act_inference(batch.observations)))
+        batch = self.storage.gather(self.step_groups)
+        self.optimizer.minimize(self.ppo_loss(batch, self.means(batch)))
+        batch.outputs.clear()
+
+    def means(self, batch: Samples) -> Tensor:
+        """The policy's present mean actions (B, A). What losses need of what comes before them goes to
+        `batch.outputs`."""
+        return self.policy.act_inference(batch.observations)
 
     def ppo_loss(self, batch: Samples, means: Tensor) -> Tensor:
         """PPO's loss () of the policy whose mean actions are now `means` (B, A); adapts the learning rate before."""
@@ -148,10 +227,10 @@ class PPO:
         entropy = policy.entropy()
         loss = surrogate + cfg.value_loss_coef * value - cfg.entropy_coef * entropy
         self.note(value_function=value, surrogate=surrogate, entropy=entropy, kl=kl)
-        if cfg.bounds_loss_coef != 0.0:
-            bounds = bounds_loss(means, cfg.bounds)
-            loss = loss + cfg.bounds_loss_coef * bounds
-            self.note(bounds=bounds)
+        for auxiliary in self.auxiliary:
+            value = auxiliary.function(policy, batch, means)
+            loss = loss + self.weights.get(auxiliary.name, auxiliary.weight) * value
+            self.note(**{auxiliary.name: value})
         return loss
 
     def note(self, **losses: Tensor) -> None:
@@ -179,6 +258,10 @@ class PPO:
             "Train/action_noise_std": self.policy.std.mean().item(),
         }
 
+    def learning_rates(self) -> dict[str, float]:
+        """What the config says, by field."""
+        return {name: value for name, value in vars(self.cfg).items() if name.endswith("learning_rate")}
+
     def rollout_state_dict(self) -> dict[str, Tensor]:
         """What belongs to the running episodes: nothing, as the policy has no memory."""
         return {}
@@ -200,39 +283,15 @@ class PPO:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict) -> None:
-        """In place. A fixed learning rate stays the configured one; `re_init_std` starts the noise afresh."""
+        """In place. The learning rate goes on from where the schedule was, unless it is fixed, or the config now names
+        another than the saved one did; `re_init_std` starts the noise afresh."""
         self.policy.load_state_dict(state["policy"])
         for name, adam in self.optimizers().items():
             adam.load_state_dict(state[name])
-        if self.cfg.schedule == "adaptive":
+        configured = state.get("algorithm_cfg", {}).get("learning_rate", self.cfg.learning_rate)
+        if self.cfg.schedule == "adaptive" and configured == self.cfg.learning_rate:
             self.learning_rate.fill_(state["learning_rate"])
         if self.policy.cfg.re_init_std:
             self.policy.reset_std()
             for tensor in self.optimizer.moments("log_std").values():
                 tensor.zero_()
-
-
-def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
-    """PPO's clipped objective () to be minimised; both inputs (B,)."""
-    return -torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
-
-
-def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float | None) -> Tensor:
-    """Mean squared error (), the larger of the plain and the clipped one unless `clip` is None; inputs (B,)."""
-    error = (values - returns).square()
-    if clip is not None:
-        clipped = old_values + (values - old_values).clamp(-clip, clip)
-        error = torch.maximum(error, (clipped - returns).square())
-    return error.mean()
-
-
-def bounds_loss(means: Tensor, bounds: float) -> Tensor:
-    """Mean squared excess () of the absolute mean actions (B, A) over `bounds`."""
-    return (means.abs() - bounds).clamp(min=0.0).square().mean()
-
-
-def adapted_learning_rate(lr: Tensor, kl: Tensor, desired: float, lowest: float, highest: float) -> Tensor:
-    """Learning rate () after a step of divergence `kl` (): smaller when that is too large, larger when too small."""
-    lower = (lr / 1.5).clamp(min=lowest)
-    higher = (lr * 1.5).clamp(max=highest)
-    return torch.where(kl > 2.0 * desired, lower, torch.where((kl > 0.0) & (kl < 0.5 * desired), higher, lr))

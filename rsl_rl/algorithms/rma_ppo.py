@@ -6,98 +6,94 @@ policy that reads the privileged one.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from rsl_rl.algorithms.losses import Derived, Loss, latent_distance
+from rsl_rl.algorithms.phases import Phase
 from rsl_rl.algorithms.ppo import PPO
 from rsl_rl.config import RmaAlgorithmCfg
+from rsl_rl.env import VecEnv
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
-from rsl_rl.storage.rollout_storage import RolloutStorage, Samples
+from rsl_rl.storage.rollout_storage import Samples
 
 ESTIMATE, HISTORY_LATENT = "estimated_explicit", "history_latent"
 
 
 class RmaPPO(PPO):
-    """PPO iterations, and at every `dagger_interval`-th a DAgger iteration.
+    """Two phases: PPO, and in its place in every `dagger_interval`-th iteration DAgger.
 
-    PPO iteration: the privileged latent acts; PPO's loss and the latent's regulariser train the policy. DAgger
-    iteration: the history latent acts, and the history encoder learns to give the privileged latent. The explicit
-    state is always the estimator's, which learns in both.
+    PPO: the privileged latent acts; PPO's loss and the latent's regulariser train the policy. DAgger: the history
+    latent acts, and the history encoder learns to give the privileged latent. The explicit state is always the
+    estimator's, which learns in both.
     """
 
-    loss_names = (*PPO.loss_names, "estimator", "priv_reg", "hist_latent")
+    config_class = RmaAlgorithmCfg
+    trains = ActorCriticRMA
+    separate_parts = frozenset({"history_encoder", "estimator"})
+    own_losses = ("estimator", "hist_latent")
     policy: ActorCriticRMA
+    cfg: RmaAlgorithmCfg
 
-    def __init__(self, policy: ActorCriticRMA, storage: RolloutStorage, cfg: RmaAlgorithmCfg, *, graph: bool = True):
-        if cfg.dagger_interval < 2:
-            raise ValueError(f"algorithm.dagger_interval is {cfg.dagger_interval}: below 2 the policy would not learn")
-        first, last = cfg.priv_reg_iterations
-        if not 0 <= first < last:
-            raise ValueError(f"algorithm.priv_reg_iterations is {first} {last}: a ramp goes from 0 or later to later")
-        super().__init__(policy, storage, cfg, graph=graph)
-        self.history_optimizer = self._adam(_prefixed(policy, "history_encoder."), cfg.history_learning_rate)
-        self.estimator_optimizer = self._adam(_prefixed(policy, "estimator."), cfg.estimator_learning_rate)
-        # What a step reads: without the history, by far the widest, unless the critic asks for it.
-        own = ("proprio", "scan", "priv_explicit", "priv_latent", ESTIMATE, HISTORY_LATENT)
-        self.step_groups = tuple(dict.fromkeys((*policy.cfg.critic_groups, *own)))
-        device = policy.log_std.device
-        # On the device, so that one captured rollout step and one captured minibatch step serve every iteration.
-        self.use_history = torch.zeros((), dtype=torch.bool, device=device)
-        self.priv_reg_coef = torch.zeros((), device=device)
-        self.begin_iteration(0)
+    def __init__(self, policy: ActorCriticRMA, *args, **kwargs):
+        super().__init__(policy, *args, **kwargs)
+        cfg = self.cfg
+        self.history_optimizer = self._adam(self.part_parameters("history_encoder"), cfg.history_learning_rate)
+        self.estimator_optimizer = self._adam(self.part_parameters("estimator"), cfg.estimator_learning_rate)
+        when = dict(every=cfg.dagger_interval, replaces=("ppo",))
+        dagger = self.phase("dagger", self.dagger_rollout_step, self.dagger_update, **when)
+        self.phases: tuple[Phase, ...] = (*self.phases, dagger)
 
-    @staticmethod
-    def derived_dims(policy: ActorCriticRMA) -> dict[str, int]:
-        return {ESTIMATE: policy.obs_dims["priv_explicit"], HISTORY_LATENT: policy.cfg.priv_encoder_dims[-1]}
+    def auxiliary_losses(self) -> list[Loss]:
+        """The regulariser pulls the privileged latent to what the history can tell."""
+        targets = {HISTORY_LATENT: Derived(self.policy.cfg.priv_encoder_dims[-1], self.policy.history_latent)}
+        schedule = partial(priv_reg_coef, self.cfg)
+        return [*super().auxiliary_losses(), Loss("priv_reg", _priv_reg, schedule, derived=targets)]
 
-    def policy_parameters(self) -> dict[str, nn.Parameter]:
-        others = ("history_encoder.", "estimator.")
-        return {name: p for name, p in self.policy.named_parameters() if not name.startswith(others)}
+    def derived_rows(self) -> dict[str, Derived]:
+        """The estimated state that acted, which no step of a PPO iteration changes."""
+        return {ESTIMATE: Derived(self.policy.obs_dims["priv_explicit"], self.policy.estimated_explicit)}
 
-    def begin_iteration(self, iteration: int) -> None:
-        """Decides whether it is a DAgger iteration, and sets the regulariser's weight; nothing else has to be saved."""
-        self.iteration = iteration
-        self.is_dagger = (iteration + 1) % self.cfg.dagger_interval == 0
-        self.use_history.fill_(self.is_dagger)
-        self.priv_reg_coef.fill_(priv_reg_coef(self.cfg, iteration))
+    def read_groups(self) -> tuple[str, ...]:
+        """Without the history, by far the widest, unless the critic asks for it."""
+        return (*self.policy.cfg.critic_groups, "proprio", "scan", "priv_explicit", "priv_latent")
 
+    # -- collecting ---------------------------------------------------------------------------------------------------
     def behaviour(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """Mean actions (N, A) with the estimated explicit state, and the latent that `use_history` says."""
+        """Mean actions (N, A) with the estimated explicit state and the privileged latent."""
         policy = self.policy
-        latent = torch.where(
-            self.use_history, policy.history_latent(observations), policy.privileged_latent(observations)
-        )
+        latent = policy.privileged_latent(observations)
         return policy.means(observations, policy.estimated_explicit(observations), latent)
 
+    @torch.no_grad()
+    def dagger_rollout_step(self, env: VecEnv) -> None:
+        """One control step under the history latent, without host sync."""
+        self.step_with(partial(self.policy.act_inference, estimated=True), env)
+
+    # -- learning -----------------------------------------------------------------------------------------------------
     def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
-        """Learns what the iteration is for; mean losses by name, only those that it has. One host sync."""
-        if self.is_dagger:
-            losses = self.train(self.dagger_step)
-            return {name: losses[name] for name in ("hist_latent", "estimator")}
+        """PPO's phase: mean losses by name. One host sync."""
         losses = super().update(last_observations)
         del losses["hist_latent"]
-        return losses | {"priv_reg_coef": priv_reg_coef(self.cfg, self.iteration)}
+        return losses
 
-    @torch.no_grad()
-    def derive(self) -> None:
-        """And the estimated state that acted and the history latents, which no step of a PPO iteration changes."""
-        super().derive()
-        observations = self.storage.samples.observations
-        observations[ESTIMATE].copy_(self.policy.estimated_explicit(observations))
-        observations[HISTORY_LATENT].copy_(self.policy.history_latent(observations))
+    def dagger_update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
+        """DAgger's phase: mean losses by name. One host sync."""
+        losses = self.train(self.dagger_step)
+        return {name: losses[name] for name in ("hist_latent", "estimator")}
+
+    def means(self, batch: Samples) -> Tensor:
+        """Mean actions (B, A) with the estimate that acted and the present privileged latent."""
+        observations = batch.observations
+        batch.outputs["latent"] = latent = self.policy.privileged_latent(observations)
+        return self.policy.means(observations, observations[ESTIMATE], latent)
 
     def mini_batch_step(self) -> None:
         """One step of the policy and one of the estimator on the rows in `storage.indices`."""
-        policy = self.policy
-        batch = self.storage.gather(self.step_groups)
-        observations = batch.observations
-        latent = policy.privileged_latent(observations)
-        priv_reg = latent_distance(latent, observations[HISTORY_LATENT])
-        loss = self.ppo_loss(batch, policy.means(observations, observations[ESTIMATE], latent))
-        self.optimizer.minimize(loss + self.priv_reg_coef * priv_reg)
-        self.note(priv_reg=priv_reg)
-        self._estimator_step(batch)
+        super().mini_batch_step()
+        self._estimator_step(self.storage.mini_batch)
 
     def dagger_step(self) -> None:
         """One step of the history encoder and one of the estimator on the rows in `storage.indices`."""
@@ -122,16 +118,11 @@ class RmaPPO(PPO):
         }
 
 
-def latent_distance(latents: Tensor, targets: Tensor) -> Tensor:
-    """Mean Euclidean distance () of latents (B, L); extreme-parkour's regulariser and DAgger loss."""
-    return torch.linalg.vector_norm(latents - targets, dim=-1).mean()
+def _priv_reg(policy: ActorCriticRMA, batch: Samples, means: Tensor) -> Tensor:
+    return latent_distance(batch.outputs["latent"], batch.observations[HISTORY_LATENT])
 
 
 def priv_reg_coef(cfg: RmaAlgorithmCfg, iteration: int) -> float:
     """Weight of the latent's regulariser after `iteration` completed iterations: linear between its two ends."""
     (start, end), (first, last) = cfg.priv_reg_coef, cfg.priv_reg_iterations
     return start + (end - start) * min(max((iteration - first) / (last - first), 0.0), 1.0)
-
-
-def _prefixed(policy: ActorCriticRMA, prefix: str) -> dict[str, nn.Parameter]:
-    return {name: p for name, p in policy.named_parameters() if name.startswith(prefix)}

@@ -1,7 +1,8 @@
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
+from rsl_rl.modules.depth_student import DepthStudent
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
-from rsl_rl.modules.mlp import mlp
+from rsl_rl.modules.mlp import MLP
 
-__all__ = ["ActorCritic", "ActorCriticRMA", "Estimator", "StateHistoryEncoder", "mlp"]
+__all__ = ["MLP", "ActorCritic", "ActorCriticRMA", "DepthStudent", "Estimator", "StateHistoryEncoder"]

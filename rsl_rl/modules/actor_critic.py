@@ -1,19 +1,27 @@
 """Actor with a Gaussian of state-independent width, and critic. Both read named observation groups."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from rsl_rl.config import PolicyCfg
-from rsl_rl.modules.mlp import mlp
+from rsl_rl.config import EncoderCfg, PolicyCfg
+from rsl_rl.utils.resolve import resolve
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class ActorCritic(nn.Module):
-    """Maps observation groups {name: (N, d)} to actions (N, A) and values (N,)."""
+    """Maps observation groups {name: (N, d)} to actions (N, A) and values (N,).
+
+    Its parts are the actor, the critic, and encoders of single groups in front of each, of the classes that the config
+    names.
+    """
+
+    config_class: type = PolicyCfg
+    separate_parts: frozenset[str] = frozenset()
+    """Parts that learn from losses of their own, and not from PPO's."""
 
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: PolicyCfg):
         """`obs_dims`: width of every group that the environment offers."""
@@ -22,21 +30,39 @@ class ActorCritic(nn.Module):
         missing = [group for group in groups if group not in obs_dims]
         if missing:
             raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
-        if cfg.init_noise_std <= 0.0:
-            raise ValueError(f"policy.init_noise_std must be positive, not {cfg.init_noise_std}")
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}
-        critic_in = sum(obs_dims[group] for group in cfg.critic_groups)
-        self.actor = mlp(self.actor_width(), cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01)
-        self.critic = mlp(critic_in, cfg.critic_hidden_dims, 1, cfg.activation)
+        self.actor = make_actor(self.actor_width(), num_actions, cfg)
+        critic = resolve(cfg.critic_class_name, "rsl_rl.modules", "policy.critic_class_name")
+        critic_in = self._width(cfg.critic_groups, cfg.critic_encoders)
+        self.critic = critic(critic_in, cfg.critic_hidden_dims, 1, cfg.activation)
+        self.actor_encoders = self._make_encoders(cfg.actor_encoders)
+        self.critic_encoders = self._make_encoders(cfg.critic_encoders)
         # The logarithm is what is learned: the deviation itself can then never become negative.
         self.log_std = nn.Parameter(torch.empty(num_actions))
         self.reset_std()
 
     def actor_width(self) -> int:
         """Inputs of the actor's first layer."""
-        return sum(self.obs_dims[group] for group in self.cfg.actor_groups)
+        return self._width(self.cfg.actor_groups, self.cfg.actor_encoders)
+
+    def _width(self, groups: Sequence[str], encoders: Mapping[str, EncoderCfg]) -> int:
+        """Of what `_read` gives."""
+        return sum(encoders[group].latent_dim if group in encoders else self.obs_dims[group] for group in groups)
+
+    def _make_encoders(self, cfgs: Mapping[str, EncoderCfg]) -> nn.ModuleDict:
+        made = nn.ModuleDict()
+        for group, cfg in cfgs.items():
+            encoder = resolve(cfg.class_name, "rsl_rl.modules", f"class_name of the encoder of {group}")
+            dims = self.obs_dims[group], cfg.hidden_dims, cfg.latent_dim
+            made[group] = encoder(*dims, cfg.activation, out_activation=cfg.out_activation)
+        return made
+
+    @staticmethod
+    def _read(observations: Mapping[str, Tensor], groups: Sequence[str], encoders: nn.ModuleDict) -> list[Tensor]:
+        """(N, ...) of each of `groups`: the latent of its encoder where there is one, else the observations."""
+        return [encoders[name](observations[name]) if name in encoders else observations[name] for name in groups]
 
     def reset_std(self) -> None:
         """Sets the action noise back to `init_noise_std`."""
@@ -54,7 +80,17 @@ class ActorCritic(nn.Module):
 
     def act_inference(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
-        return self.actor([observations[group] for group in self.cfg.actor_groups])
+        return self.actor(self._read(observations, self.cfg.actor_groups, self.actor_encoders))
+
+    def in_use(self, num_envs: int | None, *, estimated: bool = False) -> Callable[[Mapping[str, Tensor]], Tensor]:
+        """What acts when nobody learns: observations to mean actions.
+
+        `num_envs`: robots that it is to keep a memory for, where it has one. `estimated`: only from what a robot has
+        (ValueError for a policy of which there are not two kinds).
+        """
+        if estimated:
+            raise ValueError(f"an {type(self).__name__} reads no privileged state that could be estimated")
+        return self.act_inference
 
     def sample(self, means: Tensor) -> Tensor:
         """Draws actions (N, A) around `means` (N, A)."""
@@ -62,7 +98,7 @@ class ActorCritic(nn.Module):
 
     def evaluate(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Values (N,)."""
-        return self.critic([observations[group] for group in self.cfg.critic_groups]).squeeze(-1)
+        return self.critic(self._read(observations, self.cfg.critic_groups, self.critic_encoders)).squeeze(-1)
 
     def log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
         """Log-density (N,) of `actions` (N, A) around `means` (N, A)."""
@@ -72,6 +108,12 @@ class ActorCritic(nn.Module):
     def entropy(self) -> Tensor:
         """Entropy () of the action distribution, the same for every observation."""
         return (self.log_std + 0.5 + LOG_SQRT_2PI).sum()
+
+
+def make_actor(width: int, num_actions: int, cfg: PolicyCfg) -> nn.Module:
+    """The actor that `cfg` names, of `width` inputs."""
+    actor = resolve(cfg.actor_class_name, "rsl_rl.modules", "policy.actor_class_name")
+    return actor(width, cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01)
 
 
 def gaussian_kl(old_mean: Tensor, old_log_std: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

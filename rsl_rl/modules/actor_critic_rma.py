@@ -1,6 +1,7 @@
 """Actor-critic with rapid motor adaptation: what a simulator knows is replaced, on the robot, by what history tells."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from torch import Tensor
 
@@ -8,7 +9,7 @@ from rsl_rl.config import RmaPolicyCfg
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
-from rsl_rl.modules.mlp import mlp
+from rsl_rl.modules.mlp import MLP
 
 GROUPS = ("proprio", "scan", "priv_explicit", "priv_latent", "history")
 
@@ -20,6 +21,9 @@ class ActorCriticRMA(ActorCritic):
     one (of mass, friction, motors) is the privilege encoder's or the history encoder's: the caller says which.
     """
 
+    config_class = RmaPolicyCfg
+    separate_parts = frozenset({"history_encoder", "estimator"})
+
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: RmaPolicyCfg):
         """`obs_dims`: width of every group that the environment offers."""
         super().__init__(obs_dims, num_actions, cfg)
@@ -30,9 +34,9 @@ class ActorCriticRMA(ActorCritic):
                 f"x proprio {proprio} would be {cfg.history_length * proprio}"
             )
         *hidden, out = cfg.scan_encoder_dims
-        self.scan_encoder = mlp(obs_dims["scan"], hidden, out, activation, out_activation="tanh")
+        self.scan_encoder = MLP(obs_dims["scan"], hidden, out, activation, out_activation="tanh")
         *hidden, out = cfg.priv_encoder_dims
-        self.priv_encoder = mlp(obs_dims["priv_latent"], hidden, out, activation, out_activation=activation)
+        self.priv_encoder = MLP(obs_dims["priv_latent"], hidden, out, activation, out_activation=activation)
         self.history_encoder = StateHistoryEncoder(proprio, cfg.history_length, latent, activation)
         self.estimator = Estimator(proprio, cfg.estimator_hidden_dims, obs_dims["priv_explicit"], activation)
 
@@ -41,8 +45,6 @@ class ActorCriticRMA(ActorCritic):
         cfg = self.cfg
         if set(cfg.actor_groups) != set(GROUPS):
             raise ValueError(f"policy.actor_groups of ActorCriticRMA has to be {', '.join(GROUPS)}")
-        if not cfg.scan_encoder_dims or not cfg.priv_encoder_dims:
-            raise ValueError("policy.scan_encoder_dims and policy.priv_encoder_dims need at least one layer")
         raw = self.obs_dims["proprio"] + self.obs_dims["priv_explicit"]
         return raw + cfg.scan_encoder_dims[-1] + cfg.priv_encoder_dims[-1]
 
@@ -72,3 +74,7 @@ class ActorCriticRMA(ActorCritic):
         if estimated:
             return self.means(observations, self.estimated_explicit(observations), self.history_latent(observations))
         return self.means(observations, observations["priv_explicit"], self.privileged_latent(observations))
+
+    def in_use(self, num_envs: int | None, *, estimated: bool = False) -> Callable[[Mapping[str, Tensor]], Tensor]:
+        """The policy as trained, or what a robot can run of it."""
+        return partial(self.act_inference, estimated=True) if estimated else self.act_inference

@@ -6,17 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from rsl_rl.config import DepthPolicyCfg
+from rsl_rl.modules.actor_critic import make_actor
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
-from rsl_rl.modules.mlp import mlp
 
 GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
 
 
 class DepthStudent(nn.Module):
     """The teacher's actor, history encoder and estimator; a recurrent image encoder stands in for its scan encoder."""
+
+    config_class = DepthPolicyCfg
+    separate_parts = frozenset({"estimator"})
 
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: DepthPolicyCfg):
         """`obs_dims`: width of every group that the environment offers."""
@@ -33,7 +36,7 @@ class DepthStudent(nn.Module):
         teacher, proprio, explicit = cfg.teacher, obs_dims["student_proprio"], obs_dims["priv_explicit"]
         scan_latent, latent = teacher.scan_encoder_dims[-1], teacher.priv_encoder_dims[-1]
         width = proprio + scan_latent + explicit + latent
-        self.actor = mlp(width, teacher.actor_hidden_dims, num_actions, teacher.activation, out_gain=0.01)
+        self.actor = make_actor(width, num_actions, teacher)
         self.history_encoder = StateHistoryEncoder(proprio, teacher.history_length, latent, teacher.activation)
         self.estimator = Estimator(proprio, teacher.estimator_hidden_dims, explicit, teacher.activation)
         self.depth_encoder = RecurrentDepthBackbone(
@@ -59,6 +62,12 @@ class DepthStudent(nn.Module):
         with torch.no_grad():  # the estimator learns from its own regression alone
             explicit = self.estimator(proprio)
         return self.actor([proprio, latent, explicit, self.history_encoder(history)])
+
+    def in_use(self, num_envs: int | None, *, estimated: bool = False) -> "StudentPolicy":
+        """The student with the memory of `num_envs` robots."""
+        if estimated or num_envs is None:
+            raise ValueError("a DepthStudent reads only what a robot has, and needs an environment")
+        return StudentPolicy(self, num_envs)
 
 
 class StudentPolicy:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from rsl_rl.modules.mlp import mlp
+from rsl_rl.modules.mlp import MLP
 
 
 class Estimator(nn.Module):
@@ -12,7 +12,7 @@ class Estimator(nn.Module):
 
     def __init__(self, proprio_dim: int, hidden_dims: Sequence[int], explicit_dim: int, activation: str):
         super().__init__()
-        self.net = mlp(proprio_dim, hidden_dims, explicit_dim, activation)
+        self.net = MLP(proprio_dim, hidden_dims, explicit_dim, activation)
 
     def forward(self, proprio: Tensor) -> Tensor:
         return self.net(proprio)

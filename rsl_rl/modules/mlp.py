@@ -1,4 +1,4 @@
-"""Multi-layer perceptron."""
+"""Multi-layer perceptron: what actors, critics and encoders are where the config names no other class."""
 
 import math
 from collections.abc import Sequence
@@ -58,27 +58,30 @@ class Linear(nn.Linear):
         return _Affine.apply(x, weight, self.bias)
 
 
-def mlp(
-    in_dim: int,
-    hidden_dims: Sequence[int],
-    out_dim: int,
-    activation: str,
-    out_gain: float = 1.0,
-    out_activation: str | None = None,
-) -> nn.Sequential:
+class MLP(nn.Sequential):
     """Linear layers with `activation` between them, and `out_activation` after the last unless it is None.
 
-    Weights are orthogonal, biases zero; `out_gain` scales the last layer (small for an actor, so that the
-    first actions are near zero whatever the observation).
+    Input: (..., in_dim), or a list of parts (B, d) of it. Weights are orthogonal, biases zero; `out_gain` scales the
+    last layer (small for an actor, so that the first actions are near zero whatever the observation).
     """
-    layers: list[nn.Module] = []
-    dims = [in_dim, *hidden_dims]
-    for i in range(len(hidden_dims)):
-        layers += [orthogonal(Linear(dims[i], dims[i + 1])), make_activation(activation)]
-    layers.append(orthogonal(Linear(dims[-1], out_dim), out_gain))
-    if out_activation is not None:
-        layers.append(make_activation(out_activation))
-    return nn.Sequential(*layers)
+
+    def __init__(
+        self,
+        in_dim: int,
+        hidden_dims: Sequence[int],
+        out_dim: int,
+        activation: str,
+        out_gain: float = 1.0,
+        out_activation: str | None = None,
+    ):
+        layers: list[nn.Module] = []
+        dims = [in_dim, *hidden_dims]
+        for i in range(len(hidden_dims)):
+            layers += [orthogonal(Linear(dims[i], dims[i + 1])), make_activation(activation)]
+        layers.append(orthogonal(Linear(dims[-1], out_dim), out_gain))
+        if out_activation is not None:
+            layers.append(make_activation(out_activation))
+        super().__init__(*layers)
 
 
 def make_activation(name: str) -> nn.Module:

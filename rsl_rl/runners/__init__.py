@@ -1,3 +1,4 @@
-from rsl_rl.runners.on_policy_runner import OnPolicyRunner, load_policy
+from rsl_rl.runners.checkpoints import load_policy
+from rsl_rl.runners.on_policy_runner import OnPolicyRunner
 
 __all__ = ["OnPolicyRunner", "load_policy"]

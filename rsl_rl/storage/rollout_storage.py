@@ -1,7 +1,7 @@
 """What one iteration collects: T steps of N environments, in memory that never moves."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,9 +20,10 @@ class Samples:
     values: Tensor  # (B,), of the critic before the update
     returns: Tensor  # (B,)
     advantages: Tensor  # (B,), normalised
+    outputs: dict[str, Tensor] = field(default_factory=dict)  # (B, ...) of networks in the present step, with gradients
 
     def decisions(self) -> list[Tensor]:
-        """All but the observations."""
+        """All but the observations and outputs."""
         return [self.actions, self.means, self.log_probs, self.values, self.returns, self.advantages]
 
 

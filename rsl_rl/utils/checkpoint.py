@@ -65,3 +65,14 @@ def set_rng_state(state: dict, device: torch.device) -> None:
     torch.set_rng_state(state["torch"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def seed_rank(seed: int, rank: int, iteration: int) -> None:
+    """Seeds the global generators for one of several processes that goes on after `iteration` iterations.
+
+    The numbers are those of no other rank, iteration or seed, and of no `seed + rank`.
+    """
+    words = np.random.SeedSequence((seed, rank, iteration)).generate_state(4)
+    random.seed(int(words[0]))
+    np.random.seed(int(words[1]))
+    torch.manual_seed(int(words[2]) << 32 | int(words[3]))

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
-from robot_models import CLEAN, FOREIGN, JOINTS, LIMIT, LINKS, SIDES, WRONG, mjcf, source_of
+from robot_models import CLEAN, FOREIGN, JOINTS, LIMIT, LINKS, SENSORS, SIDES, WRONG, mjcf, source_of
 
 from legged_gym.robots import GO2, Robot, find_robot, register_robot
 from legged_gym.robots.spec import RobotSpec, load_robot
@@ -207,6 +207,20 @@ def test_what_is_seen_and_what_collides():
     }  # fmt: skip
     pictures = robot.pictures()
     assert pictures.geom("shell").group == 2 and pictures.geom("trunk").group == 3 and pictures.geom("note") is None
+
+
+def test_sensors_of_the_file_stay_for_the_robot_and_cost_training_nothing():
+    text = mjcf(
+        world='<geom name="floor" type="plane" size="5 5 1"/>',
+        sensors=SENSORS + '<jointpos name="knee" joint="left_knee"/><contact name="sole" geom1="floor" geom2="trunk"/>',
+    )
+    robot = RobotSpec.load(mujoco.MjSpec.from_string(text))
+    assert {sensor.type for sensor in robot.physics().sensors} >= {mujoco.mjtSensor.mjSENS_JOINTPOS}
+    assert robot.physics().sensor("sole") is None, "of the floor that went"
+    model, _ = build_model(robot, ModelOptions(), ground_on_bodies=True)
+    assert model.nsensor == 2
+    model, _ = build_model(robot, ModelOptions(), ground_on_bodies=False)
+    assert model.nsensor == 0
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

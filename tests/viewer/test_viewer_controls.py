@@ -95,7 +95,7 @@ def test_sliders_command_the_robots_and_their_policy(env, viewer: ViserViewer) -
     seen = []
 
     def policy(observations: dict[str, torch.Tensor]) -> torch.Tensor:
-        seen.append(observations["proprio"][:, 6:9] / env.command_scale)
+        seen.append(observations["proprio"][:, 6:9] / env.groups["proprio"]._scale[6:9])
         return stand(observations)
 
     viewer._player.use(policy)

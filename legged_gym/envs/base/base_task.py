@@ -1,26 +1,40 @@
-"""What every task is, apart from its robot: a simulator, buffers that can be saved, and a step that can be captured."""
+"""What every task is, apart from its robot: a simulator, parts with registered state, a step that can be captured."""
 
+import operator
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
+from legged_gym.observations import Group
+from legged_gym.part import Part
+from legged_gym.parts.ranks import Alone
 from legged_gym.parts.statistics import Statistics
 from legged_gym.robots.spec import load_robot
 from legged_gym.simulators import ModelOptions, make_simulator
+from legged_gym.utils.config import flat, plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 
-class BaseTask:
+class BaseTask(Part):
     """N robots, each in a world of its own.
 
     The step of a subclass is free of host syncs and every tensor attribute keeps its storage, so that on CUDA the whole
-    of it can be captured as one graph. All tensor attributes, of the task and of its `components`, make up its state.
+    of it can be captured as one graph.
+
+    Attributes:
+        parts: what the task is made of, by key: `commands`, `randomization`, `drive`, `course`, `camera`, … Whoever
+            wants to know whether a task has one asks here.
+        groups: observation groups by name.
+        observations: their values (N, d), memory that the next step overwrites.
     """
 
+    settings = ("sim.dt", "asset", "control.decimation")
     statistics: Statistics
-    observations: dict[str, Tensor]
+    ranks = Alone()
+    """Set by a learner of several processes (rsl_rl/env.py)."""
 
     def __init__(self, cfg: LeggedRobotCfg, device: str | torch.device = "cpu"):
         self.cfg, self.device, self.num_envs = cfg, torch.device(device), cfg.env.num_envs
@@ -52,6 +66,19 @@ class BaseTask:
             print(f"robot: {note}", flush=True)
         self.robot = self.sim.robot
         self.num_actions = len(self.robot.joint_names)
+        self.parts: dict[str, Part] = {}
+        self.groups: dict[str, Group] = {}
+        self.observations: dict[str, Tensor] = {}
+
+    @property
+    def observation_layout(self) -> dict[str, dict[str, int]]:
+        """Width of every term of every group, in order."""
+        return {name: group.layout for name, group in self.groups.items()}
+
+    def _declare(self, groups: list[Group]) -> None:
+        """Observe `groups`, in this order."""
+        self.groups = {group.name: group for group in groups}
+        self.observations = {group.name: group.values for group in groups}
 
     def in_steps(self, seconds: float, key: str) -> int:
         """`seconds` in control steps, rounded."""
@@ -87,7 +114,7 @@ class BaseTask:
 
     def pop_statistics(self) -> dict[str, float]:
         """Figures of the episodes ended and the steps made since the last call, by log key. Syncs with the host."""
-        return self.statistics.pop()
+        return self.statistics.pop(self.ranks.sum_)
 
     def check(self) -> None:
         """Raise `UserError` if the engine lost contacts, naming the number to raise. Syncs with the host."""
@@ -101,32 +128,42 @@ class BaseTask:
         del self.sim
 
     # -- saving -------------------------------------------------------------------------------------------------------
-    def components(self) -> dict[str, object]:
-        """Objects whose tensor attributes are part of this task's state."""
-        return {"env": self, "statistics": self.statistics}
+    def _owners(self) -> dict[str, Part]:
+        """Everything that has state, by name."""
+        return {"env": self, **self.parts, **{f"observations.{name}": group for name, group in self.groups.items()}}
 
-    def _state(self) -> dict[str, Tensor]:
-        named = [(f"{part}.{k}", v) for part, owner in self.components().items() for k, v in vars(owner).items()]
-        tensors = {name: value for name, value in named if isinstance(value, Tensor)}
-        return tensors | {f"observations.{name}": value for name, value in self.observations.items()}
+    def _all_state(self) -> dict[str, Tensor]:
+        return {f"{owner}.{k}": v for owner, part in self._owners().items() for k, v in part.state().items()}
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """All that is needed to go on exactly from here."""
-        state = {name: value.clone() for name, value in self._state().items()}
-        return state | {f"sim.{name}": value for name, value in self.sim.state_dict().items()}
+    def _settings(self) -> dict[str, Any]:
+        """The config's values that the state was drawn from, by key, as plain data."""
+        keys = sorted({key for part in self._owners().values() for key in part.settings})
+        return {f"env.{key}": plain(operator.attrgetter(key)(self.cfg)) for key in keys}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on exactly from here: tensors, and the settings that these were drawn from."""
+        state = {name: value.clone() for name, value in self._all_state().items()}
+        state |= {f"sim.{name}": value for name, value in self.sim.state_dict().items()}
+        return {"settings": self._settings(), "tensors": state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` gave.
 
         Raises:
-            ValueError: it is of another task, another number of robots or another engine.
+            ValueError: it is of another task, number of robots or engine, or what it was drawn from is set otherwise.
         """
-        own = self.state_dict()
+        if state.keys() != {"settings", "tensors"}:
+            raise ValueError("the saved environments are of another version")
+        found, expected = flat(state["settings"]), flat(self._settings())
+        for key in sorted(expected.keys() | found.keys()):
+            if found.get(key) != expected.get(key):
+                raise ValueError(f"{key} was {found.get(key)} there and is {expected.get(key)}")
+        own, state = self.state_dict()["tensors"], state["tensors"]
         differing = [
             k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape
         ]
         if differing:
             raise ValueError(f"the saved environments do not fit these ones: {', '.join(sorted(differing)[:5])}")
         self.sim.load_state_dict({k.removeprefix("sim."): v for k, v in state.items() if k.startswith("sim.")})
-        for name, value in self._state().items():
+        for name, value in self._all_state().items():
             value.copy_(state[name])

@@ -13,3 +13,7 @@ class DepthParkourCfg(ParkourCfg):
     def play(self) -> None:
         super().play()
         self.camera.undisturbed()
+
+    def rehearsal(self) -> None:
+        super().rehearsal()
+        self.camera.undisturbed()

@@ -1,11 +1,11 @@
 """A parkour robot that sees through a depth camera."""
 
 import torch
-from torch import Tensor
 
 from legged_gym.cli.process import keep_freed_memory
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_robot import ParkourRobot
+from legged_gym.observations import Given, Group, History, Known
 from legged_gym.sensors.depth_camera import DepthCamera
 
 
@@ -20,9 +20,6 @@ class DepthParkourRobot(ParkourRobot):
 
     cfg: DepthParkourCfg
 
-    def components(self) -> dict[str, object]:
-        return super().components() | {"camera": self.camera}
-
     @property
     def image_interval(self) -> int:
         """Control steps between images."""
@@ -33,33 +30,28 @@ class DepthParkourRobot(ParkourRobot):
         if self.device.type == "cpu":
             keep_freed_memory()
         self.camera = DepthCamera(self.cfg.camera, self.ground, self.sim, self.dt)
+        self.parts["camera"] = self.camera
+        self.keep(
+            new_image=torch.zeros(self.num_envs, 1, device=self.device),
+            new_episode=torch.zeros(self.num_envs, 1, device=self.device),
+        )
 
-    def _prepare_observations(self) -> None:
-        super()._prepare_observations()
-        constants = {"yaw_errors": 0.0, "not_flat": 1.0, "flat": 0.0}
-        self.student_constants = self.per_term("proprio", constants, 0.0)
-        self.known_to_student = self.per_term("proprio", dict.fromkeys(constants, 0.0), 1.0)
-        layout = self.observation_layout
-        layout["student_proprio"], layout["student_history"] = dict(layout["proprio"]), dict(layout["history"])
-        layout |= {"depth": {"image": self.camera.image[0].numel()}}
-        layout |= {name: {name: 1} for name in ("new_image", "new_episode")}
-        for group in ("student_proprio", "student_history", "depth", "new_image", "new_episode"):
-            width = sum(layout[group].values())
-            self.observations[group] = torch.zeros(self.num_envs, width, device=self.device)
-        self.observations["depth"] = self.camera.image.flatten(1)  # the camera's own memory
+    def _observation_groups(self) -> list[Group]:
+        groups = super()._observation_groups()
+        student = Known("student_proprio", groups[0], {"yaw_errors": 0.0, "not_flat": 1.0, "flat": 0.0})
+        return [
+            *groups,
+            student,
+            History("student_history", student, self.cfg.perception.history_length),
+            Given("depth", "image", self.camera.image.flatten(1)),
+            Given("new_image", "new_image", self.new_image),
+            Given("new_episode", "new_episode", self.new_episode),
+        ]
 
     def compute_observations(self) -> None:
         super().compute_observations()
         fresh = self.episode_length == 0
         self.sim.refresh()  # the poses of the links of robots that were just reset
         self.camera.update(self.step_count, fresh)
-        observations = self.observations
-        observations["new_image"].copy_((self.step_count % self.image_interval == 0).expand(self.num_envs, 1))
-        observations["new_episode"].copy_(fresh[:, None])
-        observations["student_proprio"].copy_(self._as_student(observations["proprio"]))
-        frames = observations["history"].unflatten(1, self.history.shape[1:])
-        observations["student_history"].copy_(self._as_student(frames).flatten(1))
-
-    def _as_student(self, frames: Tensor) -> Tensor:
-        """Proprioceptive frames (..., 53) with constants where a robot knows nothing."""
-        return frames * self.known_to_student + self.student_constants
+        self.new_image.copy_((self.step_count % self.image_interval == 0).expand(self.num_envs, 1))
+        self.new_episode.copy_(fresh[:, None])

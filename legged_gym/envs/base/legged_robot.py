@@ -8,6 +8,7 @@ from torch import Tensor
 
 from legged_gym.envs.base.base_task import BaseTask
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
+from legged_gym.observations import Group, Term
 from legged_gym.parts.commands import VelocityCommands
 from legged_gym.parts.joint_drive import JointDrive, Motors
 from legged_gym.parts.randomization import Randomization
@@ -20,7 +21,7 @@ class LeggedRobot(BaseTask):
     """Robots that follow velocity commands.
 
     A task is a subclass: rewards are the methods `_reward_<name>` (N,) that `cfg.rewards.scales` names, observations
-    the terms of `_observation_terms`.
+    the terms of the groups that `_observation_groups` declares.
     """
 
     def __init__(self, cfg: LeggedRobotCfg, device: str | torch.device = "cpu"):
@@ -30,19 +31,16 @@ class LeggedRobot(BaseTask):
         self.velocity_commands = VelocityCommands(cfg.commands, self.num_envs, self.dt, self.device, period)
         self.push_period = self.in_steps(cfg.domain_rand.push_interval_s, "domain_rand.push_interval_s")
         self.commands = self.velocity_commands.values
+        self.parts |= {"randomization": self.randomization, "commands": self.velocity_commands}
         self._init_buffers()
         self._prepare_rewards()
-        self._prepare_observations()
+        self._declare(self._observation_groups())
         self.reset()
 
     @property
     def command_age_s(self) -> Tensor:
         """(N,) seconds since a robot got a new command."""
         return self.velocity_commands.age_s
-
-    def components(self) -> dict[str, object]:
-        own = {"randomization": self.randomization, "velocity_commands": self.velocity_commands, "drive": self.drive}
-        return super().components() | own
 
     # -- set-up -------------------------------------------------------------------------------------------------------
     def _init_buffers(self) -> None:
@@ -58,6 +56,7 @@ class LeggedRobot(BaseTask):
         self.default_joint_pos = self._per_joint(cfg.init_state.default_joint_angles, "init_state.default_joint_angles")
         self.motors = self._make_motors()
         self.drive = JointDrive(cfg.control, self.motors, self.randomization, n, self.longest_delay())
+        self.parts["drive"] = self.drive
         low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
         middle, half = (low + high) / 2, (high - low) / 2 * cfg.rewards.soft_dof_pos_limit
         self.soft_joint_low, self.soft_joint_high = middle - half, middle + half
@@ -68,21 +67,34 @@ class LeggedRobot(BaseTask):
         self.penalized_links = self._links(cfg.asset.penalize_contacts_on, "asset.penalize_contacts_on")
         self.termination_links = self._links(cfg.asset.terminate_after_contacts_on, "asset.terminate_after_contacts_on")
 
-        self.episode_length = zeros(n, dtype=torch.long)
-        self.rewards, self.episode_return, self.dones = zeros(n), zeros(n), zeros(n, dtype=torch.bool)
-        self.time_outs, self.falls = zeros(n, dtype=torch.bool), zeros(n, dtype=torch.bool)
-        self.diverged, self.everyone = zeros(n, dtype=torch.bool), torch.ones_like(self.dones)
-        self.actions, self.last_actions, self.torques = (zeros(n, num_joints) for _ in range(3))
-        self.last_joint_vel, self.last_torques = zeros(n, num_joints), zeros(n, num_joints)
-        self.base_lin_vel_b, self.base_ang_vel_b, self.gravity_b = zeros(n, 3), zeros(n, 3), zeros(n, 3)
-        self.measured_lin_vel_b, self.measured_ang_vel_b, self.measured_commands = zeros(n, 3), zeros(n, 3), zeros(n, 3)
         self.start_position = torch.tensor(cfg.init_state.pos, device=device)
-        scales = cfg.normalization.obs_scales
-        self.command_scale = torch.tensor([scales.lin_vel, scales.lin_vel, scales.ang_vel], device=device)
+        self.everyone = torch.ones(n, dtype=torch.bool, device=device)
         num_feet = len(self.feet)
-        self.feet_contacts = zeros(n, num_feet, dtype=torch.bool)  # now or one control step ago
-        self.last_raw_contacts, self.feet_first_contact = torch.zeros_like(self.feet_contacts), zeros(n, num_feet)
-        self.feet_air_time = zeros(n, num_feet)
+        self.keep(
+            episode_length=zeros(n, dtype=torch.long),
+            episode_steps=zeros(n, dtype=torch.long),  # made in this episode; its length may have begun above 0
+            rewards=zeros(n),
+            episode_return=zeros(n),
+            dones=zeros(n, dtype=torch.bool),
+            time_outs=zeros(n, dtype=torch.bool),
+            falls=zeros(n, dtype=torch.bool),
+            diverged=zeros(n, dtype=torch.bool),
+            actions=zeros(n, num_joints),
+            last_actions=zeros(n, num_joints),
+            torques=zeros(n, num_joints),
+            last_torques=zeros(n, num_joints),
+            last_joint_vel=zeros(n, num_joints),
+            base_lin_vel_b=zeros(n, 3),
+            base_ang_vel_b=zeros(n, 3),
+            gravity_b=zeros(n, 3),
+            measured_lin_vel_b=zeros(n, 3),
+            measured_ang_vel_b=zeros(n, 3),
+            measured_commands=zeros(n, 3),
+            feet_contacts=zeros(n, num_feet, dtype=torch.bool),  # now or one control step ago
+            last_raw_contacts=zeros(n, num_feet, dtype=torch.bool),
+            feet_first_contact=zeros(n, num_feet),
+            feet_air_time=zeros(n, num_feet),
+        )
 
     def _make_motors(self) -> Motors:
         control = self.cfg.control
@@ -115,32 +127,15 @@ class LeggedRobot(BaseTask):
         # (K, 1) each, by term: its scale, and whether it is the one that comes on top of the others' clipped sum
         self.scale_of_term = torch.tensor(list(self.reward_scales.values()), device=self.device)[:, None]
         self.on_top = torch.tensor([[name == "termination"] for name in scales], device=self.device)
-        self.episode_sums = torch.zeros(len(scales), self.num_envs, device=self.device)
+        self.keep(episode_sums=torch.zeros(len(scales), self.num_envs, device=self.device))
         self.statistics = Statistics(self._figures(), ["Sim/non_finite"], self.device)
+        self.parts["statistics"] = self.statistics
 
     def _figures(self) -> list[str]:
         """Log keys of the means that `_measure` adds to."""
         general = ["Train/mean_reward", "Train/mean_episode_length"]
         velocity = [f"Metrics/base_velocity/{name}" for name in ("error_vel_xy", "error_vel_yaw", "max_command_x")]
         return general + velocity + [f"Episode_Reward/{name}" for name in self.reward_scales]
-
-    def _prepare_observations(self) -> None:
-        terms = self._observation_terms()
-        self.observation_layout = {
-            group: {name: value.shape[1] for name, value in parts.items()} for group, parts in terms.items()
-        }
-        """Width of every term of every group, in order."""
-        self.observations = {
-            group: torch.zeros(self.num_envs, sum(widths.values()), device=self.device)
-            for group, widths in self.observation_layout.items()
-        }
-        self.noise_half_widths = self.cfg.noise.noise_level * self.per_term("proprio", self._noise_half_widths(), 0.0)
-
-    def per_term(self, group: str, values: dict[str, float], default: float) -> Tensor:
-        """(d,), for each entry of an observation group the value of its term in `values`, or `default`."""
-        widths = self.observation_layout[group]
-        parts = [torch.full((width,), values.get(name, default)) for name, width in widths.items()]
-        return torch.cat(parts).to(self.device)
 
     # -- the control step ---------------------------------------------------------------------------------------------
     @torch.no_grad()
@@ -157,6 +152,7 @@ class LeggedRobot(BaseTask):
             self.sim.step(self.torques)
         self.sim.refresh()
         self.episode_length.add_(1)
+        self.episode_steps.add_(1)
         self._update_base_state()
         self._update_contacts()
         self._post_physics_step()
@@ -232,11 +228,12 @@ class LeggedRobot(BaseTask):
         }
         per_second = (self.episode_sums / self.cfg.env.episode_length_s).unbind(0)
         terms = {f"Episode_Reward/{name}": value for name, value in zip(self.reward_scales, per_second, strict=True)}
-        episode = {"Train/mean_reward": self.episode_return, "Train/mean_episode_length": self.episode_length}
+        episode = {"Train/mean_reward": self.episode_return, "Train/mean_episode_length": self.episode_steps}
         add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, ~self.diverged), (episode | terms, self.dones))
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
+            tracked, seconds = self.ranks.sum_(torch.stack([tracked, seconds]))  # the range is the same on all ranks
             best = self.cfg.rewards.scales.tracking_lin_vel
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
             add(({"Metrics/base_velocity/max_command_x": self.velocity_commands.lin_vel_x[1:]}, self.everyone[:1]))
@@ -254,14 +251,15 @@ class LeggedRobot(BaseTask):
 
     def reset_where(self, mask: Tensor) -> None:
         """Start a new episode of the robots in `mask` (N,); nothing of the others changes."""
-        self.randomization.start_episode(mask)
+        self.randomization.reset(mask)
         self.sim.set_state(mask, *self._start_state())
         self.velocity_commands.resample(mask)
         contacts = (self.feet_air_time, self.feet_contacts, self.last_raw_contacts, self.feet_first_contact)
         actions = (self.actions, self.last_actions, self.torques)
-        for buffer in (self.episode_length, self.episode_return, self.last_joint_vel, *actions, *contacts):
+        episode = (self.episode_length, self.episode_steps, self.episode_return)
+        for buffer in (*episode, self.last_joint_vel, *actions, *contacts):
             assign_where(mask, buffer, 0)
-        self.drive.forget(mask)
+        self.drive.reset(mask)
         self.episode_sums.masked_fill_(mask, 0.0)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
@@ -293,50 +291,87 @@ class LeggedRobot(BaseTask):
     # -- curriculum, part of a checkpoint -----------------------------------------------------------------------------
     def curriculum_state_dict(self) -> dict[str, Tensor]:
         """What has been learnt to be easy: the range of forward speeds."""
-        return {"lin_vel_x": self.velocity_commands.lin_vel_x.clone()}
+        return self.velocity_commands.curriculum_state_dict()
 
     def load_curriculum_state_dict(self, state: dict[str, Tensor]) -> None:
-        self.velocity_commands.lin_vel_x.copy_(state["lin_vel_x"])
+        self.velocity_commands.load_curriculum_state_dict(state)
 
     # -- observations -------------------------------------------------------------------------------------------------
-    def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
-        """All groups, term by term (N, d), scaled. `proprio` is what a robot measures; `privileged` is for a critic."""
-        scales, random = self.cfg.normalization.obs_scales, self.randomization
-        proprio = {
-            "base_ang_vel": self.base_ang_vel_b * scales.ang_vel,
-            "gravity": self.gravity_b,
-            "commands": self.commands * self.command_scale,
-            "joint_pos": (self.sim.joint_pos - self.default_joint_pos) * scales.dof_pos,
-            "joint_vel": self.sim.joint_vel * scales.dof_vel,
-            "actions": self.actions,
-        }
-        privileged = {
-            "base_lin_vel": self.base_lin_vel_b * scales.lin_vel,
-            "feet_contacts": self.feet_contacts.float(),
-            "friction": random.friction[:, None],
-            "added_mass": random.added_mass[:, None],
-            "added_com": random.added_com * 10.0,
-            "kp_factor": random.kp_factor - 1.0,
-            "kd_factor": random.kd_factor - 1.0,
-        }
-        return {"proprio": proprio, "privileged": privileged}
+    def _observation_groups(self) -> list[Group]:
+        """All groups. `proprio` is what a robot measures; `privileged` is for a critic."""
+        return [self._group("proprio", self._proprio_terms()), self._group("privileged", self._privileged_terms())]
 
-    def _noise_half_widths(self) -> dict[str, float]:
-        noise, scales = self.cfg.noise.noise_scales, self.cfg.normalization.obs_scales
-        return {
-            "base_ang_vel": noise.ang_vel * scales.ang_vel,
-            "gravity": noise.gravity,
-            "joint_pos": noise.dof_pos * scales.dof_pos,
-            "joint_vel": noise.dof_vel * scales.dof_vel,
-        }
+    def _group(self, name: str, terms: list[Term]) -> Group:
+        noise = self.cfg.noise
+        return Group(name, terms, self.cfg.normalization.clip_observations, noise.noise_level * noise.add_noise)
+
+    def _proprio_terms(self) -> list[Term]:
+        scales = self.cfg.normalization.obs_scales
+        command_scale = (scales.lin_vel, scales.lin_vel, scales.ang_vel)
+        meaning = "forward and left velocity in m/s, yaw rate in rad/s"
+        return [
+            self._ang_vel_term(),
+            Term(
+                "gravity",
+                lambda: self.gravity_b,
+                "measured",
+                "unit vector of gravity in the base's frame",
+                noise=self.cfg.noise.noise_scales.gravity,
+            ),
+            Term("commands", lambda: self.commands, "told", meaning, scale=command_scale),
+            *self._joint_terms(),
+        ]
+
+    def _ang_vel_term(self) -> Term:
+        return Term(
+            "base_ang_vel",
+            lambda: self.base_ang_vel_b,
+            "measured",
+            "rad/s, gyroscope, in the base's frame (x ahead, y left, z up)",
+            scale=self.cfg.normalization.obs_scales.ang_vel,
+            noise=self.cfg.noise.noise_scales.ang_vel,
+        )
+
+    def _joint_terms(self) -> list[Term]:
+        scales, noise = self.cfg.normalization.obs_scales, self.cfg.noise.noise_scales
+        return [
+            Term(
+                "joint_pos",
+                lambda: self.sim.joint_pos,
+                "measured",
+                "rad, in the order of robot.joint_names",
+                scale=scales.dof_pos,
+                offset=self.default_joint_pos,
+                noise=noise.dof_pos,
+            ),
+            Term(
+                "joint_vel",
+                lambda: self.sim.joint_vel,
+                "measured",
+                "rad/s",
+                scale=scales.dof_vel,
+                noise=noise.dof_vel,
+            ),
+            Term("actions", lambda: self.actions, "remembered", "the policy's last output actions; 0 at the start"),
+        ]
+
+    def _privileged_terms(self) -> list[Term]:
+        random, scale = self.randomization, self.cfg.normalization.obs_scales.lin_vel
+        return [
+            Term("base_lin_vel", lambda: self.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale),
+            Term("feet_contacts", lambda: self.feet_contacts.float(), "privileged"),
+            Term("friction", lambda: random.friction[:, None], "privileged"),
+            Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base"),
+            Term("added_com", lambda: random.added_com, "privileged", "m, of the base", scale=10.0),
+            Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", offset=1.0),
+            Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", offset=1.0),
+        ]
 
     def compute_observations(self) -> None:
-        clip = self.cfg.normalization.clip_observations
-        for group, terms in self._observation_terms().items():
-            value = torch.cat(list(terms.values()), 1)
-            if group == "proprio" and self.cfg.noise.add_noise:
-                value = value + self.noise_half_widths * (2.0 * torch.rand_like(value) - 1.0)
-            self.observations[group].copy_(value.clamp(-clip, clip))
+        """Every group, in order: those that follow from others come after them."""
+        fresh = self.episode_length == 0
+        for group in self.groups.values():
+            group.update(fresh)
 
     # -- rewards: each (N,), weighted by rewards.scales ---------------------------------------------------------------
     def _reward_termination(self) -> Tensor:

@@ -3,17 +3,14 @@
 from dataclasses import dataclass, field
 
 from legged_gym.envs.base.legged_robot_config import (
-    CommandRanges,
-    CommandsCfg,
-    DomainRandCfg,
     InitStateCfg,
     LeggedRobotCfg,
     NoiseCfg,
-    Range,
     RewardScales,
     RewardsCfg,
     TerrainCfg,
 )
+from legged_gym.parts.config import CommandRanges, CommandsCfg, DomainRandCfg, Range
 from legged_gym.terrain.generators import LATERAL
 from legged_gym.utils.errors import UserError
 
@@ -173,6 +170,14 @@ class ParkourCfg(LeggedRobotCfg):
         random = self.domain_rand
         random.randomize_base_mass = random.randomize_base_com = random.randomize_motor_strength = False
         random.push_robots, random.push_interval_s = True, 6.0
+
+    def rehearsal(self) -> None:
+        """One robot on each type of tile."""
+        super().rehearsal()
+        shares = vars(self.terrain.proportions)
+        for kind, share in shares.items():
+            shares[kind] = float(share > 0)
+        self.terrain.num_columns = self.env.num_envs = int(sum(shares.values()))
 
     def _final_stage(self) -> None:
         """As at the end of training: no curriculum, the last action delay."""

@@ -5,13 +5,13 @@ from torch import Tensor
 
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_config import ParkourCfg
+from legged_gym.observations import Group, History, Term, reserved
 from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain import rules
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import BoxGround
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, quat_yaw, uniform, wrap_to_pi
-from rsl_rl.utils import distributed
 
 SCAN_HEIGHT = 0.3  # m: base height at which level ground reads 0 in the scan
 SCAN_LIMIT = 1.0  # m
@@ -27,9 +27,6 @@ class ParkourRobot(LeggedRobot):
 
     cfg: ParkourCfg
 
-    def components(self) -> dict[str, object]:
-        return super().components() | {"ground": self.ground, "scan": self.scan}
-
     # -- set-up -------------------------------------------------------------------------------------------------------
     def _init_buffers(self) -> None:
         super()._init_buffers()
@@ -40,11 +37,12 @@ class ParkourRobot(LeggedRobot):
         self.num_goals = self.grid.goals.shape[2]
         self.ground = BoxGround(self.grid, n)
         self.scan = HeightScan(self.ground, perception.scan_x, perception.scan_y, n)
-        self.column = torch.arange(n, device=device) * num_columns // n
+        self.parts |= {"ground": self.ground, "scan": self.scan}
+        self.keep(column=torch.arange(n, device=device) * num_columns // n)
         self.flat_types = torch.tensor([t == "flat" for t in self.grid.types], device=device)
-        self.type = self.grid.type_of_column[self.column]  # (N,) index into grid.types
+        self.keep(type=self.grid.type_of_column[self.column])  # (N,) index into grid.types
         self.type_rows = torch.arange(len(self.grid.types), device=device)[:, None]
-        self.is_flat = self.flat_types[self.type]
+        self.keep(is_flat=self.flat_types[self.type])
         highest = self.num_levels - 1
         if cfg.terrain.curriculum:
             if not 0 <= cfg.terrain.max_init_level <= highest:
@@ -53,49 +51,46 @@ class ParkourRobot(LeggedRobot):
                     "(--env.terrain.num_levels)"
                 )
             highest = cfg.terrain.max_init_level
-        self.level = torch.randint(0, highest + 1, (n,), device=device)
+        self.keep(level=torch.randint(0, highest + 1, (n,), device=device))
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=device)
 
-        self.goal_index, self.goal_timer = zeros(n, dtype=torch.long), zeros(n, dtype=torch.long)
         self.dwell_steps = self.in_steps(cfg.goals.dwell, "goals.dwell")
-        self.course_done = zeros(n, dtype=torch.bool)
-        self.to_goal, self.goal_distance = zeros(n, 2), zeros(n)  # unit vector_w and m
-        self.yaw_errors = zeros(n, 2)  # rad, to the current goal and to the next
-        self.perceived_yaw = zeros(n, 2)  # the same, when last perceived
-        self.commanded_distance = zeros(n)  # m, in this episode
-        self.feet_on_edge = zeros(n, len(self.feet), dtype=torch.bool)
-        self.measured_goals = zeros(n, dtype=torch.long)
-        self.measured_feet_edge, self.measured_power = zeros(n), zeros(n)  # number of feet; W at the joints
-        self.step_count = zeros((), dtype=torch.long)
-        self.placed = zeros(n, dtype=torch.bool)  # by hand: these stay on their level
+        self.keep(
+            goal_index=zeros(n, dtype=torch.long),
+            goal_timer=zeros(n, dtype=torch.long),
+            course_done=zeros(n, dtype=torch.bool),
+            to_goal=zeros(n, 2),  # unit vector_w
+            goal_distance=zeros(n),  # m
+            yaw_errors=zeros(n, 2),  # rad, to the current goal and to the next
+            perceived_yaw=zeros(n, 2),  # the same, when last perceived
+            commanded_distance=zeros(n),  # m, in this episode
+            feet_on_edge=zeros(n, len(self.feet), dtype=torch.bool),
+            measured_goals=zeros(n, dtype=torch.long),
+            measured_feet_edge=zeros(n),  # number of feet
+            measured_power=zeros(n),  # W at the joints
+            step_count=zeros((), dtype=torch.long),
+            placed=zeros(n, dtype=torch.bool),  # by hand: these stay on their level
+        )
         self.delays = torch.tensor(random.action_delay_schedule, device=device) * cfg.control.decimation
 
     def longest_delay(self) -> int:
-        return max(self.cfg.domain_rand.action_delay_schedule) * self.cfg.control.decimation
+        """Physics steps: of the schedule, and of each episode's own delay on top."""
+        scheduled = max(self.cfg.domain_rand.action_delay_schedule) * self.cfg.control.decimation
+        return scheduled + super().longest_delay()
 
     def _figures(self) -> list[str]:
         names = ["current_goal_idx", "far_from_current_goal", "terrain_level_mean", "feet_edge"]
         names += [f"{figure}/{kind}" for figure in ("goals_reached", "level") for kind in self.grid.types]
         return super()._figures() + [f"Metrics/base_parkour/{name}" for name in names]
 
-    def _prepare_observations(self) -> None:
-        super()._prepare_observations()
-        # The headings come from outside, or from a camera: histories are kept without them.
-        self.in_history = self.per_term("proprio", {"yaw_errors": 0.0}, 1.0)
-        frames = self.cfg.perception.history_length
-        self.history = torch.zeros(self.num_envs, frames, len(self.in_history), device=self.device)
-        width = self.history[0].numel()
-        self.observation_layout["history"] = {"frames": width}
-        self.observations["history"] = torch.zeros(self.num_envs, width, device=self.device)
-
     # -- the control step ---------------------------------------------------------------------------------------------
     def _take_actions(self, actions: Tensor) -> None:
         super()._take_actions(actions)
         self.step_count.add_(1)
         stage = (self.step_count // self.cfg.domain_rand.action_delay_period).clamp(max=len(self.delays) - 1)
-        self.randomization.delay.copy_(self.delays.index_select(0, stage.view(1)).expand(self.num_envs))
+        self.drive.common_delay.copy_(self.delays.index_select(0, stage.view(1))[0])
 
     def _post_physics_step(self) -> None:
         self.commanded_distance.add_(self.commands[:, 0] * self.dt)
@@ -157,7 +152,7 @@ class ParkourRobot(LeggedRobot):
         )
 
     def pop_statistics(self) -> dict[str, float]:
-        highest = distributed.max_(self.level.max()).item()
+        highest = self.ranks.max_(self.level.max()).item()
         return super().pop_statistics() | {"Metrics/base_parkour/terrain_level_max": float(highest)}
 
     # -- episodes -----------------------------------------------------------------------------------------------------
@@ -223,55 +218,92 @@ class ParkourRobot(LeggedRobot):
         self.step_count.copy_(state["step_count"])
 
     # -- observations -------------------------------------------------------------------------------------------------
-    def _proprio(self) -> dict[str, Tensor]:
-        """What a robot measures, and the way to its goals; the layout of extreme-parkour."""
-        scales, n = self.cfg.normalization.obs_scales, self.num_envs
-        zeros = torch.zeros(n, 2, device=self.device)
-        flat = self.is_flat[:, None].float()
-        return {
-            "base_ang_vel": self.base_ang_vel_b * scales.ang_vel,
-            "roll_pitch": torch.stack(quat_roll_pitch(self.sim.root_quat_w), 1),
-            "reserved": zeros[:, :1],
-            "yaw_errors": self.perceived_yaw,
-            "reserved_commands": zeros,
-            "command": self.commands[:, :1],
-            "not_flat": 1.0 - flat,
-            "flat": flat,
-            "joint_pos": (self.sim.joint_pos - self.default_joint_pos) * scales.dof_pos,
-            "joint_vel": self.sim.joint_vel * scales.dof_vel,
-            "actions": self.actions,
-            "feet_contacts": self.feet_contacts.float() - 0.5,
-        }
+    def _observation_groups(self) -> list[Group]:
+        """`proprio`, with the layout of extreme-parkour, is what a robot measures and the way to its goals."""
+        proprio = self._group("proprio", self._proprio_terms())
+        return [
+            proprio,
+            self._group("scan", [self._scan_term()]),
+            self._group("priv_explicit", self._explicit_terms()),
+            self._group("priv_latent", self._latent_terms()),
+            History("history", proprio, self.cfg.perception.history_length),
+        ]
 
-    def _observation_terms(self) -> dict[str, dict[str, Tensor]]:
-        random, scales = self.randomization, self.cfg.normalization.obs_scales
-        heights = self.sim.root_pos_w[:, 2:3] - SCAN_HEIGHT - self.scan.heights
-        zeros = torch.zeros(self.num_envs, 6, device=self.device)
-        return {
-            "proprio": self._proprio(),
-            "scan": {"scan": heights.clamp(-SCAN_LIMIT, SCAN_LIMIT)},
-            "priv_explicit": {"base_lin_vel": self.base_lin_vel_b * scales.lin_vel, "reserved": zeros},
-            "priv_latent": {
-                "added_mass": random.added_mass[:, None],
-                "added_com": random.added_com,
-                "friction": random.friction[:, None],
-                "kp_factor": random.kp_factor - 1.0,
-                "kd_factor": random.kd_factor - 1.0,
-            },
-        }
+    def _proprio_terms(self) -> list[Term]:
+        ang_vel, (joint_pos, joint_vel, actions) = self._ang_vel_term(), self._joint_terms()
+        return [
+            ang_vel,
+            Term(
+                "roll_pitch",
+                lambda: torch.stack(quat_roll_pitch(self.sim.root_quat_w), 1),
+                "measured",
+                "rad, of the base, ZYX Euler angles",
+                noise=self.cfg.noise.noise_scales.gravity,
+            ),
+            reserved("reserved", self.level, 1),
+            # The headings come from outside, or from a camera: histories are kept without them.
+            Term(
+                "yaw_errors",
+                lambda: self.perceived_yaw,
+                "told",
+                "rad, turn to face the current goal and the next one, in -pi .. pi, left positive",
+                in_history=False,
+            ),
+            reserved("reserved_commands", self.level, 2),
+            Term("command", lambda: self.commands[:, :1], "told", "m/s, speed towards the goals"),
+            Term(
+                "not_flat",
+                lambda: 1.0 - self.is_flat[:, None].float(),
+                "told",
+                "1 on an obstacle course, 0 on flat ground",
+            ),
+            Term("flat", lambda: self.is_flat[:, None].float(), "told", "0 on an obstacle course, 1 on flat ground"),
+            joint_pos,
+            joint_vel,
+            actions,
+            Term(
+                "feet_contacts",
+                lambda: self.feet_contacts.float(),
+                "measured",
+                "1 for a foot with more than 2 N now or one control step ago, else 0, in the order of robot.feet",
+                offset=0.5,
+            ),
+        ]
+
+    def _scan_term(self) -> Term:
+        return Term(
+            "scan",
+            lambda: self.sim.root_pos_w[:, 2:3] - self.scan.heights,
+            "told",
+            "m, height of the base over the ground at each point",
+            offset=SCAN_HEIGHT,
+            clip=SCAN_LIMIT,
+        )
+
+    def _explicit_terms(self) -> list[Term]:
+        scale = self.cfg.normalization.obs_scales.lin_vel
+        return [
+            Term("base_lin_vel", lambda: self.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale),
+            reserved("reserved", self.level, 6),
+        ]
+
+    def _latent_terms(self) -> list[Term]:
+        random = self.randomization
+        return [
+            Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base"),
+            Term("added_com", lambda: random.added_com, "privileged", "m, of the base"),
+            Term("friction", lambda: random.friction[:, None], "privileged"),
+            Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", offset=1.0),
+            Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", offset=1.0),
+        ]
 
     def compute_observations(self) -> None:
-        """Observations, and the frame that history will hold from the next step on."""
-        fresh = self.episode_length == 0
-        look = fresh | (self.step_count % self.cfg.perception.interval == 0)
+        """Headings and scan where it is time to look, then all groups."""
+        look = (self.episode_length == 0) | (self.step_count % self.cfg.perception.interval == 0)
         self._aim()
         assign_where(look, self.perceived_yaw, self.yaw_errors)
         self.scan.measure(look, self.sim.root_pos_w, self.sim.root_quat_w)
         super().compute_observations()
-        frame = (self.observations["proprio"] * self.in_history)[:, None]
-        assign_where(fresh, self.history, frame)
-        self.observations["history"].copy_(self.history.flatten(1))
-        self.history.copy_(torch.cat([self.history[:, 1:], frame], 1))
 
     # -- rewards ------------------------------------------------------------------------------------------------------
     def _reward_tracking_goal_vel(self) -> Tensor:

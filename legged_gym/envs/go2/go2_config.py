@@ -2,17 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from legged_gym.envs.base.legged_robot_config import (
-    AssetCfg,
-    CommandRanges,
-    CommandsCfg,
-    ControlCfg,
-    DomainRandCfg,
-    InitStateCfg,
-    LeggedRobotCfg,
-    RewardScales,
-    RewardsCfg,
-)
+from legged_gym.envs.base.legged_robot_config import AssetCfg, InitStateCfg, LeggedRobotCfg, RewardScales, RewardsCfg
+from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg, DomainRandCfg
 from legged_gym.robots import GO2
 from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
 

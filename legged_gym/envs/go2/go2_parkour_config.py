@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from legged_gym.envs.base.depth_config import DepthParkourCfg
-from legged_gym.envs.base.legged_robot_config import AssetCfg, ControlCfg, EnvCfg, NormalizationCfg, SimCfg
+from legged_gym.envs.base.legged_robot_config import AssetCfg, EnvCfg, NormalizationCfg, SimCfg
 from legged_gym.envs.base.parkour_config import (
     ParkourCfg,
     ParkourDomainRandCfg,
@@ -12,6 +12,7 @@ from legged_gym.envs.base.parkour_config import (
     ParkourTerrainCfg,
     TerrainProportions,
 )
+from legged_gym.parts.config import ControlCfg
 from legged_gym.robots import GO2
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from rsl_rl.config import DistillationTrainCfg, RmaTrainCfg, RunnerCfg

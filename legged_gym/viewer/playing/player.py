@@ -53,7 +53,9 @@ class Heading:
 
     def __init__(self, env: Any):
         self._env = env
-        self._columns = env.per_term("proprio", {"yaw_errors": 1.0}, 0.0) > 0  # (d,) bool
+        proprio = env.groups["proprio"]
+        self._columns = torch.zeros(proprio.values.shape[1], dtype=torch.bool, device=env.device)
+        self._columns[proprio.columns("yaw_errors")] = True
         self._active = torch.zeros((), dtype=torch.bool, device=env.device)
         self._yaw = torch.zeros((), device=env.device)
 

@@ -1,0 +1,149 @@
+"""Observations, each declared once: what a term is, how it is read, and what it is on a robot.
+
+A `Term` is the only place that knows of an observation. Layout, noise, histories, the description of an exported policy
+and the code that feeds it on a robot follow from it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from legged_gym.part import Part
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import assign_where
+
+OnRobot = Literal["measured", "told", "constant", "privileged", "remembered"]
+Values = float | Sequence[float] | Tensor
+
+
+@dataclass(frozen=True)
+class Term:
+    """One quantity of a group: what is observed is scale (value - offset), with noise, within ±`clip`.
+
+    `on_robot`: a robot measures it (`sensor` names what does, by default the term's own name), is told it by whoever
+    steers, holds it constant, or remembers it as the policy's own last output; `privileged`: only a simulator knows it.
+    """
+
+    name: str
+    read: Callable[[], Tensor]
+    """(N, width), in SI units"""
+    on_robot: OnRobot
+    meaning: str = ""
+    """unit and meaning, for people"""
+    scale: Values = 1.0
+    offset: Values = 0.0
+    clip: float = float("inf")
+    """largest absolute observation"""
+    noise: float = 0.0
+    """half width of uniform noise, in the quantity's own unit"""
+    in_history: bool = True
+    """else it is 0 in the frames of a history"""
+    sensor: str = ""
+    """what measures it on a robot, if that has another name than the term"""
+    held: float = 0.0
+    """what a robot puts in the place of a constant; on the scale of the observation"""
+
+
+def reserved(name: str, like: Tensor, width: int) -> Term:
+    """Zeros that keep a place free, in a layout that others know; `like`: any tensor (N, ...) of the environment."""
+    zeros = torch.zeros(len(like), width, device=like.device)
+    return Term(name, lambda: zeros, "constant")
+
+
+class Group(Part):
+    """Terms side by side. `values` (N, d) is what networks see; it keeps its memory.
+
+    Args:
+        clip: largest absolute value of any observation.
+        noise_level: factor on the noise of all terms; 0 draws none.
+    """
+
+    def __init__(self, name: str, terms: Sequence[Term], clip: float, noise_level: float = 0.0):
+        self.name, self.terms = name, tuple(terms)
+        first = [term.read() for term in self.terms]
+        self.layout = {term.name: value.shape[1] for term, value in zip(self.terms, first, strict=True)}
+        """width of every term, in order"""
+        if len(self.layout) != len(self.terms):
+            raise UserError(f"observation group {name}: two terms have one name: {[term.name for term in self.terms]}")
+        self.keep(values=torch.zeros_like(torch.cat(first, 1)))
+        self._scale, self._offset = self.spread("scale").float(), self.spread("offset").float()
+        self._high = self.spread("clip").float().clamp(max=clip)
+        self._low = -self._high
+        noise = (noise_level * self.spread("noise") * self.spread("scale").abs()).float()
+        self._noise = noise if noise.any() else None
+
+    def spread(self, attribute: str) -> Tensor:
+        """(d,) float64, the `scale`, `offset`, `clip`, `noise` or `in_history` of the term that each entry is of."""
+        device, parts = self.values.device, []
+        for term in self.terms:
+            value = torch.as_tensor(getattr(term, attribute), dtype=torch.float64, device=device)
+            parts.append(value.expand(self.layout[term.name]))
+        return torch.cat(parts)
+
+    def columns(self, term: str) -> slice:
+        """Where in the group a term stands."""
+        first = sum(list(self.layout.values())[: list(self.layout).index(term)])
+        return slice(first, first + self.layout[term])
+
+    def update(self, fresh: Tensor) -> None:
+        """Read all terms. `fresh` (N,): robots whose episode has just begun, which only a history needs to know."""
+        value = (torch.cat([term.read() for term in self.terms], 1) - self._offset) * self._scale
+        if self._noise is not None:
+            value = value + self._noise * (2.0 * torch.rand_like(value) - 1.0)
+        self.values.copy_(value.clamp(self._low, self._high))
+
+
+class Known(Group):
+    """Another group as somebody sees it who does not know all of its terms: constants stand in for these."""
+
+    def __init__(self, name: str, source: Group, constants: Mapping[str, float]):
+        unknown = constants.keys() - source.layout.keys()
+        if unknown:
+            raise UserError(f"observation group {name}: {source.name} has no term {', '.join(sorted(unknown))}")
+        self.name, self.layout, self._source = name, dict(source.layout), source
+        self.terms = tuple(
+            replace(term, on_robot="constant", held=constants[term.name]) if term.name in constants else term
+            for term in source.terms
+        )
+        self.keep(values=torch.zeros_like(source.values))
+        self._held = self.spread("held").float()
+        self._own = torch.cat([torch.full((n,), k not in constants) for k, n in self.layout.items()]).to(self._held)
+
+    def update(self, fresh: Tensor) -> None:
+        self.values.copy_(self._source.values * self._own + self._held)
+
+
+class History(Group):
+    """The last `length` frames of another group before the present one, oldest first: (N, length * d).
+
+    The past of an episode that has just begun is its first frame.
+    """
+
+    def __init__(self, name: str, source: Group, length: int):
+        self.name, self.source, self.length, self.terms = name, source, length, ()
+        num_envs, width = source.values.shape
+        self.layout = {"frames": length * width}
+        self._kept = source.spread("in_history").float()
+        frames = torch.zeros(num_envs, length, width, device=source.values.device)
+        self.keep(values=torch.zeros_like(frames.flatten(1)), frames=frames)
+
+    def update(self, fresh: Tensor) -> None:
+        frame = (self.source.values * self._kept)[:, None]
+        assign_where(fresh, self.frames, frame)
+        self.values.copy_(self.frames.flatten(1))
+        self.frames.copy_(torch.cat([self.frames[:, 1:], frame], 1))
+
+
+class Given(Group):
+    """A single term whose memory is written elsewhere, as a camera's image: no copy is made."""
+
+    def __init__(self, name: str, term: str, values: Tensor):
+        """`values` (N, d)."""
+        self.name, self.terms, self.layout = name, (), {term: values.shape[1]}
+        self.keep(values=values)
+
+    def update(self, fresh: Tensor) -> None:
+        """It is current already."""

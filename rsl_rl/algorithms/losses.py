@@ -1,0 +1,66 @@
+"""Losses by name, and PPO's formulas."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from rsl_rl.storage.rollout_storage import Samples
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Rows that are worked out once per rollout from the stored observations, and stand beside them from then on."""
+
+    width: int
+    function: Callable[[Mapping[str, Tensor]], Tensor]
+    """Of observations by group (B, d), the rows (B, width). Called without gradients."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss that is added to PPO's own, weighted, in every minibatch step; logged as `Loss/<name>`."""
+
+    name: str
+    function: Callable[[nn.Module, Samples, Tensor], Tensor]
+    """Of the policy, a minibatch (B rows) and the policy's mean actions (B, A) for it, the loss (). Free of host
+    syncs."""
+    weight: float | Callable[[int], float] = 1.0
+    """A number, or a schedule over the completed iterations, which is logged as `Loss/<name>_coef`."""
+    groups: tuple[str, ...] = ()
+    """Observation groups that it reads beside the policy's."""
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+    """By the name under which the function finds them in `batch.observations`: what needs no gradient, a teacher's
+    actions for example."""
+
+
+def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """PPO's clipped objective () to be minimised; both inputs (B,)."""
+    return -torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
+
+
+def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float | None) -> Tensor:
+    """Mean squared error (), the larger of the plain and the clipped one unless `clip` is None; inputs (B,)."""
+    error = (values - returns).square()
+    if clip is not None:
+        clipped = old_values + (values - old_values).clamp(-clip, clip)
+        error = torch.maximum(error, (clipped - returns).square())
+    return error.mean()
+
+
+def bounds_loss(means: Tensor, bounds: float) -> Tensor:
+    """Mean squared excess () of the absolute mean actions (B, A) over `bounds`."""
+    return (means.abs() - bounds).clamp(min=0.0).square().mean()
+
+
+def latent_distance(latents: Tensor, targets: Tensor) -> Tensor:
+    """Mean Euclidean distance () of latents (B, L); extreme-parkour's regulariser and DAgger loss."""
+    return torch.linalg.vector_norm(latents - targets, dim=-1).mean()
+
+
+def adapted_learning_rate(lr: Tensor, kl: Tensor, desired: float, lowest: float, highest: float) -> Tensor:
+    """Learning rate () after a step of divergence `kl` (): smaller when that is too large, larger when too small."""
+    lower = (lr / 1.5).clamp(min=lowest)
+    higher = (lr * 1.5).clamp(max=highest)
+    return torch.where(kl > 2.0 * desired, lower, torch.where((kl > 0.0) & (kl < 0.5 * desired), higher, lr))

@@ -1,0 +1,123 @@
+"""What a checkpoint holds, whether it fits, and the door through which a trained policy comes back."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rsl_rl.config import ClassCfg
+from rsl_rl.env import VecEnv
+from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
+from rsl_rl.utils.checkpoint import load_safe
+
+FORMAT = 1
+ENV_STATE = "env_state.pt"
+NOT_OF_THE_NETWORK = ("init_noise_std", "re_init_std")  # fields of PolicyCfg that a resumed run may change
+
+
+def load_policy(
+    path: Path,
+    device: torch.device | str = "cpu",
+    env: VecEnv | None = None,
+    *,
+    estimated: bool = False,
+    task_cfg: ClassCfg | None = None,
+) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """Deterministic policy of a checkpoint: observation groups {name: (N, d)} -> mean actions (N, A).
+
+    `env`: when given, its observations must be those of the checkpoint (ValueError).
+    `estimated`: of an ActorCriticRMA, the policy that reads only what a robot has (ValueError for another class);
+    otherwise it reads the true privileged state.
+    `task_cfg`: the task's own policy config. Classes from outside rsl_rl that the file names have to be named by it too
+    (ValueError), as nothing is imported because a file says so.
+    """
+    policy = load_network(Path(path), env, task_cfg)
+    policy.to(device).eval().requires_grad_(False)
+    try:
+        return policy.in_use(None if env is None else env.num_envs, estimated=estimated)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None) -> nn.Module:
+    """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`."""
+    checkpoint = load_safe(path, FORMAT)
+    if env is not None:
+        check_observations(path, checkpoint, env)
+    cfg = saved_policy_cfg(checkpoint, path, task_cfg)
+    policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
+    policy.load_state_dict(checkpoint["policy"])
+    return policy
+
+
+def describe(policy: nn.Module, algorithm_cfg: ClassCfg, env: VecEnv) -> dict[str, Any]:
+    """What a checkpoint says of its networks and how they were trained, as plain data."""
+    layout = {group: dict(env.observation_layout[group]) for group in policy.obs_dims}
+    return {
+        "policy_cfg": asdict(policy.cfg),
+        "algorithm_cfg": asdict(algorithm_cfg),
+        "obs_dims": policy.obs_dims,
+        "observation_layout": layout,
+        "num_actions": env.num_actions,
+    }
+
+
+def check_class(path: Path, checkpoint: Mapping[str, Any], cfg: ClassCfg) -> None:
+    """ValueError unless the policy is of the class that `cfg` names."""
+    saved = saved_policy_class(checkpoint)
+    if saved != cfg.class_name:
+        raise ValueError(f"{path} holds an {saved}, this task trains an {cfg.class_name}")
+
+
+def check_observations(path: Path, checkpoint: Mapping[str, Any], env: VecEnv) -> None:
+    """ValueError unless what the policy reads, and its actions, are the environment's: widths, and terms in order."""
+    obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
+    layouts = checkpoint.get("observation_layout", {})  # older ones have widths only
+    differences = []
+    for group, width in checkpoint["obs_dims"].items():
+        if group in layouts and group in obs_dims:
+            differences += _first_difference(group, layouts[group], env.observation_layout[group])
+        if not differences and obs_dims.get(group) != width:
+            found = obs_dims.get(group, "missing")
+            differences.append(f"observation group {group} is {width} wide, the environment's is {found}")
+    if checkpoint["num_actions"] != env.num_actions:
+        differences.append(f"it has {checkpoint['num_actions']} actions, the environment {env.num_actions}")
+    if differences:
+        raise ValueError(f"{path} does not fit this task: {'; '.join(differences)}")
+
+
+def _first_difference(group: str, saved: Mapping[str, int], present: Mapping[str, int]) -> Iterator[str]:
+    """Of two layouts of an observation group, the first terms that are not the same."""
+    for place in range(max(len(saved), len(present))):
+        theirs, ours = (
+            next((f"{name} ({width})" for name, width in list(layout.items())[place : place + 1]), "nothing")
+            for layout in (saved, present)
+        )
+        if theirs != ours:
+            yield f"term {place + 1} of observation group {group} is {theirs}, the environment's is {ours}"
+            return
+
+
+def check_network(path: Path, checkpoint: Mapping[str, Any], cfg: ClassCfg) -> None:
+    """ValueError unless the networks are of the sizes that `cfg` says."""
+    saved = asdict(saved_policy_cfg(checkpoint, path, cfg))
+    differences = [
+        f"policy.{name} is {saved[name]}, not {value}"
+        for name, value in asdict(cfg).items()
+        if name not in NOT_OF_THE_NETWORK and saved[name] != value
+    ]
+    if differences:
+        raise ValueError(f"{path} holds another network: {'; '.join(differences)}")
+
+
+def changed_rates(checkpoint: Mapping[str, Any], present: Mapping[str, float]) -> list[str]:
+    """A line for each learning rate of the config that is not the saved run's."""
+    saved = checkpoint.get("algorithm_cfg", {})
+    return [
+        f"algorithm.{name} is {value}, as configured now; the saved run's was {saved[name]}"
+        for name, value in present.items()
+        if name in saved and saved[name] != value
+    ]

@@ -1,0 +1,66 @@
+"""From the names in configs to classes, and from plain data to configs. What a file names is never imported."""
+
+import importlib
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
+
+
+def resolve(name: str, home: str, key: str) -> type:
+    """The class `name`: one that the package `home` exports, or `module:Class`, whose module is imported.
+
+    Call it only with a name that the user or the task wrote. ValueError names `key` when there is no such class.
+    """
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        package = importlib.import_module(home)
+        if name not in package.__all__:
+            known = ", ".join(known for known in package.__all__ if isinstance(getattr(package, known), type))
+            raise ValueError(
+                f"{key} is '{name}': {home} has {known}; a class that lives elsewhere is named module:Class"
+            )
+        return getattr(package, name)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{key} is '{name}', which cannot be imported: {error}") from error
+    if not isinstance(found, type):
+        raise ValueError(f"{key} is '{name}', which is no class")
+    return found
+
+
+def class_names(cfg: Any) -> set[str]:
+    """The names of all classes that a config, or the plain data of one, holds."""
+    if is_dataclass(cfg):
+        cfg = {field.name: getattr(cfg, field.name) for field in fields(cfg)}
+    if not isinstance(cfg, Mapping):
+        return set()
+    own = {value for name, value in cfg.items() if name.endswith("class_name")}
+    return own.union(*(class_names(value) for value in cfg.values()))
+
+
+def refuse_foreign(data: Mapping[str, Any], trusted: Collection[str], where: str) -> None:
+    """ValueError if `data`, read from a file, names a class from outside that is none of `trusted`, the task's own."""
+    for name in sorted(class_names(data), key=str):
+        if not isinstance(name, str) or (":" in name and name not in trusted):
+            raise ValueError(f"{where} names the class {name}, which is neither ours nor the task's: it is not loaded")
+
+
+def from_plain(cls: type, data: Mapping[str, Any], where: str) -> Any:
+    """A config of the dataclass `cls` from what `asdict` made of one; ValueError for a setting that it does not have.
+
+    Settings that `data` lacks, as older files do, keep their defaults.
+    """
+    hints = get_type_hints(cls)
+    unknown = [str(name) for name in data if name not in {field.name for field in fields(cls)}]
+    if unknown:
+        raise ValueError(f"{where} is of another version: {cls.__name__} has no {', '.join(unknown)}")
+    return cls(**{name: _typed(hints[name], value, where) for name, value in data.items()})
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        return from_plain(hint, value, where)
+    if get_origin(hint) is dict and isinstance(value, Mapping):
+        return {name: _typed(get_args(hint)[1], item, where) for name, item in value.items()}
+    return value
