@@ -190,7 +190,7 @@ def env():
 
 def compiled(env, robot):
     """MuJoCo's own model and data of one robot's world, and where its camera is and looks."""
-    model, _ = build_model(env.asset, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
+    model, _ = build_model(env.robot_spec, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
     plane, centre, quat, half_size = (x[robot].double().numpy() for x in env.ground.slots())
     for k, half in enumerate(half_size):
         body, geom = model.body(f"box{k}").id, model.geom(f"box{k}").id

@@ -2,23 +2,20 @@
 
 import operator
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from legged_gym import RESOURCES_DIR
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.observations import Group
 from legged_gym.part import Part
 from legged_gym.parts.ranks import Alone
 from legged_gym.parts.statistics import Statistics
+from legged_gym.robots.spec import load_robot
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.config import flat, plain
-from legged_gym.utils.errors import UserError
-
-ROBOTS = RESOURCES_DIR / "robots"
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 
 class BaseTask(Part):
@@ -55,14 +52,18 @@ class BaseTask(Part):
             contacts_per_env=cfg.sim.contacts_per_env,
             constraints_per_env=cfg.sim.constraints_per_env,
         )
-        robot = cfg.asset
-        self.asset = Path(robot.file) if robot.file else ROBOTS / robot.name / f"{robot.name}.xml"
-        try:
+        with value_errors_are_the_users():
+            self.robot_spec = load_robot(cfg.asset)
             self.sim = make_simulator(
-                self.asset, self.num_envs, self.device, options, engine=cfg.sim.engine, num_threads=cfg.sim.num_threads
+                self.robot_spec,
+                self.num_envs,
+                self.device,
+                options,
+                engine=cfg.sim.engine,
+                num_threads=cfg.sim.num_threads,
             )
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        for note in self.robot_spec.notes:
+            print(f"robot: {note}", flush=True)
         self.robot = self.sim.robot
         self.num_actions = len(self.robot.joint_names)
         self.parts: dict[str, Part] = {}

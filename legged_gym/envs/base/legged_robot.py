@@ -60,7 +60,8 @@ class LeggedRobot(BaseTask):
         low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
         middle, half = (low + high) / 2, (high - low) / 2 * cfg.rewards.soft_dof_pos_limit
         self.soft_joint_low, self.soft_joint_high = middle - half, middle + half
-        self.feet = self._links((cfg.asset.foot_name,), "asset.foot_name")
+        feet = [self.robot.body_names.index(name) for name in self.robot.feet]
+        self.feet = torch.tensor(feet, dtype=torch.long, device=device)
         hips = [i for i, name in enumerate(self.robot.joint_names) if cfg.asset.hip_name in name]
         self.hips = torch.tensor(hips, dtype=torch.long, device=device)
         self.penalized_links = self._links(cfg.asset.penalize_contacts_on, "asset.penalize_contacts_on")

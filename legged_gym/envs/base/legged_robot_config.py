@@ -35,11 +35,11 @@ class InitStateCfg:
 @dataclass
 class AssetCfg:
     name: str = ""
-    """of the robot: resources/robots/<name>/<name>.xml"""
+    """of the robot: one of legged_gym/robots, or resources/robots/<name>/<name>.xml"""
     file: str = ""
-    """path of another MJCF file, instead of name's"""
+    """path of another MJCF or URDF file, instead of name's"""
     foot_name: str = "foot"
-    """part of the names of the links that are feet"""
+    """part of the names of the links, shapes or sites that are feet; several, with spaces between"""
     hip_name: str = "hip"
     """part of the names of the joints that the reward `hip_pos` holds"""
     penalize_contacts_on: tuple[str, ...] = ()
@@ -51,6 +51,12 @@ class AssetCfg:
     """N"""
     armature: float = -1.0
     """reflected rotor inertia of all joints, kg·m²; negative: as in the asset"""
+    torque_limits: dict[str, float] = field(default_factory=dict)
+    """N·m, by a part of the joints' names, instead of the asset's"""
+    self_collisions: bool = False
+    """links collide with each other as the asset has it"""
+    self_collision_pairs: tuple[str, ...] = ()
+    """links that collide with each other: LINK:LINK, by parts of their names"""
 
 
 @dataclass

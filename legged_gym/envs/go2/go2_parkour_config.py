@@ -11,26 +11,25 @@ from legged_gym.envs.base.parkour_config import (
     ParkourInitStateCfg,
     ParkourTerrainCfg,
 )
-from legged_gym.envs.go2.go2_config import DEFAULT_POSE
 from legged_gym.parts.config import ControlCfg
+from legged_gym.robots import GO2
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.terrain.registry import proportions
 
 
 def _init_state(noise: float = 0.2) -> ParkourInitStateCfg:
     """`noise` of the heading (rad) and beside the line (m)."""
-    pose = dict(DEFAULT_POSE)
+    pose = dict(GO2.default_pose)
     return ParkourInitStateCfg(pos=(0.0, 0.0, 0.36), default_joint_angles=pose, yaw_noise=noise, y_noise=noise)
 
 
 def _control() -> ControlCfg:
-    return ControlCfg(
-        stiffness={"joint": 40.0}, damping={"joint": 1.0}, no_load_speed={"hip": 30.1, "thigh": 30.1, "calf": 15.7}
-    )
+    """Stiffer than for walking."""
+    return ControlCfg(stiffness={"joint": 40.0}, damping={"joint": 1.0}, no_load_speed=dict(GO2.no_load_speed))
 
 
 def _asset() -> AssetCfg:
-    return AssetCfg(name="go2", penalize_contacts_on=("base", "thigh", "calf"))
+    return AssetCfg(name=GO2.name, foot_name=GO2.feet, penalize_contacts_on=("base", "thigh", "calf"))
 
 
 def _normalization() -> NormalizationCfg:
@@ -42,8 +41,10 @@ def _sim() -> SimCfg:
 
 
 def _camera() -> DepthCameraCfg:
-    """Isaaclab_Parkour's place of a D435 on the head, 20 degrees down; drawn within 5 degrees of that."""
-    return DepthCameraCfg(position=(0.33, 0.0, 0.08), pitch=(math.radians(15.0), math.radians(25.0)))
+    """On the head; the pitch is drawn within 5 degrees of the mount's."""
+    mount = GO2.mounts["head"]
+    low, high = mount.pitch_degrees - 5.0, mount.pitch_degrees + 5.0
+    return DepthCameraCfg(position=mount.position, pitch=(math.radians(low), math.radians(high)))
 
 
 @dataclass

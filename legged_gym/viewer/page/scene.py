@@ -35,7 +35,7 @@ class Scene:
         _add_lights(scene)
         wxyzs = np.tile([1.0, 0.0, 0.0, 0.0], (env.num_envs, 1))
         self.handles = []  # with the index of the link that each belongs to
-        for i, part in enumerate(link_meshes(env.asset, env.robot.body_names)):
+        for i, part in enumerate(link_meshes(env.robot_spec.pictures(), env.robot.body_names)):
             name = f"/robots/{env.robot.body_names[part.link]}/{i}"
             handle = scene.add_batched_meshes_simple(
                 name, part.mesh.vertices, part.mesh.faces, wxyzs, self.offsets, batched_colors=part.rgb

@@ -54,7 +54,7 @@ class _Some:
         self._env = env
         self.num_envs = min(SHOWN, env.num_envs)
         self._robots = torch.arange(self.num_envs, device=env.device) * env.num_envs // self.num_envs
-        self.asset, self.robot, self.sim = env.asset, env.robot, SimpleNamespace()
+        self.robot_spec, self.robot, self.sim = env.robot_spec, env.robot, SimpleNamespace()
         if hasattr(env, "ground"):
             self.ground, self.course = SimpleNamespace(), SimpleNamespace()
 
