@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from legged_gym.envs.base import terms
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_config import ParkourCfg
 from legged_gym.observations import Group, History, Term, reserved
@@ -134,55 +135,27 @@ class ParkourRobot(LeggedRobot):
         return [
             proprio,
             self._group("scan", [self._scan_term()]),
-            self._group("priv_explicit", self._explicit_terms()),
-            self._group("priv_latent", self._latent_terms()),
+            self._group("priv_explicit", [terms.base_lin_vel(self), reserved("reserved", self.commands, 6)]),
+            self._group("priv_latent", [*terms.base_mass(self), terms.friction(self), *terms.gains(self)]),
             History("history", proprio, self.cfg.perception.history_length),
         ]
 
     def _proprio_terms(self) -> list[Term]:
-        course, (joint_pos, joint_vel, actions) = self.course, self._joint_terms()
+        course = self.course
+        told = "rad, turn to face the current goal and the next one, in -pi .. pi, left positive"
+        not_flat = "1 on an obstacle course, 0 on flat ground"
         return [
-            self._ang_vel_term(),
-            Term(
-                "roll_pitch",
-                lambda: torch.stack(quat_roll_pitch(self.sim.root_quat_w), 1),
-                "measured",
-                "rad, of the base, ZYX Euler angles",
-                noise=self.cfg.noise.noise_scales.gravity,
-            ),
+            terms.base_ang_vel(self),
+            terms.roll_pitch(self),
             reserved("reserved", self.commands, 1),
             # The headings come from outside, or from a camera: histories are kept without them.
-            Term(
-                "yaw_errors",
-                lambda: self.perceived_yaw,
-                "told",
-                "rad, turn to face the current goal and the next one, in -pi .. pi, left positive",
-                in_history=False,
-            ),
+            Term("yaw_errors", lambda: self.perceived_yaw, "told", told, in_history=False),
             reserved("reserved_commands", self.commands, 2),
             Term("command", lambda: self.commands[:, :1], "told", "m/s, speed towards the goals"),
-            Term(
-                "not_flat",
-                lambda: 1.0 - course.is_flat[:, None].float(),
-                "told",
-                "1 on an obstacle course, 0 on flat ground",
-            ),
-            Term(
-                "flat",
-                lambda: self.course.is_flat[:, None].float(),
-                "told",
-                "0 on an obstacle course, 1 on flat ground",
-            ),
-            joint_pos,
-            joint_vel,
-            actions,
-            Term(
-                "feet_contacts",
-                lambda: self.feet_contacts.float(),
-                "measured",
-                "1 for a foot with more than 2 N now or one control step ago, else 0, in the order of robot.feet",
-                offset=0.5,
-            ),
+            Term("not_flat", lambda: 1.0 - course.is_flat[:, None].float(), "told", not_flat),
+            Term("flat", lambda: course.is_flat[:, None].float(), "told", "0 on an obstacle course, 1 on flat ground"),
+            *terms.joints(self),
+            terms.feet_contacts(self),
         ]
 
     def _scan_term(self) -> Term:
@@ -194,23 +167,6 @@ class ParkourRobot(LeggedRobot):
             offset=SCAN_HEIGHT,
             clip=SCAN_LIMIT,
         )
-
-    def _explicit_terms(self) -> list[Term]:
-        scale = self.cfg.normalization.obs_scales.lin_vel
-        return [
-            Term("base_lin_vel", lambda: self.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale),
-            reserved("reserved", self.commands, 6),
-        ]
-
-    def _latent_terms(self) -> list[Term]:
-        random = self.randomization
-        return [
-            Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base"),
-            Term("added_com", lambda: random.added_com, "privileged", "m, of the base"),
-            Term("friction", lambda: random.friction[:, None], "privileged"),
-            Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", offset=1.0),
-            Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", offset=1.0),
-        ]
 
     def compute_observations(self) -> None:
         """Headings and scan where it is time to look, then all groups."""
