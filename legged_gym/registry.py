@@ -14,6 +14,7 @@ from importlib import metadata
 from types import ModuleType
 from typing import Any
 
+from legged_gym.rewards import with_own_rewards
 from legged_gym.utils.bounds import check_env_cfg
 from legged_gym.utils.config import override
 from legged_gym.utils.errors import UserError, nearest
@@ -28,7 +29,7 @@ class Task:
 
     name: str
     env_class: str | type  # "module:Class", or the class
-    env_cfg: type
+    env_cfg_class: type
     train_class: str | type
     description: str
     evaluation: str  # module with `prepare`, `evaluate` and `print_figures`
@@ -40,13 +41,19 @@ class Task:
         require_own_rsl_rl()
         return _resolve(self.train_class)
 
+    def env_cfg(self) -> Any:
+        """The environment's config as the task has it, with the rewards that its class brings along."""
+        cfg = self.env_cfg_class()
+        return with_own_rewards(cfg, self.env_class) if isinstance(self.env_class, type) else cfg
+
     def evaluator(self) -> ModuleType:
         """The module that measures policies of this task."""
         return importlib.import_module(self.evaluation)
 
     def make_env(self, cfg: Any, device: str) -> Any:
-        """The environment of this task with `cfg` (an instance of `env_cfg`), simulated on `device`."""
-        return _resolve(self.env_class)(cfg, device=device)
+        """The environment of this task with `cfg` (what `env_cfg` gives), simulated on `device`."""
+        env_class = _resolve(self.env_class)
+        return env_class(with_own_rewards(cfg, env_class), device=device)
 
 
 def _resolve(named: str | type) -> type:
@@ -110,7 +117,7 @@ def make(
         UserError: there is no such task or setting, or a value that it cannot have.
     """
     found = get_task(task)
-    if isinstance(cfg, found.env_cfg):
+    if isinstance(cfg, found.env_cfg_class):
         cfg = copy.deepcopy(cfg)
     else:
         change, cfg = cfg, found.env_cfg()
@@ -119,7 +126,7 @@ def make(
         if callable(change):
             change(cfg)
         elif change is not None:
-            raise UserError(f"cfg is of type {type(change).__name__}; '{task}' takes {found.env_cfg.__name__}")
+            raise UserError(f"cfg is of type {type(change).__name__}; '{task}' takes {found.env_cfg_class.__name__}")
     if num_envs is not None:
         cfg.env.num_envs = num_envs
     for key, value in overrides.items():
