@@ -18,11 +18,13 @@ import torch
 from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
 
+from legged_gym.cli import runs
 from rsl_rl.algorithms.phases import Phase, due
 from rsl_rl.config import (
     AlgorithmCfg,
     DepthPolicyCfg,
     DistillationCfg,
+    EncoderCfg,
     PolicyCfg,
     RmaAlgorithmCfg,
     RmaPolicyCfg,
@@ -538,6 +540,16 @@ def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
         with pytest.raises(ValueError, match="names the class trap:Trap, which is neither ours|holds an trap:Trap"):
             load(path)
     assert "trap" not in sys.modules
+
+
+def test_a_run_s_config_yaml_names_no_classes_either(tmp_path):
+    saved, encoders = TrainCfg(), {"privileged": EncoderCfg("trap:Trap", hidden_dims=(3,))}
+    saved.policy = PolicyCfg(class_name="trap:Trap", actor_encoders=encoders, init_noise_std=0.25)
+    runs.save_config(tmp_path, "toy", RunnerCfg(), saved)
+    config = TrainCfg(policy=PolicyCfg(actor_encoders={"privileged": EncoderCfg()}))
+    assert runs.load_config(tmp_path / "config.yaml", "toy", RunnerCfg(), config) == ([], [])
+    expected = PolicyCfg(actor_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
+    assert config.policy == expected
 
 
 def test_classes_that_do_not_fit_each_other_are_named():
