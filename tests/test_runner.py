@@ -19,6 +19,7 @@ from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
 
 from legged_gym.cli import runs
+from legged_gym.scripts import train
 from rsl_rl.algorithms.phases import Phase, due
 from rsl_rl.config import (
     AlgorithmCfg,
@@ -675,6 +676,17 @@ def test_bad_values_are_refused_before_anything_is_written(tmp_path, section, na
     with pytest.raises(ValueError, match=message) as found:
         OnPolicyRunner(env, cfg, tmp_path / "run", "cpu", console=Console(quiet=True))
     assert "\n" not in str(found.value) and not list(tmp_path.iterdir())
+
+
+def test_a_bad_value_on_the_command_line_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        train.main(["--task=go2", "--device=cpu", "--num_envs=2", "--train.runner.save_interval=0"])
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and not list(tmp_path.iterdir())
+    assert (
+        told.strip().endswith("error: runner.save_interval is 0: it has to be at least 1") and "Traceback" not in told
+    )
 
 
 @pytest.mark.parametrize(("cls", "name", "value", "message"), BAD_OF_OTHERS)
