@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 import tyro
@@ -66,17 +67,17 @@ def measure(args: Args) -> dict[str, float]:
     env = task.make_env(env_cfg, str(device))
     runner = OnPolicyRunner(env, train_cfg, None, device, console=Console(file=io.StringIO()))
     algorithm, learning = runner.algorithm, []
-    update = algorithm.update
 
-    def timed(observations) -> dict[str, float]:
+    def timed(update, observations) -> dict[str, float]:
         start = time.perf_counter()
         losses = update(observations)  # ends with a sync
         learning.append(time.perf_counter() - start)
         return losses
 
-    algorithm.update = timed
+    runner.phases = [replace(phase, update=partial(timed, phase.update)) for phase in runner.phases]
     runner.learn(args.warm_up)
     learning.clear()
+    steps = runner.total_steps
     whole = seconds(lambda: runner.learn(args.iterations), device)
 
     optimizers, cfg = algorithm.optimizers().values(), train_cfg.algorithm
@@ -89,7 +90,7 @@ def measure(args: Args) -> dict[str, float]:
 
     averaging()
     return {
-        "steps/s": runner.steps_per_iteration * args.iterations / whole,
+        "steps/s": (runner.total_steps - steps) / whole,
         "iteration": whole / args.iterations,
         "learning": sum(learning) / len(learning),
         "averaging": seconds(averaging, device),

@@ -95,12 +95,15 @@ def measure(args: Args, num_envs: int) -> dict[str, float]:
             actions.copy_(row)
             env_step()
 
+    phase = runner.phases[0]
+    iterations = max(1, args.steps // phase.num_steps)
+
     def collection() -> None:
-        for _ in range(args.steps):
-            runner._step()
+        for _ in range(args.steps // phase.control_steps):
+            runner.collectors[phase.name]()
 
     def training() -> None:
-        runner.learn(max(1, args.steps // runner.num_steps))
+        runner.learn(iterations)
 
     layers = {"physics": physics, "environment": environment, "collection": collection, "training": training}
     runner.learn(2)
@@ -108,7 +111,7 @@ def measure(args: Args, num_envs: int) -> dict[str, float]:
     for _ in range(args.rounds):
         for name, function in layers.items():
             if name == "training":
-                steps = max(1, args.steps // runner.num_steps) * runner.num_steps
+                steps = iterations * phase.num_steps
             else:
                 steps = args.steps
                 env.sim.load_state_dict(start)

@@ -112,7 +112,7 @@ def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
     evaluator.prepare(cfg, difficulty=None)
     seed_everything(1)
     env = command.task.make_env(cfg, command.device)
-    policy = load_policy(checkpoint, command.device, env)
+    policy = load_policy(checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
     figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
     evaluator.print_figures(figures, f"{command.task.name}: the trained policy")
     env.close()

@@ -18,11 +18,14 @@ import torch
 from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
 
+from legged_gym.cli import runs
+from legged_gym.scripts import train
 from rsl_rl.algorithms.phases import Phase, due
 from rsl_rl.config import (
     AlgorithmCfg,
     DepthPolicyCfg,
     DistillationCfg,
+    EncoderCfg,
     PolicyCfg,
     RmaAlgorithmCfg,
     RmaPolicyCfg,
@@ -540,6 +543,16 @@ def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
     assert "trap" not in sys.modules
 
 
+def test_a_run_s_config_yaml_names_no_classes_either(tmp_path):
+    saved, encoders = TrainCfg(), {"privileged": EncoderCfg("trap:Trap", hidden_dims=(3,))}
+    saved.policy = PolicyCfg(class_name="trap:Trap", actor_encoders=encoders, init_noise_std=0.25)
+    runs.save_config(tmp_path, "toy", RunnerCfg(), saved)
+    config = TrainCfg(policy=PolicyCfg(actor_encoders={"privileged": EncoderCfg()}))
+    assert runs.load_config(tmp_path / "config.yaml", "toy", RunnerCfg(), config) == ([], [])
+    expected = PolicyCfg(actor_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
+    assert config.policy == expected
+
+
 def test_classes_that_do_not_fit_each_other_are_named():
     cfg = TrainCfg(policy=TeacherAndStudentCfg(), runner=RunnerCfg(num_steps_per_env=8))
     with pytest.raises(ValueError, match="algorithm PPO does not train the student of TeacherAndStudent"):
@@ -663,6 +676,17 @@ def test_bad_values_are_refused_before_anything_is_written(tmp_path, section, na
     with pytest.raises(ValueError, match=message) as found:
         OnPolicyRunner(env, cfg, tmp_path / "run", "cpu", console=Console(quiet=True))
     assert "\n" not in str(found.value) and not list(tmp_path.iterdir())
+
+
+def test_a_bad_value_on_the_command_line_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        train.main(["--task=go2", "--device=cpu", "--num_envs=2", "--train.runner.save_interval=0"])
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and not list(tmp_path.iterdir())
+    assert (
+        told.strip().endswith("error: runner.save_interval is 0: it has to be at least 1") and "Traceback" not in told
+    )
 
 
 @pytest.mark.parametrize(("cls", "name", "value", "message"), BAD_OF_OTHERS)

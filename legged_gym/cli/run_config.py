@@ -74,12 +74,24 @@ def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], m
     if not isinstance(tree, dict):
         raise UserError(f"{path}: {key} is not a table")
     known = [field.name for field in dataclasses.fields(config)]
-    missing += [f"{key}.{name}" for name in known if name not in tree]
+    missing += [f"{key}.{name}" for name in known if name not in tree and not name.endswith("class_name")]
     for name, value in tree.items():
         where = f"{key}.{name}"
+        default = getattr(config, name, None)
         if name not in known:
             unknown.append(where)
-        elif dataclasses.is_dataclass(default := getattr(config, name)):
+        elif name.endswith("class_name"):
+            continue  # which code runs is for the task and the command line to say, never for a file
+        elif dataclasses.is_dataclass(default):
             _overlay(default, value, path, where, unknown, missing)
+        elif isinstance(value, dict) and _are_configs(default):
+            unknown += [f"{where}.{part}" for part in value if part not in default]
+            for part in value.keys() & default.keys():
+                _overlay(default[part], value[part], path, f"{where}.{part}", unknown, missing)
         else:
             setattr(config, name, like(default, value, f"{path}: {where}"))
+
+
+def _are_configs(value: Any) -> bool:
+    """Whether it is a dict of config dataclasses."""
+    return isinstance(value, dict) and any(map(dataclasses.is_dataclass, value.values()))

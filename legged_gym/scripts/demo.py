@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
-        policy = load_policy(command.checkpoint, command.device, env)
+        policy = load_policy(command.checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
     print(f"policy: {command.checkpoint}")
     player = Player(env, policy, graph=not args.no_graph)
     source = Source(command.checkpoint, command.task, command.export_folder)

@@ -27,7 +27,9 @@ def main(argv: list[str] | None = None) -> None:
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
-        policy = load_policy(command.checkpoint, command.device, env, estimated=args.estimated)
+        policy = load_policy(
+            command.checkpoint, command.device, env, estimated=args.estimated, task_cfg=command.train_cfg.policy
+        )
     print(f"policy: {command.checkpoint}")
     if args.camera is None:
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph)

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
-        policy = load_policy(command.checkpoint, command.device, env)
+        policy = load_policy(command.checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
     print(f"policy: {command.checkpoint}")
     if args.video is None and not args.no_export:
         _export(command)

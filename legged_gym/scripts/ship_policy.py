@@ -9,7 +9,8 @@ from legged_gym.cli.parse import parse_flags
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
-KEPT = ("format", "policy", "policy_cfg", "obs_dims", "num_actions", "iteration", "total_steps", "total_time")
+NETWORK = ("policy", "policy_cfg", "obs_dims", "observation_layout", "num_actions")
+KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
 
 
 @script
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> None:
 
     with value_errors_are_the_users():
         checkpoint = load_safe(args.checkpoint, FORMAT)
-    shipped = {key: checkpoint[key] for key in KEPT}
+    shipped = {key: checkpoint[key] for key in KEPT if key in checkpoint}  # older ones have no layout
     if args.half:
         shipped["policy"] = {name: tensor.half() for name, tensor in shipped["policy"].items()}
     folder = RESOURCES_DIR / "policies" / args.task

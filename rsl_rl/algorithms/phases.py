@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from rsl_rl.env import VecEnv
+from rsl_rl.modules.policy import Policy
 
 
 def nothing(env: VecEnv, iteration: int) -> None:
@@ -66,15 +67,17 @@ def due(phases: Sequence[Phase], iteration: int) -> list[Phase]:
 class Algorithm(Protocol):
     """What a runner asks of an algorithm. Its class is named in the config, and made by `make`."""
 
+    config_class: type
+    """Dataclass of its settings, a `ClassCfg`."""
     trains: type
     """Class of the policies that it trains."""
     separate_parts: frozenset[str]
     """Those `separate_parts` of a policy that it can train."""
-    policy: nn.Module
+    policy: Policy
     phases: Sequence[Phase]
 
     @classmethod
-    def make(cls, policy: nn.Module, env: VecEnv, num_steps: int, cfg: Any, *, graph: bool) -> "Algorithm":
+    def make(cls, policy: Policy, env: VecEnv, num_steps: int, cfg: Any, *, graph: bool) -> "Algorithm":
         """With memory for `num_steps` control steps (`runner.num_steps_per_env`) of all robots in `env`."""
 
     def scalars(self) -> dict[str, float]:

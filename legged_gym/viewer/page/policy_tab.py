@@ -7,7 +7,7 @@ from pathlib import Path
 import viser
 
 from legged_gym.cli import runs
-from legged_gym.registry import Task
+from legged_gym.registry import Task, get_task
 from legged_gym.utils.errors import UserError
 from legged_gym.viewer.page.requests import Requests
 from legged_gym.viewer.playing.player import Player
@@ -76,8 +76,12 @@ class PolicyTab:
     def _play(self, path: Path) -> None:
         env, beside = self._player.env, None
         if self.teacher is not None and self.teacher.value:
-            beside = load_policy(runs.pretrained_checkpoint(self.source.task.teacher), env.device, env)
-        self._player.use(load_policy(path, env.device, env), beside)
+            teacher = get_task(self.source.task.teacher)
+            beside = load_policy(
+                runs.pretrained_checkpoint(teacher.name), env.device, env, task_cfg=teacher.train_cfg().policy
+            )
+        policy = load_policy(path, env.device, env, task_cfg=self.source.task.train_cfg().policy)
+        self._player.use(policy, beside)
         self.source.checkpoint = path
         self._show_name()
 
