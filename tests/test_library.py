@@ -248,7 +248,8 @@ def test_another_rsl_rl_in_front_is_told(tmp_path: Path, shadow: Path, script: s
 
 
 def test_it_is_told_where_an_import_fails_for_it(tmp_path: Path, shadow: Path) -> None:
-    path = write_task(tmp_path)
+    path = tmp_path / "needs_ours.py"
+    path.write_text("from rsl_rl import runners, not_in_theirs\n")
     result = run("list_tasks", f"--import={path}", cwd=tmp_path, PYTHONPATH=f"{shadow}{os.pathsep}{ROOT}")
     assert result.returncode == 2 and result.stderr.startswith("error: another package called rsl_rl, ")
 
