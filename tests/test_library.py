@@ -146,6 +146,18 @@ def test_train_and_evaluate_a_task_from_outside(tmp_path: Path) -> None:
     assert result.returncode == 2 and "there is no task 'my_go2'" in result.stderr
 
 
+@pytest.mark.slow
+def test_import_under_torchrun(tmp_path: Path) -> None:
+    path = write_task(tmp_path)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [ROOT / "legged_gym/scripts/train.py", "--multi_gpu", f"--import={path}", "--task=my_go2"]
+    command += ["--num_envs=2", "--device=cpu", "--max_iterations=1", "--train.runner.num_steps_per_env=8", "--no_eval"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "logs" / "mine").glob("*/model_1.pt"))
+
+
 BROKEN = {
     "a mistake": ("x = 1\ny = x / 0\n", "ZeroDivisionError: division by zero", "line 2"),
     "no Python": ("def f(:\n", "SyntaxError: invalid syntax", "line 1"),
@@ -233,6 +245,13 @@ def test_another_rsl_rl_in_front_is_told(tmp_path: Path, shadow: Path, script: s
         f"{ROOT / 'rsl_rl'}: uninstall rsl-rl-lib or use an environment without it\n"
     )
     assert not files(tmp_path / "work")
+
+
+def test_it_is_told_where_an_import_fails_for_it(tmp_path: Path, shadow: Path) -> None:
+    path = tmp_path / "needs_ours.py"
+    path.write_text("from rsl_rl import runners, not_in_theirs\n")
+    result = run("list_tasks", f"--import={path}", cwd=tmp_path, PYTHONPATH=f"{shadow}{os.pathsep}{ROOT}")
+    assert result.returncode == 2 and result.stderr.startswith("error: another package called rsl_rl, ")
 
 
 def test_files_over_ours_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from legged_gym.registry import all_tasks
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.learner import require_own_rsl_rl
 
 
 def import_tasks(names: Iterable[str]) -> None:
@@ -44,6 +45,8 @@ def _import(told: str, module: str) -> None:
     try:
         importlib.import_module(module)
     except Exception as error:  # whatever somebody else's code raises
+        if isinstance(error, ImportError):
+            require_own_rsl_rl()  # which says more where that is the reason
         if isinstance(error, SyntaxError):
             where = f" ({error.filename}, line {error.lineno})"
             what = error.msg

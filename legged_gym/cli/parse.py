@@ -91,7 +91,7 @@ def parse(
 
 def parse_flags(args_type: type[S], description: str, argv: Sequence[str] | None = None) -> S:
     """Reads the command line of a script that has no configs, and imports what it names."""
-    args = tyro.cli(args_type, args=argv, description=description, use_underscores=True)
+    args = tyro.cli(args_type, args=argv, description=description, use_underscores=True, config=_MARKERS)
     import_tasks(args.imports)
     return args
 

@@ -8,6 +8,7 @@ from legged_gym.cli.args import ShipArgs
 from legged_gym.cli.parse import parse_flags
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.learner import require_own_rsl_rl
 
 NETWORK = ("policy", "policy_cfg", "obs_dims", "observation_layout", "num_actions")
 KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
@@ -17,6 +18,7 @@ KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
 def main(argv: list[str] | None = None) -> None:
     args = parse_flags(ShipArgs, __doc__, argv)
     get_task(args.task)
+    require_own_rsl_rl()
     config = args.checkpoint.parent / "config.yaml"
     if not config.is_file():
         raise UserError(f"there is no {config}: a shipped policy needs the config that it was trained with")
