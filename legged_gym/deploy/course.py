@@ -46,8 +46,8 @@ class Course:
         """`period`: control period, s."""
         self.tile, self._radius = tile, course["goal_radius"]
         try:
-            self._rules = RulesCfg(**course["rules"])
-        except TypeError as error:
+            self._rules = RulesCfg(**{name: float(value) for name, value in course["rules"].items()})
+        except (TypeError, ValueError) as error:
             raise UserError(f"trial.course.rules in deploy.yaml: {error}: export again") from error
         rules = self._rules
         self._around_foot = np.concatenate(
