@@ -124,7 +124,7 @@ def _overrides(draft: Draft, joint_names: list[str], torque_limits: Mapping[str,
     if unused:
         raise draft.error(f"asset.torque_limits: no joint's name contains {unused[0]!r}; {', '.join(joint_names)}")
     if found:
-        draft.say(f"torque limits of {len(found)} joints are asset.torque_limits'")
+        draft.say(f"torque limits of {len(found)} joints are given, not the file's")
     return found
 
 

@@ -277,7 +277,7 @@ def set_armature(draft: Draft, joint_names: list[str], armature: float) -> None:
         return
     for name in joint_names:
         draft.spec.joint(name).armature = armature
-    draft.say(f"armature of all joints is asset.armature, {armature:g} kg·m²")
+    draft.say(f"armature of all joints set to {armature:g} kg·m²")
 
 
 def _fresh(name: str, taken: list[str]) -> str:

@@ -49,6 +49,10 @@ class Robot:
     """kd in N·m·s/rad"""
     no_load_speed: Mapping[str, float] = field(default_factory=dict)
     """of the motors at the joint, rad/s"""
+    torque_limits: Mapping[str, float] = field(default_factory=dict)
+    """N·m at the joint, for a file that does not say them"""
+    armature: float = -1.0
+    """of all joints, kg·m², for a file that does not say it; negative: the file's"""
     sdk: Sdk | None = None
     mounts: Mapping[str, Mount] = field(default_factory=dict)
     """places of sensors, by name"""

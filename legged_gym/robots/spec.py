@@ -13,7 +13,7 @@ from legged_gym.robots.check import check_units
 from legged_gym.robots.feet import split_feet
 from legged_gym.robots.motors import normalise_motors
 from legged_gym.robots.read import read
-from legged_gym.robots.robot import find_robot
+from legged_gym.robots.robot import Robot, find_robot
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,16 @@ class RobotSpec:
 def load_robot(asset: Any) -> RobotSpec:
     """The robot that a config's `asset` (`AssetCfg`) means: `asset.file`, else the one called `asset.name`.
 
+    Torque limits and armature are the config's, else those of the robot called so, else the file's.
+
     Raises UserError for an unknown name, ValueError for what `RobotSpec.load` refuses.
     """
+    robot = Robot(asset.name, asset.file) if asset.file else find_robot(asset.name)
     return RobotSpec.load(
-        asset.file or find_robot(asset.name).source,
+        robot.source,
         asset.foot_name.split(),
-        torque_limits=asset.torque_limits,
-        armature=asset.armature,
+        torque_limits=asset.torque_limits or robot.torque_limits,
+        armature=asset.armature if asset.armature >= 0.0 else robot.armature,
         self_collisions=asset.self_collisions,
         self_collision_pairs=asset.self_collision_pairs,
     )

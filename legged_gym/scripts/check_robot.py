@@ -51,8 +51,8 @@ def main(argv: list[str] | None = None) -> None:
         robot = RobotSpec.load(
             known.source,
             args.feet or known.feet.split(),
-            torque_limits=args.torque_limits,
-            armature=args.armature,
+            torque_limits=args.torque_limits or known.torque_limits,
+            armature=args.armature if args.armature >= 0.0 else known.armature,
             self_collisions=args.self_collisions,
         )
         report.print_robot(robot)

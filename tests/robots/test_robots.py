@@ -270,8 +270,16 @@ def test_a_registered_robot_may_be_a_spec_in_hand(monkeypatch):
     from legged_gym.robots import robot as registry
 
     monkeypatch.setattr(registry, "_robots", dict(registry._robots))
-    register_robot(Robot("biped", mujoco.MjSpec.from_string(CLEAN)))
+    spec = mujoco.MjSpec.from_string(mjcf(actuators=""))
+    register_robot(Robot("biped", spec, torque_limits={"hip": 5.0, "knee": 6.0}, armature=0.03))
+
+    def limits_and_armature(**asset) -> tuple[list[float], list[float]]:
+        _, robot = build_model(load_robot(AssetCfg(name="biped", **asset)), ModelOptions(), ground_on_bodies=True)
+        return robot.torque_limits.tolist(), robot.armature.tolist()
+
     assert load_robot(AssetCfg(name="biped")).feet == ("left_foot", "right_foot")
+    assert limits_and_armature() == ([5.0, 6.0] * 2, [0.03] * 4)
+    assert limits_and_armature(torque_limits={"_": 9.0}, armature=0.0) == ([9.0] * 4, [0.0] * 4)
 
 
 def test_one_file_is_one_robot():
