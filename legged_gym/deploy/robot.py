@@ -126,6 +126,11 @@ class SimulatedRobot:
         return self.data.qvel[self._dq]
 
     @property
+    def joint_torque(self) -> Array:
+        """(J,) N·m, of the motors."""
+        return self.data.actuator_force[self._motors]
+
+    @property
     def feet(self) -> Array:
         """(F, 3) positions of the feet, m, world frame."""
         return self.data.xpos[self._feet]
@@ -138,7 +143,7 @@ class SimulatedRobot:
     @property
     def power(self) -> float:
         """Sum of |torque x speed| of the joints, W."""
-        return float(np.abs(self.data.actuator_force[self._motors] * self.joint_vel).sum())
+        return float(np.abs(self.joint_torque * self.joint_vel).sum())
 
     def soft_joint_limits(self, share: float) -> tuple[Array, Array]:
         """Lower and upper ends (J,), rad, of `share` of the joints' ranges."""

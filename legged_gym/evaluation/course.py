@@ -37,7 +37,7 @@ def evaluate(
     count; types without robots are left out. `total` is the mean over the types that count in it. `watch`: called after
     each step.
     """
-    n, device, course = env.num_envs, env.device, env.course
+    n, device, course = env.num_envs, env.device, env.parts["course"]
     share, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
     steps, edge, energy, metres, reward = (torch.zeros(n, device=device) for _ in range(5))
 

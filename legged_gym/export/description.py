@@ -62,7 +62,7 @@ def describe(
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
-    tree["trial"] = _trial(trial, env.robot.friction)
+    tree["trial"] = _trial(trial, env.robot.friction, "course" in env.parts)
     if figures is not None:
         tree["figures"] = dict(figures)
     return tree
@@ -174,8 +174,8 @@ def _camera(camera: Any) -> dict[str, Any]:
     }
 
 
-def _trial(trial: Any, friction: float) -> dict[str, Any]:
-    """How evaluate.py tries the policy, for sim2sim.py to do the same."""
+def _trial(trial: Any, friction: float, courses: bool) -> dict[str, Any]:
+    """How evaluate.py tries the policy, for sim2sim.py to do the same; `courses`: on obstacle courses."""
     init, random, commands = trial.init_state, trial.domain_rand, trial.commands
     tree = {
         "episode_s": trial.env.episode_length_s,
@@ -189,7 +189,7 @@ def _trial(trial: Any, friction: float) -> dict[str, Any]:
         "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
         "standing_fraction": commands.standing_fraction,
     }
-    if not hasattr(trial, "goals"):
+    if not courses:
         return tree
     terrain = trial.terrain
     columns = columns_of(terrain.proportions, terrain.num_columns)

@@ -23,20 +23,11 @@ from legged_gym.cli.run_config import trained_configs
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import onnx_session
 from legged_gym.export.description import MJCF, describe
-from legged_gym.export.networks import (
-    DeployedActor,
-    DeployedDepthEncoder,
-    DeployedLayout,
-    DeployedStudent,
-    DeployedTeacher,
-    deployed_layout,
-)
+from legged_gym.export.networks import DeployedLayout, deployed
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
-from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
-from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
-from rsl_rl.modules.depth_student import DepthStudent
-from rsl_rl.runners.on_policy_runner import FORMAT, load_policy
+from rsl_rl.factory import saved_policy_class
+from rsl_rl.runners.checkpoints import FORMAT, load_network, load_policy
 from rsl_rl.utils.checkpoint import load_safe
 
 TOLERANCE = 1e-4  # of every output
@@ -92,18 +83,20 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
         saved = load_safe(checkpoint, FORMAT)
         if missing := KEYS - saved.keys():
             raise UserError(f"{checkpoint} is no checkpoint of a policy: it has no {', '.join(sorted(missing))}")
-        found, expected = saved_policy_class(saved), task.train_cfg().policy.class_name
-        if found != expected:
-            raise UserError(f"{checkpoint} holds a policy of class {found}, but {task.name} trains {expected}")
+        task_cfg = task.train_cfg().policy
+        found = saved_policy_class(saved)
+        if found != task_cfg.class_name:
+            raise UserError(
+                f"{checkpoint} holds a policy of class {found}, but {task.name} trains {task_cfg.class_name}"
+            )
         rehearsal = copy.deepcopy(trial)
         rehearsal.rehearsal()
         env = task.make_env(rehearsal, "cpu")
-        reference = load_policy(checkpoint, "cpu", env, estimated=found == "ActorCriticRMA")
-        policy = make_policy(saved["obs_dims"], saved["num_actions"], saved_policy_cfg(saved, checkpoint))
-    policy.load_state_dict(saved["policy"])
-    policy.eval().requires_grad_(False)
-    layout = deployed_layout(env, "student_proprio" if isinstance(policy, DepthStudent) else "proprio")
-    networks = _networks(policy, layout, env)
+        policy = load_network(checkpoint, env, task_cfg)
+        policy.eval().requires_grad_(False)
+        deployment = deployed(policy, env)
+        reference = load_policy(checkpoint, "cpu", env, estimated=deployment.estimated, task_cfg=task_cfg)
+    layout, networks = deployment.layout, deployment.networks
     recorded = list(_record(env, reference, layout))
     env.close()
 
@@ -122,15 +115,6 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
             return _publish(draft, folder)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
-
-
-def _networks(policy: nn.Module, layout: DeployedLayout, env: Any) -> dict[str, nn.Module]:
-    if isinstance(policy, DepthStudent):
-        encoder = DeployedDepthEncoder(policy, layout, env.cfg.camera)
-        return {"depth_encoder": encoder.eval(), "policy": DeployedStudent(policy, layout).eval()}
-    if isinstance(policy, ActorCriticRMA):
-        return {"policy": DeployedTeacher(policy, layout, env.groups["scan"].terms[0]).eval()}
-    return {"policy": DeployedActor(policy, layout).eval()}
 
 
 # -- the files ---------------------------------------------------------------------------------------------------------
@@ -328,11 +312,11 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
 
 def _camera_frames(env: Any, frames: list[Tensor] | None, fresh: Tensor) -> list[Tensor]:
     """The camera's renderings (N, height, width) in m that are on their way, newest first; the last is at hand."""
-    depth = env.camera.depth.clone()
-    count = env.camera.frames.shape[1]
+    depth = env.parts["camera"].depth.clone()
+    count = env.parts["camera"].frames.shape[1]
     if frames is None:
         return [depth] * count
-    if (env.step_count + env.camera.latency_steps) % env.cfg.camera.interval == 0:
+    if (env.step_count + env.parts["camera"].latency_steps) % env.cfg.camera.interval == 0:
         frames = [depth, *frames[:-1]]
     return [torch.where(fresh.view(-1, 1, 1), depth, frame) for frame in frames]
 

@@ -5,6 +5,7 @@ batch B, which is 1 on a robot.
 """
 
 import copy
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -211,3 +212,45 @@ def _resize(pixels: int, first: int, last: int, resized: int) -> Tensor:
     weights[index, low.long()] += 1.0 - fraction
     weights[index, (low + 1).clamp(max=pixels - 1).long()] += fraction
     return weights.float()
+
+
+# -- which networks a policy is deployed as ----------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Deployment:
+    """A policy on a robot: its networks by name (`policy`, and `depth_encoder` for images), and their frames' layout.
+
+    `estimated`: the checkpoint's own answer, which these are held against, is that with its state estimated.
+    """
+
+    networks: dict[str, nn.Module]
+    layout: DeployedLayout
+    estimated: bool = False
+
+
+@functools.singledispatch
+def deployed(policy: nn.Module, env: Any) -> Deployment:
+    """How `policy`, trained in `env`, runs on a robot. For a class of your own: `@deployed.register`.
+
+    Raises:
+        UserError: nothing says so of its class.
+    """
+    raise UserError(f"nothing says how a {type(policy).__name__} runs on a robot: legged_gym.export.networks.deployed")
+
+
+@deployed.register
+def _(policy: ActorCritic, env: Any) -> Deployment:
+    layout = deployed_layout(env, "proprio")
+    return Deployment({"policy": DeployedActor(policy, layout).eval()}, layout)
+
+
+@deployed.register
+def _(policy: ActorCriticRMA, env: Any) -> Deployment:
+    layout, scan = deployed_layout(env, "proprio"), env.groups["scan"].terms[0]
+    return Deployment({"policy": DeployedTeacher(policy, layout, scan).eval()}, layout, estimated=True)
+
+
+@deployed.register
+def _(policy: DepthStudent, env: Any) -> Deployment:
+    layout = deployed_layout(env, "student_proprio")
+    encoder = DeployedDepthEncoder(policy, layout, env.cfg.camera)
+    return Deployment({"depth_encoder": encoder.eval(), "policy": DeployedStudent(policy, layout).eval()}, layout)

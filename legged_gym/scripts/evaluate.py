@@ -22,11 +22,11 @@ def main(argv: list[str] | None = None) -> None:
     evaluator.prepare(command.env_cfg, args.difficulty)
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
         raise UserError("--chart is for tasks with obstacle courses; this one has none")
-    if args.camera is not None and not hasattr(command.env_cfg, "camera"):
-        raise UserError("--camera is for tasks with a depth camera; this one has none")
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
+        if args.camera is not None and "camera" not in env.parts:
+            raise UserError("--camera is for tasks with a depth camera; this one has none")
         policy = load_policy(
             command.checkpoint, command.device, env, estimated=args.estimated, task_cfg=command.train_cfg.policy
         )

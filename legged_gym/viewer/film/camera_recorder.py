@@ -14,14 +14,14 @@ class CameraRecorder:
 
     def __init__(self, env: Any):
         self._env, self._scale = env, image_scale()
-        types = env.course.type.tolist()
-        self._robots = [types.index(k) for k in range(len(env.course.types))]
+        types = env.parts["course"].type.tolist()
+        self._robots = [types.index(k) for k in range(len(env.parts["course"].types))]
         self._frames: list[np.ndarray] = []
 
     def __call__(self, step: int) -> None:
         """After each control step."""
         if step % self._env.image_interval == 0:
-            images = self._env.camera.image[self._robots].cpu().numpy()
+            images = self._env.parts["camera"].image[self._robots].cpu().numpy()
             self._frames.append(np.concatenate([depth_picture(image, self._scale) for image in images], 1))
 
     def save(self, path: Path) -> None:

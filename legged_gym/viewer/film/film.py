@@ -40,15 +40,15 @@ class RobotFilm:
         qpos = env.sim.qpos[0].cpu().numpy()
         if not np.isfinite(qpos).all():
             return self._last
-        if hasattr(env, "ground"):
+        if "ground" in env.parts:
             self._set_ground()
         self._data.qpos[:] = qpos
         mujoco.mj_forward(self._model, self._data)
         self._follow(qpos[:3])
         self._renderer.update_scene(self._data, self._camera, self._option)
         picture = self._renderer.render()
-        if hasattr(env, "camera"):
-            _inset(picture, env.camera.image[0].cpu().numpy())
+        if "camera" in env.parts:
+            _inset(picture, env.parts["camera"].image[0].cpu().numpy())
         self._last = picture
         return picture
 
@@ -61,7 +61,7 @@ class RobotFilm:
 
     def _set_ground(self) -> None:
         env, model = self._env, self._model
-        shapes, course = env.ground.shapes, env.course
+        shapes, course = env.parts["ground"].shapes, env.parts["course"]
         goals = slice(model.geom("goal0").id, model.geom("goal0").id + course.most_goals)
         model.geom_rgba[goals, :3] = _GOAL
         model.geom_rgba[goals, :3][: int(course.goal_index[0])] = _REACHED
@@ -102,12 +102,12 @@ def _picture_model(env: Any, size: tuple[int, int]) -> mujoco.MjModel:
     seen = dict(contype=0, conaffinity=0, group=0)
     floor = world.add_body(name="ground", mocap=True)
     floor.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[60.0, 60.0, 1.0], material="film_floor", **seen)
-    if hasattr(env, "ground"):
-        for k in range(env.ground.shapes.num_boxes):
+    if "ground" in env.parts:
+        for k in range(env.parts["ground"].shapes.num_boxes):
             box = world.add_body(name=f"box{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_BOX
             box.add_geom(name=f"box{k}", type=kind, size=[1e-3] * 3, rgba=[*_BOX, 1.0], **seen)
-        for k in range(env.course.most_goals):
+        for k in range(env.parts["course"].most_goals):
             goal = world.add_body(name=f"goal{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_SPHERE
             goal.add_geom(name=f"goal{k}", type=kind, size=[0.04, 0.0, 0.0], rgba=[*_GOAL, 1.0], **seen)

@@ -31,7 +31,7 @@ class ControlTab:
             self._add_push()
         with server.gui.add_folder("body", expand_by_default=False):
             self._add_body()
-        if hasattr(self._env, "course"):
+        if "course" in self._env.parts:
             with server.gui.add_folder("terrain"):
                 self._add_terrain()
         self.show_robot()
@@ -138,24 +138,24 @@ class ControlTab:
         self.friction.value = round(float(random.friction[robot]), 2)
         self.added_mass.value = round(float(random.added_mass[robot]), 2)
         self._showing = False
-        if hasattr(self._env, "course"):
-            course = self._env.course
+        if "course" in self._env.parts:
+            course = self._env.parts["course"]
             self.terrain.value = course.types[int(course.type[robot])]
             self.level.value = int(course.level[robot])
 
     # -- terrain ------------------------------------------------------------------------------------------------------
     def _add_terrain(self) -> None:
-        self.terrain = self._gui.add_dropdown("type", self._env.course.types)
-        highest = self._env.course.num_levels - 1
+        self.terrain = self._gui.add_dropdown("type", self._env.parts["course"].types)
+        highest = self._env.parts["course"].num_levels - 1
         self.level = self._gui.add_slider("level", 0, max(1, highest), 1, 0, disabled=highest == 0)
         self.place = self._button("go there", "the picked robot, in this and all coming episodes", self._place)
         self.release = self._button("any level", "its episodes begin on any level again", self._release)
 
     def _place(self) -> None:
-        level = max(0, min(self.level.value, self._env.course.num_levels - 1))
-        self._env.course.place_on(self._mask(), self.terrain.value, level)
+        level = max(0, min(self.level.value, self._env.parts["course"].num_levels - 1))
+        self._env.parts["course"].place_on(self._mask(), self.terrain.value, level)
         self._end_episode()
 
     def _release(self) -> None:
-        self._env.course.release(self._mask())
+        self._env.parts["course"].release(self._mask())
         self._end_episode()

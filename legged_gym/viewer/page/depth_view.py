@@ -23,4 +23,4 @@ class DepthView:
             self.image.image = self._shown = image
 
     def _read(self, robot: int) -> np.ndarray:
-        return depth_picture(self._env.camera.image[robot].cpu().numpy(), self._scale)
+        return depth_picture(self._env.parts["camera"].image[robot].cpu().numpy(), self._scale)

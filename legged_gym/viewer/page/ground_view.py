@@ -17,7 +17,7 @@ class GroundView:
         """`offsets` (N, 3): where the origin of each robot's world is drawn."""
         self._env, self._offsets = env, offsets[:, None]
         self._drawn: np.ndarray | None = None
-        num_boxes, num_goals = 1 + env.ground.shapes.num_boxes, env.course.goals.shape[1]
+        num_boxes, num_goals = 1 + env.parts["ground"].shapes.num_boxes, env.parts["course"].goals.shape[1]
         box = trimesh.creation.box(extents=(1.0, 1.0, 1.0))
         box.unmerge_vertices()  # or the browser would shade its edges as if they were round
         ball = trimesh.creation.icosphere(subdivisions=1, radius=0.04)
@@ -35,13 +35,13 @@ class GroundView:
 
     def draw(self) -> None:
         """Show the tiles of now, if any robot has changed its own."""
-        shapes = self._env.ground.shapes
+        shapes = self._env.parts["ground"].shapes
         row = shapes.row.cpu().numpy().copy()  # on the CPU it would share memory with what changes
         if self._drawn is not None and (row == self._drawn).all():
             return
         self._drawn = row
         plane_z, centre, quat, half_size = (x.cpu().numpy() for x in shapes.of_each())
-        goals = self._env.course.goals.cpu().numpy()
+        goals = self._env.parts["course"].goals.cpu().numpy()
         slab = np.zeros((len(row), 1, 3)) + [0.5 * SLAB[0] - 2.5, 0.0, 0.0]
         slab[:, 0, 2] = plane_z - 0.5 * SLAB[2]
         size = np.concatenate([np.broadcast_to(SLAB, slab.shape), 2.0 * half_size], 1)

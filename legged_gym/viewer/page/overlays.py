@@ -31,7 +31,7 @@ class Overlays:
         self._points: deque[np.ndarray] = deque(maxlen=PATH_LENGTH)
         self._of_path = (0, 0)  # robot and its episode's length when a point was last added
         self.scan = None
-        if hasattr(env, "scan"):
+        if "scan" in env.parts:
             self.scan = gui.add_checkbox("height scan", False, hint="as the policy sees it: held between two looks")
             self._scan = scene.add_point_cloud(
                 "/robot/scan", _NOWHERE[0], _SCAN, point_size=0.025, precision="float32", visible=False
@@ -53,17 +53,17 @@ class Overlays:
         if self.scan is not None:
             _show(self._scan, self.scan.value)
             if self.scan.value:
-                env = self._env
-                xy = env.scan.points(sim.root_pos_w, sim.root_quat_w)[robot].cpu().numpy()
-                heights = env.scan.heights[robot].cpu().numpy()
+                scan = self._env.parts["scan"]
+                xy = scan.points(sim.root_pos_w, sim.root_quat_w)[robot].cpu().numpy()
+                heights = scan.heights[robot].cpu().numpy()
                 self._scan.points = (np.column_stack([xy, heights + 0.01]) + offset).astype(np.float32)
 
     def _velocity(self, robot: int) -> np.ndarray:
         """(3,) m/s, the commanded velocity, in the world's frame; on a course, towards the goal."""
         env = self._env
         vx, vy, _ = env.commands[robot].tolist()
-        if hasattr(env, "course"):
-            x, y = env.course.to_goal[robot].tolist()
+        if "course" in env.parts:
+            x, y = env.parts["course"].to_goal[robot].tolist()
             return np.array([vx * x, vx * y, 0.0])
         yaw = float(quat_yaw(env.sim.root_quat_w[robot]))
         return np.array([vx * np.cos(yaw) - vy * np.sin(yaw), vx * np.sin(yaw) + vy * np.cos(yaw), 0.0])

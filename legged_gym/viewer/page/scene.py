@@ -23,7 +23,7 @@ class Scene:
     def __init__(self, server: viser.ViserServer, env: Any, on_click: Callable[[int], None]):
         """`on_click` is called with the index of a robot that was clicked, on a thread of the server."""
         self._env, scene = env, server.scene
-        has_courses = hasattr(env, "course")
+        has_courses = "course" in env.parts
         columns = env.num_envs if has_courses else math.ceil(math.sqrt(env.num_envs))
         cells = np.stack([np.arange(env.num_envs) // columns, np.arange(env.num_envs) % columns], 1)
         spacing = (0.0, LANE) if has_courses else SPACING

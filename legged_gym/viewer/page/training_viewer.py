@@ -55,14 +55,14 @@ class _Some:
         self.num_envs = min(SHOWN, env.num_envs)
         self._robots = torch.arange(self.num_envs, device=env.device) * env.num_envs // self.num_envs
         self.robot_spec, self.robot, self.sim = env.robot_spec, env.robot, SimpleNamespace()
-        if hasattr(env, "ground"):
-            self.ground, self.course = SimpleNamespace(), SimpleNamespace()
+        self.parts = {name: SimpleNamespace() for name in ("ground", "course") if name in env.parts}
 
     @torch.no_grad()
     def look(self) -> None:
         sim = self._env.sim
         self.sim.body_pos_w, self.sim.body_quat_w = sim.body_pos_w[self._robots], sim.body_quat_w[self._robots]
-        if hasattr(self, "ground"):
-            shapes = self._env.ground.shapes
-            self.ground.shapes = shapes._replace(row=shapes.row[self._robots])
-            self.course.goals = self._env.course.goals[self._robots]
+        if "ground" in self.parts:
+            shapes = self._env.parts["ground"].shapes
+            self.parts["ground"].shapes = shapes._replace(row=shapes.row[self._robots])
+        if "course" in self.parts:
+            self.parts["course"].goals = self._env.parts["course"].goals[self._robots]

@@ -38,12 +38,12 @@ class ViserViewer:
         self._robot = gui.add_slider("robot", 0, max(1, self._env.num_envs - 1), 1, 0, disabled=self._env.num_envs == 1)
         self._robot.on_update(lambda _: self.requests.put(lambda: self.control.show_robot()))
         self._text = gui.add_markdown("")
-        self.depth = DepthView(self._server, self._env) if hasattr(self._env, "camera") else None
+        self.depth = DepthView(self._server, self._env) if "camera" in self._env.parts else None
         tabs = gui.add_tab_group()
         with tabs.add_tab("control"):
             self.control = ControlTab(self._server, player, self.requests, lambda: self.picked)
         with tabs.add_tab("show"):
-            follow = hasattr(self._env, "ground")
+            follow = "course" in self._env.parts
             self.follow = FollowCamera(self._server, self._env, self.scene.offsets, follow=follow, chase=chase)
             self.overlays = Overlays(self._server, self._env, self.scene.offsets)
         with tabs.add_tab("rewards"):
@@ -90,7 +90,7 @@ class ViserViewer:
         lines = [f"**robot {robot}{teacher}**: measured (command)"]
         if self.control.command.on_courses:
             lines.append(f"- speed {measured[0]:+.2f} ({asked[0]:+.2f}) m/s")
-            course = env.course
+            course = env.parts["course"]
             kind, goal, goals = course.types[int(course.type[robot])], course.goal_index[robot], course.num_goals[robot]
             lines.append(f"- {kind}, level {int(course.level[robot])}, goal {int(goal)} of {int(goals)}")
             if (ahead := _obstacle(course, robot)) is not None:
