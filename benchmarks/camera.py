@@ -8,13 +8,15 @@ import statistics
 import time
 from dataclasses import dataclass
 
-import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+from legged_gym.cli import process
+
+process.tune()  # before torch is imported
 
 # isort: split
 import torch
 import tyro
 
-from legged_gym.cli.runs import seed_everything
+from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import get_task
 from legged_gym.sensors.depth_camera import DepthCamera
 
@@ -56,8 +58,9 @@ def main() -> None:
                     torch.cuda.synchronize()
                 times[name].append((time.perf_counter() - start) / args.images)
     where = torch.cuda.get_device_name(args.device) if env.device.type == "cuda" else "CPU"
-    slots = (env.ground.half_size[env.ground.tile.long()] > 0).all(-1).sum(1).float().mean()
-    print(f"{args.num_envs} cameras on {where}, {slots:.1f} boxes each of {env.cfg.terrain.num_boxes} slots")
+    *_, half_size = env.ground.slots()
+    boxes = (half_size > 0).all(-1).sum(1).float().mean()
+    print(f"{args.num_envs} cameras on {where}, {boxes:.1f} boxes each of {half_size.shape[1]} slots")
     for name, values in times.items():
         print(f"{name}: {args.num_envs / statistics.median(values):,.0f} images/s of {height} x {width}")
 

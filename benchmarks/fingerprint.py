@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from legged_gym.cli import runs
+from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import all_tasks, get_task
 from rsl_rl.runners import OnPolicyRunner, load_policy
 
@@ -36,7 +37,7 @@ def configs(task):
 
 def rollout(task) -> dict[str, list[str]]:
     """Hashes by step of every observation group, rewards, dones and time-outs."""
-    runs.seed_everything(11)
+    seed_everything(11)
     env = task.make_env(configs(task)[0], "cpu")
     env.reset()
     env.randomize_episode_lengths()
@@ -54,7 +55,7 @@ def rollout(task) -> dict[str, list[str]]:
 
 def training(task) -> dict[str, list[str]]:
     """Losses by iteration, and a hash of the networks after the last."""
-    runs.seed_everything(13)
+    seed_everything(13)
     env_cfg, train_cfg = configs(task)
     if task.teacher:
         train_cfg.algorithm.num_mini_batches = 4
@@ -84,7 +85,7 @@ def evaluation(task) -> dict[str, list[str]]:
     cfg.env.num_envs, cfg.env.episode_length_s, cfg.sim.num_threads = NUM_ENVS, 4.0, 1
     if hasattr(cfg.terrain, "num_columns"):
         cfg.terrain.num_columns = NUM_ENVS
-    runs.seed_everything(1)
+    seed_everything(1)
     env = task.make_env(cfg, "cpu")
     figures = evaluator.evaluate(env, load_policy(runs.pretrained_checkpoint(task.name), "cpu", env), graph=False)
     env.close()

@@ -21,7 +21,7 @@ import torch
 import tyro
 from rich.console import Console
 
-from legged_gym.cli.runs import rank_seed, seed_everything
+from legged_gym.cli.processes import rank_seed, seed_everything
 from legged_gym.registry import get_task
 from rsl_rl.runners import OnPolicyRunner
 from rsl_rl.utils import distributed

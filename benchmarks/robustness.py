@@ -14,7 +14,8 @@ from typing import Any
 import torch
 import tyro
 
-from legged_gym.cli import runs
+from legged_gym.cli.processes import seed_everything
+from legged_gym.cli.run_config import load_config
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 from rsl_rl.runners.on_policy_runner import load_policy
@@ -81,12 +82,12 @@ def main() -> None:
 
     def goals_reached(change: Callable[[Any], None]) -> dict[str, float]:
         cfg, train_cfg = task.env_cfg(), task.train_cfg()
-        runs.load_config(args.checkpoint.parent / "config.yaml", args.task, cfg, train_cfg)
+        load_config(args.checkpoint.parent / "config.yaml", args.task, cfg, train_cfg)
         cfg.evaluation()
         cfg.env.num_envs = args.num_envs
         evaluator.prepare(cfg, args.difficulty)
         change(cfg)
-        runs.seed_everything(1)
+        seed_everything(1)
         env = task.make_env(cfg, args.device)
         estimated = not hasattr(cfg, "camera")
         with value_errors_are_the_users():

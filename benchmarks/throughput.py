@@ -16,14 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+from legged_gym.cli import process
+
+process.tune()  # before torch is imported
 
 # isort: split
 import torch
 import tyro
 from rich.console import Console
 
-from legged_gym.cli.runs import seed_everything
+from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import script
 from rsl_rl.runners import OnPolicyRunner

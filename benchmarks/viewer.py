@@ -9,7 +9,9 @@ import threading
 import time
 from collections import Counter
 
-import legged_gym  # noqa: F401 - before torch, whose threads it tells how long to wait
+from legged_gym.cli import process
+
+process.tune()  # before torch is imported
 
 # isort: split
 import torch

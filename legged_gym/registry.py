@@ -1,15 +1,26 @@
-"""The table of tasks: `legged_gym/envs/__init__.py` fills it, one line for each task.
+"""The table of tasks, and what makes an environment of one of them.
 
-The environment's class is named by a string and imported when an environment is made, so that parsing a command line
-and listing the tasks load neither torch nor MuJoCo.
+`legged_gym/envs/__init__.py` fills the table, one line for each task; packages add theirs through the entry-point group
+`legged_gym.tasks`, and scripts what `--import` names. A class may be named by a string; it is imported when it is
+needed, so that parsing a command line and listing the tasks load neither torch nor MuJoCo.
 """
 
+import copy
+import functools
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from types import ModuleType
 from typing import Any
 
+from legged_gym.rewards import with_own_rewards
+from legged_gym.utils.bounds import check_env_cfg
+from legged_gym.utils.config import override
 from legged_gym.utils.errors import UserError, nearest
+from legged_gym.utils.learner import require_own_rsl_rl
+
+ENTRY_POINTS = "legged_gym.tasks"
 
 
 @dataclass(frozen=True)
@@ -17,21 +28,40 @@ class Task:
     """A task: an environment class and the factories of its two configs."""
 
     name: str
-    env_class: str  # "module:Class"
-    env_cfg: type
-    train_cfg: type
+    env_class: str | type  # "module:Class", or the class
+    env_cfg_class: type
+    train_class: str | type
     description: str
     evaluation: str  # module with `prepare`, `evaluate` and `print_figures`
     teacher: str  # task whose policies teach this one's; empty: it learns by itself
+
+    @property
+    def train_cfg(self) -> type:
+        """The training's config; it needs `rsl_rl`, which nothing else of a task does."""
+        require_own_rsl_rl()
+        return _resolve(self.train_class)
+
+    def env_cfg(self) -> Any:
+        """The environment's config as the task has it, with the rewards that its class brings along."""
+        cfg = self.env_cfg_class()
+        return with_own_rewards(cfg, self.env_class) if isinstance(self.env_class, type) else cfg
 
     def evaluator(self) -> ModuleType:
         """The module that measures policies of this task."""
         return importlib.import_module(self.evaluation)
 
     def make_env(self, cfg: Any, device: str) -> Any:
-        """The environment of this task with `cfg` (an instance of `env_cfg`), simulated on `device`."""
-        module, _, name = self.env_class.partition(":")
-        return getattr(importlib.import_module(module), name)(cfg, device=device)
+        """The environment of this task with `cfg` (what `env_cfg` gives), simulated on `device`."""
+        env_class = _resolve(self.env_class)
+        return env_class(with_own_rewards(cfg, env_class), device=device)
+
+
+def _resolve(named: str | type) -> type:
+    """The class that "module:Class" names."""
+    if not isinstance(named, str):
+        return named
+    module, _, name = named.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 _tasks: dict[str, Task] = {}
@@ -39,14 +69,15 @@ _tasks: dict[str, Task] = {}
 
 def register(
     name: str,
-    env_class: str,
+    env_class: str | type,
     env_cfg: type,
-    train_cfg: type,
+    train_cfg: str | type,
     description: str,
     evaluation: str = "legged_gym.evaluation.velocity",
     teacher: str = "",
 ) -> None:
-    """Adds a task; `env_class` is "module:Class", the two configs are dataclasses, `evaluation` a module.
+    """Adds a task; the two configs are dataclasses, `evaluation` is a module. Classes are named "module:Class", or are
+    there already.
 
     `teacher`: name of the task whose policies teach this one's.
     """
@@ -57,7 +88,7 @@ def register(
 
 def all_tasks() -> dict[str, Task]:
     """Every registered task by its name, in the order of the table."""
-    importlib.import_module("legged_gym.envs")  # the import fills the table
+    _fill_table()
     return dict(_tasks)
 
 
@@ -67,3 +98,50 @@ def get_task(name: str) -> Task:
     if name not in tasks:
         raise UserError(f"there is no task '{name}'; {nearest(name, tasks)}")
     return tasks[name]
+
+
+def make(
+    task: str,
+    num_envs: int | None = None,
+    device: str = "cpu",
+    cfg: Any | Callable[[Any], None] | None = None,
+    **overrides: Any,
+) -> Any:
+    """An environment of `task` with `num_envs` robots on `device` ("cpu", "cuda:0").
+
+    `cfg`: a config of the task's type, of which a copy is used, or a function that changes the task's own in place
+    (`lambda cfg: cfg.play()`). On the CPU the task's own is in its `cpu` variant, as in training. `overrides`: values
+    by dotted name, as `**{"rewards.scales.torques": -1e-4}`; they count last.
+
+    Raises:
+        UserError: there is no such task or setting, or a value that it cannot have.
+    """
+    found = get_task(task)
+    if isinstance(cfg, found.env_cfg_class):
+        cfg = copy.deepcopy(cfg)
+    else:
+        change, cfg = cfg, found.env_cfg()
+        if device == "cpu":
+            cfg.cpu()
+        if callable(change):
+            change(cfg)
+        elif change is not None:
+            raise UserError(f"cfg is of type {type(change).__name__}; '{task}' takes {found.env_cfg_class.__name__}")
+    if num_envs is not None:
+        cfg.env.num_envs = num_envs
+    for key, value in overrides.items():
+        override(cfg, key, value)
+    check_env_cfg(cfg, "")
+    return found.make_env(cfg, device)
+
+
+@functools.cache
+def _fill_table() -> None:
+    importlib.import_module("legged_gym.envs")  # the import fills the table
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            entry.load()
+        except Exception as error:  # whatever somebody else's package raises
+            owner = entry.dist.name if entry.dist is not None else "a package"
+            what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise UserError(f"the tasks of {owner} ({ENTRY_POINTS}: {entry.value}) cannot be loaded: {what}") from error

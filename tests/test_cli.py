@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from legged_gym.cli import parse as cli
-from legged_gym.cli import runs
+from legged_gym.cli import processes, run_config, runs
+from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
 from legged_gym.registry import all_tasks, get_task, register
 from legged_gym.utils.errors import UserError
 
@@ -88,7 +89,6 @@ BAD = {
 }
 # These are noticed only once torch and the simulator are there.
 BAD_LATE = {
-    "no port": ("train", [GO2, "--viewer", "--env.viser.port=99999", "--num_envs=2", "--device=cpu"], "0 .. 65535"),
     "missing gpu": ("train", [GO2, "--device=cuda:7"], "torch sees no cuda:7; there are: cpu"),
     "no checkpoint inside": ("evaluate", [GO2, "--checkpoint=50", "--device=cpu", "--num_envs=2"], "model_50.pt"),
     "log root is a file": ("train", [GO2, "--log_root=a_file", "--device=cpu", "--num_envs=4"], "a_file/go2"),
@@ -124,7 +124,7 @@ def test_torchrun_without_the_flag(workdir: Path) -> None:
 @pytest.mark.parametrize("flags", [["--help"], [GO2, "--help"]])
 def test_help_needs_neither_torch_nor_mujoco(tmp_path: Path, flags: list[str]) -> None:
     code = (
-        "import sys\nfrom legged_gym.cli.parse import TrainArgs, parse\n"
+        "import sys\nfrom legged_gym.cli.args import TrainArgs\nfrom legged_gym.cli.parse import parse\n"
         f"try: parse(TrainArgs, 'train', {flags})\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "assert not {'torch', 'mujoco', 'warp'} & set(sys.modules)\n"
@@ -148,7 +148,7 @@ def test_list_tasks(tmp_path: Path) -> None:
 # -- good command lines ------------------------------------------------------------------------------------------------
 
 
-def parse(*flags: str, variant: str = "train", kind: type[cli.Args] = cli.TrainArgs) -> cli.Command:
+def parse(*flags: str, variant: str = "train", kind: type[Args] = TrainArgs) -> cli.Command:
     return cli.parse(kind, variant, [GO2, "--device=cpu", *flags])
 
 
@@ -186,10 +186,10 @@ def test_defaults_are_the_variants() -> None:
 
 def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workdir)
-    evaluation = parse("--checkpoint=50", variant="evaluation", kind=cli.EvaluateArgs)
+    evaluation = parse("--checkpoint=50", variant="evaluation", kind=EvaluateArgs)
     assert evaluation.env_cfg.env.num_envs == 256
     assert evaluation.checkpoint == Path("logs/go2/20260101_120000_first/model_50.pt")
-    play = parse("--env.noise.add_noise=True", variant="play", kind=cli.LoadArgs)
+    play = parse("--env.noise.add_noise=True", variant="play", kind=LoadArgs)
     assert play.env_cfg.noise.add_noise is True
     assert play.env_cfg.domain_rand.push_robots is False
 
@@ -197,7 +197,7 @@ def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.Monke
 def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     first = parse("--env.control.beta=0.5", "--num_envs=9", "--train.policy.critic_hidden_dims", "8")
     folder = runs.create_run(tmp_path, "go2", "first")
-    runs.save_config(folder, "go2", first.env_cfg, first.train_cfg)
+    run_config.save_config(folder, "go2", first.env_cfg, first.train_cfg)
     (folder / "model_3.pt").touch()
     second = parse("--resume", f"--log_root={tmp_path}", "--env.control.beta=0.7")
     assert second.checkpoint == folder / "model_3.pt"
@@ -205,6 +205,30 @@ def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     second.env_cfg.control.beta = 0.5
     assert second.env_cfg == first.env_cfg
     assert second.train_cfg == first.train_cfg
+
+
+def test_resume_tells_what_differs_from_the_saved_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    first = parse("--env.control.beta=0.5", "--num_envs=9")
+    folder = runs.create_run(tmp_path, "go2", "first")
+    run_config.save_config(folder, "go2", first.env_cfg, first.train_cfg, imports=["no_such_module"])
+    (folder / "model_3.pt").touch()
+    capsys.readouterr()
+    resume = ("--resume", f"--log_root={tmp_path}")
+    parse(*resume)
+    assert capsys.readouterr().out == "", "nothing differs, and what is noted of imports is not followed"
+    changed = ("--env.rewards.scales.torques=-0.5", "--env.commands.ranges.lin_vel_x", "0", "2", "--num_envs=9")
+    parse(*resume, *changed, "--env.control.stiffness.joint=30", "--train.algorithm.learning_rate=2e-5")
+    assert capsys.readouterr().out.splitlines() == [
+        f"changed from the saved run: {line}"
+        for line in (
+            "env.commands.ranges.lin_vel_x: -0.5 1.0 -> 0.0 2.0",
+            "env.control.stiffness.joint: 25.0 -> 30.0",
+            "env.rewards.scales.torques: -0.0001 -> -0.5",
+            "train.algorithm.learning_rate: 0.001 -> 2e-05",
+        )
+    ]
+    parse("--checkpoint=3", f"--log_root={tmp_path}", "--env.control.beta=0.7", variant="play", kind=LoadArgs)
+    assert "changed from" not in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -243,11 +267,11 @@ def test_a_run_from_end_to_end(tmp_path: Path) -> None:
 
 def test_ranks_get_different_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    assert runs.rank_seed(5) == 5
+    assert processes.rank_seed(5) == 5
     seeds = set()
     for rank in range(4):
         monkeypatch.setenv("RANK", str(rank))
-        seeds.add(runs.rank_seed(5))
+        seeds.add(processes.rank_seed(5))
     assert seeds == {5, 6, 7, 8}
 
 
@@ -286,19 +310,19 @@ def test_newest_run_and_checkpoint(tmp_path: Path) -> None:
 def test_config_of_another_version(tmp_path: Path) -> None:
     task = get_task("go2")
     env, train = task.env_cfg(), task.train_cfg()
-    runs.save_config(tmp_path, "go2", env, train)
+    run_config.save_config(tmp_path, "go2", env, train)
     path = tmp_path / "config.yaml"
     tree = yaml.safe_load(path.read_text())
     tree["env"]["control"]["gone"] = 1
     del tree["env"]["control"]["beta"]
     tree["env"]["sim"]["dt"] = 1  # an integer where a float belongs
     path.write_text(yaml.safe_dump(tree))
-    assert runs.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
+    assert run_config.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
     assert env.sim.dt == 1.0 and isinstance(env.sim.dt, float)
     tree["env"]["sim"]["dt"] = "fast"
     path.write_text(yaml.safe_dump(tree))
     with pytest.raises(UserError, match="env.sim.dt is 'fast', not a float"):
-        runs.load_config(path, "go2", env, train)
+        run_config.load_config(path, "go2", env, train)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from legged_gym.registry import get_task
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.sensors.depth_camera import DepthCamera
 from legged_gym.simulators.model import ModelOptions, Primitive, build_model
-from legged_gym.terrain.ground import BoxGround
+from legged_gym.terrain.boxes import BoxGround
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw
 
@@ -36,8 +36,6 @@ def world(boxes=(), primitives=(), plane_z=-1.0, height=0.0, yaw=0.0, num_envs=1
         centre=torch.zeros(*shape, 3),
         quat=torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(*shape, 1),
         half_size=torch.zeros(*shape, 3),
-        goals=torch.zeros(1, 1, 8, 3),
-        path_length=torch.zeros(1, 1, 8),
     )
     for k, (centre, half) in enumerate(boxes):
         grid.centre[0, 0, k], grid.half_size[0, 0, k] = torch.tensor(centre), torch.tensor(half)
@@ -104,6 +102,15 @@ def test_sphere_and_capsules_of_the_robot():
     assert picture(*world(primitives=[box]))[1, 2] == pytest.approx(0.8)
 
 
+@pytest.mark.parametrize("along", [0.0, 0.45, -0.55])  # in the middle, beside an end's middle, beyond it
+def test_a_capsule_is_not_seen_from_inside(along):
+    around = primitive("capsule", (0.0, 0.0, along), (0.2, 0.5, 0.0))
+    depth = picture(*world(primitives=[around], plane_z=-9.0))
+    assert (depth == 4.0).all()
+    beside = primitive("capsule", (0.21, 0.0, along), (0.2, 0.5, 0.0))
+    assert picture(*world(primitives=[beside], plane_z=-9.0))[1, 2] < 0.1, "from outside it is"
+
+
 def test_pose_of_the_camera():
     ground, sim = world([((0.0, 2.0, 0.0), (0.5, 0.5, 0.5))], yaw=math.pi / 2)
     assert picture(ground, sim, position=(0.2, 0.0, 0.0))[1, 2] == pytest.approx(1.3)
@@ -131,11 +138,11 @@ def test_tilted_boxes_all_around_are_not_cut_off():
         ]
         ground, sim = world(boxes, plane_z=-2.0)
         quat = torch.nn.functional.normalize(torch.randn(5, 4, generator=generator), dim=-1)
-        ground.quat[0] = quat
-        to = -ground.centre[0]
+        ground.shapes.quat[0] = quat
+        to = -ground.shapes.centre[0]
         u, w = quat[:, 1:], quat[:, :1]  # the camera in each box's frame: is it in one?
         inside = to + 2.0 * torch.linalg.cross(-u, torch.linalg.cross(-u, to) + w * to)
-        if (inside.abs() <= ground.half_size[0] + 0.002).all(1).any():
+        if (inside.abs() <= ground.shapes.half_size[0] + 0.002).all(1).any():
             continue
         camera = DepthCamera(plain(width=24, height=16, resized=(16, 24)), ground, sim, 0.02)
         depth = camera.render(torch.tensor([True]))[0]
@@ -143,7 +150,7 @@ def test_tilted_boxes_all_around_are_not_cut_off():
         z = camera._tan_v * (1 - (2 * torch.arange(16) + 1) / 16)
         rays = torch.stack([torch.ones(16, 24), y.expand(16, 24), z[:, None].expand(16, 24)], -1).view(1, -1, 3)
         length = rays.norm(dim=-1)
-        distance = ground.raycast(torch.zeros(1, 384, 3), rays / length[..., None], 100.0)
+        distance = ground.cast(torch.zeros(1, 384, 3), rays / length[..., None], 100.0)
         expected = (distance / length).clamp(max=4.0).view(16, 24)
         assert torch.allclose(depth, expected, atol=1e-4)
         seen += int((expected < 2.0).any())
@@ -183,15 +190,15 @@ def env():
 
 def compiled(env, robot):
     """MuJoCo's own model and data of one robot's world, and where its camera is and looks."""
-    model, _ = build_model(env.asset, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
-    tile = int(env.ground.tile[robot])
-    for k, half in enumerate(env.ground.half_size[tile].double().numpy()):
+    model, _ = build_model(env.robot_spec, ModelOptions(num_boxes=env.cfg.terrain.num_boxes), ground_on_bodies=True)
+    plane, centre, quat, half_size = (x[robot].double().numpy() for x in env.ground.slots())
+    for k, half in enumerate(half_size):
         body, geom = model.body(f"box{k}").id, model.geom(f"box{k}").id
         if half[0] > 0:
-            model.body_pos[body], model.body_quat[body] = env.ground.centre[tile, k], env.ground.quat[tile, k]
+            model.body_pos[body], model.body_quat[body] = centre[k], quat[k]
             model.geom_size[geom], model.geom_rbound[geom] = half, np.linalg.norm(half)
             model.geom_aabb[geom, 3:] = half
-    model.body_pos[model.body("ground").id, 2] = env.ground.plane_z[tile]
+    model.body_pos[model.body("ground").id, 2] = plane
     data = mujoco.MjData(model)
     data.qpos[:] = env.sim.qpos[robot].double()
     mujoco.mj_forward(model, data)

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 SCRIPT = """
-import resource, sys, torch
 from legged_gym.cli.process import keep_freed_memory
+import resource, sys, torch
 
 if "keep" in sys.argv:
     keep_freed_memory()

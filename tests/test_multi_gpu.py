@@ -20,7 +20,7 @@ from test_rma import SMALL, WindyEnv
 from test_rma import make_runner as make_rma_runner
 from test_runner import ToyEnv, make_runner, parameters
 
-from legged_gym.cli import runs
+from legged_gym.cli.processes import rank_seed
 from legged_gym.parts.statistics import Statistics
 from legged_gym.registry import get_task
 from rsl_rl.algorithms.phases import due
@@ -196,7 +196,7 @@ def same_on_all_ranks(tensors: list[torch.Tensor]) -> bool:
 
 def train(kind: str, folder: str):
     """Whether parameters were the same before, and after each of four iterations; what was not."""
-    seed = runs.rank_seed(1) + distributed.rank()
+    seed = rank_seed(1) + distributed.rank()
     log_dir = Path(folder) / str(distributed.rank())
     runner = make_runner(log_dir, seed=seed) if kind == "ppo" else make_rma_runner(log_dir, WindyEnv(), seed)
     runner.cfg.seed = 1  # what was typed is the same

@@ -9,9 +9,11 @@ from test_legged_robot import NoHostSync
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourTeacherCfg
 from legged_gym.registry import all_tasks
+from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.tile import render_height
 from legged_gym.utils.math import quat_from_yaw, quat_rotate, wrap_to_pi
 
+EDGE = (0.03, 0.05, 0.05)  # rim, reach and drop, m
 ENGINES = ["mujoco", pytest.param("warp", marks=pytest.mark.slow)]  # Warp compiles its kernels for a minute at first
 
 
@@ -44,25 +46,27 @@ def place(env, position, yaw=0.0):
 
 def test_columns_are_shared_out_by_type_and_kept():
     env = ParkourRobot(quiet(20))
-    assert [env.grid.types[k] for k in env.type[::4]] == list(env.grid.types)
-    before = env.column.clone()
+    assert [env.course.types[k] for k in env.course.type[::4]] == list(env.course.types)
+    before = env.course.column.clone()
     env.reset()
-    assert torch.equal(env.column, before)
-    assert env.is_flat.sum() == 4
+    assert torch.equal(env.course.column, before)
+    assert env.course.is_flat.sum() == 4
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_world_has_the_table_s_tile_after_any_reset(engine):
     env = ParkourRobot(quiet(engine=engine))
     for _ in range(3):
-        env.level.copy_(torch.randint_like(env.level, 3))
+        env.course.level.copy_(torch.randint_like(env.course.level, 3))
         mask = torch.rand(10) < 0.7
         old = env.ground.tile.clone()
         env.reset_where(mask)
-        assert torch.equal(env.ground.tile.long(), torch.where(mask, env.level * 10 + env.column, old.long()))
+        course = env.course
+        assert torch.equal(env.ground.tile.long(), torch.where(mask, course.level * 10 + course.column, old.long()))
+        assert torch.equal(course.tile, env.ground.tile.long())
         robot = env.sim.robot
         for i, tile in enumerate(env.ground.tile):
-            used = (env.ground.half_size[tile] > 0).all(-1)
+            used = (env.ground.shapes.half_size[tile] > 0).all(-1)
             if engine == "mujoco":
                 fields, bodies = env.sim._fields, env.sim._box_bodies
                 centre, size = fields["body_pos"][i, bodies], fields["geom_size"][i, robot.boxes]
@@ -70,10 +74,10 @@ def test_the_world_has_the_table_s_tile_after_any_reset(engine):
             else:
                 centre, size = env.sim._geom_pos[i, robot.boxes], env.sim._tensors["geom_size"][i, robot.boxes]
                 plane = env.sim._geom_pos[i, robot.ground, 2]
-            assert torch.allclose(torch.as_tensor(centre).float()[used], env.ground.centre[tile][used])
-            assert torch.allclose(torch.as_tensor(size).float()[used], env.ground.half_size[tile][used])
+            assert torch.allclose(torch.as_tensor(centre).float()[used], env.ground.shapes.centre[tile][used])
+            assert torch.allclose(torch.as_tensor(size).float()[used], env.ground.shapes.half_size[tile][used])
             assert (torch.as_tensor(centre)[~used][:, 2] < -50).all()
-            assert float(plane) == pytest.approx(float(env.ground.plane_z[tile]))
+            assert float(plane) == pytest.approx(float(env.ground.shapes.plane_z[tile]))
 
 
 def test_robots_stand_on_what_the_ground_says_is_there():
@@ -110,11 +114,11 @@ def test_height_is_that_of_a_ray_from_above_and_of_brute_force():
     heights = env.ground.height(points, torch.zeros(10, 400))
     sky = torch.cat([points, torch.full((10, 400, 1), 5.0)], -1)
     down = torch.tensor([0.0, 0.0, -1.0]).expand(10, 400, 3)
-    assert torch.allclose(5.0 - env.ground.raycast(sky, down, 20.0), heights, atol=1e-4)
+    assert torch.allclose(5.0 - env.ground.cast(sky, down, 20.0), heights, atol=1e-4)
     assert len(heights.unique()) > 50
+    grid = TerrainGrid(env.cfg.terrain, "cpu")
     for i, tile in enumerate(env.ground.tile):
-        level, column = divmod(int(tile), 10)
-        expected = render_height(env.grid.tile(level, column), points[i, :, 0].numpy(), points[i, :, 1].numpy())
+        expected = render_height(grid.tile(*divmod(int(tile), 10)), points[i, :, 0].numpy(), points[i, :, 1].numpy())
         off = (heights[i] - torch.as_tensor(expected).float()).abs() > 1e-3
         assert off.float().mean() < 0.01  # float32 and float64 part at the very rims
 
@@ -125,24 +129,24 @@ def test_foot_on_edge_is_a_drop_within_five_centimetres():
 
     def end_of(kind, box, sign):
         """A robot on a tile of `kind`, and the x of an end of one of its boxes, and the box's y."""
-        robot = int((env.type == env.grid.types.index(kind)).nonzero()[0])
+        robot = int((env.course.type == env.course.types.index(kind)).nonzero()[0])
         tile = env.ground.tile[robot]
-        centre, half = env.ground.centre[tile, box], env.ground.half_size[tile, box]
+        centre, half = env.ground.shapes.centre[tile, box], env.ground.shapes.half_size[tile, box]
         return robot, float(centre[0] + sign * half[0]), float(centre[1])
 
     robot, rim, y = end_of("gap", 1, 1)  # the first landing; the robot's foot is its radius above it
     feet = torch.tensor([[rim - 0.045, y, z], [rim - 0.055, y, z], [rim + 0.02, y, z], [0.0, y, z]]).expand(10, 4, 3)
-    assert env.ground.edge(feet, everyone, 0.03)[robot].tolist() == [True, False, True, False]
-    assert not env.ground.edge(feet, ~everyone, 0.03).any()
+    assert env.ground.edge(feet, everyone, *EDGE)[robot].tolist() == [True, False, True, False]
+    assert not env.ground.edge(feet, ~everyone, *EDGE).any()
     robot, foot_of_wall, y = end_of("step", 0, -1)  # a wall that goes up is no edge
     feet = torch.tensor([[foot_of_wall - 0.02, y, z], [foot_of_wall + 0.02, y, z]]).expand(10, 2, 3).clone()
     feet[:, 1, 2] += float(env.ground.height(feet[:, 1:, :2], torch.zeros(10, 1))[robot])
-    assert env.ground.edge(feet, everyone[:, :2], 0.03)[robot].tolist() == [False, True]
+    assert env.ground.edge(feet, everyone[:, :2], *EDGE)[robot].tolist() == [False, True]
 
 
 def test_goals_change_after_a_dwell_without_a_break():
     env = ParkourRobot(quiet())
-    goals = env.ground.goals[env.ground.tile.long()]
+    goals = env.course.goals
 
     def stay(offset, steps):
         """At the first goal's distance `offset`, in the air so that nothing else happens."""
@@ -155,42 +159,42 @@ def test_goals_change_after_a_dwell_without_a_break():
             env.step(still(env))
 
     stay(0.15, 4)
-    assert (env.goal_timer == 4).all() and (env.goal_index == 0).all()
+    assert (env.course.goal_timer == 4).all() and (env.course.goal_index == 0).all()
     stay(0.25, 1)
-    assert (env.goal_timer == 0).all()
+    assert (env.course.goal_timer == 0).all()
     stay(0.15, 5)
-    assert (env.goal_index == 1).all() and (env.goal_timer == 0).all()
+    assert (env.course.goal_index == 1).all() and (env.course.goal_timer == 0).all()
     expected = goals[:, 1, :2] - env.sim.root_pos_w[:, :2]
-    assert torch.allclose(env.goal_distance, expected.norm(dim=1), atol=1e-4)
+    assert torch.allclose(env.course.goal_distance, expected.norm(dim=1), atol=1e-4)
 
 
 def test_all_goals_reached_is_a_time_out_and_no_fall():
     env = ParkourRobot(quiet())
-    env.goal_index.fill_(7)
-    goals = env.ground.goals[env.ground.tile.long()]
-    env.goal_timer.fill_(4)
+    env.course.goal_index.fill_(7)
+    goals = env.course.goals
+    env.course.goal_timer.fill_(4)
     position = torch.cat([goals[:, 7, :2], torch.full((10, 1), 1.0)], 1)
     place(env, position)
     *_, dones, time_outs = env.step(still(env))
     assert dones.all() and time_outs.all() and not env.falls.any()
-    assert (env.measured_goals == 8).all() and (env.goal_index == 0).all()
+    assert (env.course.measured_goals == 8).all() and (env.course.goal_index == 0).all()
 
 
 def test_yaw_errors_are_wrapped():
     env = ParkourRobot(quiet())
     for yaw in (3.0, -3.0, 3.1, 2.0):
         place(env, (-0.5, 0.0, 0.5), yaw)
-        env._aim()
-        goals = env.ground.goals[env.ground.tile.long()]
+        env.course.aim()
+        goals = env.course.goals
         to_first = torch.atan2(goals[:, 0, 1], goals[:, 0, 0] + 0.5)
-        assert torch.allclose(env.yaw_errors[:, 0], wrap_to_pi(to_first - yaw), atol=1e-5)
-        assert (env.yaw_errors.abs() <= math.pi + 1e-6).all()
+        assert torch.allclose(env.course.yaw_errors[:, 0], wrap_to_pi(to_first - yaw), atol=1e-5)
+        assert (env.course.yaw_errors.abs() <= math.pi + 1e-6).all()
     # The reward follows the angle, not its winding.
     place(env, (-0.5, 0.0, 0.5), 0.1)
-    env._aim()
+    env.course.aim()
     near = env._reward_tracking_yaw()
     place(env, (-0.5, 0.0, 0.5), 0.1 + 2 * math.pi)
-    env._aim()
+    env.course.aim()
     assert torch.allclose(env._reward_tracking_yaw(), near, atol=1e-5)
 
 
@@ -211,7 +215,7 @@ def test_perception_is_held_between_looks_and_fresh_after_a_reset():
     env.scan.heights.fill_(9.0)
     env.step(still(env))  # the 12th: no look, but robot 3 starts anew
     assert (env.scan.heights[3] != 9.0).all() and (env.scan.heights[:3] == 9.0).all()
-    assert torch.allclose(env.perceived_yaw[3], env.yaw_errors[3])
+    assert torch.allclose(env.perceived_yaw[3], env.course.yaw_errors[3])
 
 
 def test_history_holds_the_past_frames_without_the_headings():
@@ -237,23 +241,23 @@ def test_the_layout_is_that_of_extreme_parkour():
     proprio = env.observations["proprio"]
     assert (proprio[:, [5, 8, 9]] == 0).all()
     assert torch.equal(proprio[:, 10], env.commands[:, 0])
-    assert torch.equal(proprio[:, 12], env.is_flat.float()) and torch.equal(proprio[:, 11], 1 - proprio[:, 12])
+    assert torch.equal(proprio[:, 12], env.course.is_flat.float()) and torch.equal(proprio[:, 11], 1 - proprio[:, 12])
     assert torch.equal(proprio[:, 37:49], env.actions)
     assert set(proprio[:, 49:53].unique().tolist()) <= {-0.5, 0.5}
 
 
 def levels_after(env, *, level, goals, distance, falls=False, length=1000, command=0.5):
     """Levels after an end of the first robots' episodes in the given situation."""
-    env.level.fill_(level)
-    env.ground.move(torch.ones_like(env.dones), env.level, env.column)
-    env.goal_index.fill_(goals)
-    env.course_done.fill_(goals == 8)
-    env.commanded_distance.fill_(distance)
+    env.course.level.fill_(level)
+    env.course.reset(torch.ones_like(env.dones))
+    env.course.goal_index.fill_(goals)
+    env.course.done.fill_(goals == 8)
+    env.course.commanded_distance.fill_(distance)
     env.episode_length.fill_(length)
     env.falls.fill_(falls)
     env.commands[:, 0] = command
-    env._update_levels(torch.ones_like(env.dones))
-    return env.level.clone()
+    env.course.change_levels(torch.ones_like(env.dones), env.falls, env.episode_length, env.max_episode_length)
+    return env.course.level.clone()
 
 
 def test_levels_follow_the_goals_that_could_have_been_reached():
@@ -264,8 +268,8 @@ def test_levels_follow_the_goals_that_could_have_been_reached():
     assert (levels_after(env, level=1, goals=3, distance=20.0) == 0).all()
     assert (levels_after(env, level=0, goals=0, distance=20.0) == 0).all()
     # Slow commands: two goals in reach, both reached, is a success; one of them neither; none a failure.
-    env.level.fill_(1)
-    path = env.ground.path_length[(env.level * 10 + env.column)]
+    env.course.level.fill_(1)
+    path = TerrainGrid(env.cfg.terrain, "cpu").path_length.flatten(0, 1)[env.course.level * 10 + env.course.column]
     near = float(path[:, 1].max()) - 0.2 + 1e-3
     in_reach = (path - 0.2 <= near).sum(1)
     two = in_reach == 2
@@ -285,7 +289,7 @@ def test_without_curriculum_levels_are_drawn():
     seen = set()
     for _ in range(3):
         env.reset()
-        seen |= set(env.level.tolist())
+        seen |= set(env.course.level.tolist())
     assert seen == {0, 1, 2}
 
 
@@ -302,8 +306,8 @@ def test_ends_by_tilt_and_in_pits():
     assert env.falls.all()
     # In the pit of a gap, beside the course, on its floor.
     env.reset()
-    gaps = env.type == env.grid.types.index("gap")
-    floor = env.ground.plane_z[env.ground.tile.long()]
+    gaps = env.course.type == env.course.types.index("gap")
+    floor = env.ground.shapes.plane_z[env.ground.tile.long()]
     assert (floor[gaps] < -0.1).all()
     where = torch.stack([torch.full((10,), 3.0), torch.full((10,), 1.9), floor + 0.33], 1)
     place(env, where)
@@ -311,7 +315,7 @@ def test_ends_by_tilt_and_in_pits():
     for _ in range(25):
         env.step(still(env))
         fallen |= env.falls
-    assert fallen[gaps].all() and not fallen[env.is_flat].any()
+    assert fallen[gaps].all() and not fallen[env.course.is_flat].any()
 
 
 def test_actions_come_late_by_the_schedule():
@@ -327,11 +331,11 @@ def test_actions_come_late_by_the_schedule():
 
 def test_curriculum_survives_another_number_of_robots():
     env = ParkourRobot(quiet(10))
-    env.level.copy_(torch.arange(10) // 4)
+    env.course.level.copy_(torch.arange(10) // 4)
     env.step_count.fill_(77)
     other = ParkourRobot(quiet(20))
     other.load_curriculum_state_dict(env.curriculum_state_dict())
-    assert torch.equal(other.level, (torch.arange(20) // 2) // 4)
+    assert torch.equal(other.course.level, (torch.arange(20) // 2) // 4)
     assert int(other.step_count) == 77
 
 
@@ -339,14 +343,14 @@ def test_edge_reward_counts_on_high_levels_alone():
     env = ParkourRobot(quiet())
     env.feet_on_edge.fill_(True)
     env.cfg.rewards.feet_edge_level = 2
-    env.level.copy_(torch.arange(10) % 3)
-    assert torch.equal(env._reward_feet_edge(), torch.where(env.level == 2, 4, 0))
+    env.course.level.copy_(torch.arange(10) % 3)
+    assert torch.equal(env._reward_feet_edge(), torch.where(env.course.level == 2, 4, 0))
 
 
 def test_goal_velocity_is_paid_up_to_the_command():
     env = ParkourRobot(quiet())
     env.commands[:, 0] = 0.5
-    env.to_goal.copy_(torch.tensor([0.6, 0.8]).expand(10, 2))
+    env.course.to_goal.copy_(torch.tensor([0.6, 0.8]).expand(10, 2))
     for speed, expected in ((0.25, 0.5), (2.0, 1.0), (-0.5, -1.0)):
         env.sim.root_lin_vel_w[:, :2] = speed * torch.tensor([0.6, 0.8])
         assert torch.allclose(env._reward_tracking_goal_vel(), torch.tensor(expected), atol=1e-4)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -39,13 +40,10 @@ def test_a_short_training_improves():
 class Course:
     """Four robots, two on each of two types, 0.5 s steps; scripted."""
 
-    num_envs, dt, max_episode_length, num_goals, device = 4, 0.5, 6, 8, "cpu"
-
-    class grid:
-        types = ("hurdle", "flat")
+    num_envs, dt, max_episode_length, device = 4, 0.5, 6, "cpu"
 
     def __init__(self):
-        self.type = torch.tensor([0, 0, 1, 1])
+        self.course = SimpleNamespace(types=("hurdle", "flat"), type=torch.tensor([0, 0, 1, 1]))
         self.observations, self.time = {}, 0
         self.measured_lin_vel_b = torch.tensor([[0.6, 0.8, 9.0]]).repeat(4, 1)
         self.measured_power = torch.tensor([100.0, 100.0, 50.0, torch.nan])
@@ -66,11 +64,10 @@ class Course:
         ended = self.time >= self.max_episode_length
         self.rewards = torch.ones(4)
         # 0 falls at its second step with 3 goals, 1 finishes at its fourth, 2 and 3 run out of time with 4 and 2.
-        self.measured_goals = torch.tensor([3, 8 if self.time >= 4 else 5, 4, 2])
+        goals = torch.tensor([3, 8 if self.time == 4 else 5 if self.time < 4 else 0, 4, 2])  # then a new episode
+        self.course.measured_share, self.course.done = goals / 8, goals == 8
         self.falls = torch.tensor([self.time == 2, False, False, False])
         self.dones = torch.tensor([self.time == 2, self.time == 4, ended, ended])
-        if self.time > 4:  # robot 1's next episode does not count
-            self.measured_goals[1] = 0
 
 
 def test_figures_by_hand():
@@ -102,7 +99,7 @@ def test_robots_are_counted_per_type():
     prepare(cfg, 0.25)
     assert cfg.env.num_envs == 18 and cfg.terrain.difficulty == (0.25, 0.25)
     env = get_task("go2_parkour_teacher").make_env(cfg, "cpu")
-    assert env.type.bincount().tolist() == [3] * 6
+    assert env.course.type.bincount().tolist() == [3] * 6
     assert (env.commands[:, 0] == pytest.approx(0.7)) and env.max_episode_length == 1500
     assert (env.randomization.added_mass == 0).all() and (env.randomization.kp_factor == 1).all()
     assert 0.6 <= env.randomization.friction.min() and env.randomization.friction.max() <= 2.0

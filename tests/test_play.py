@@ -14,12 +14,13 @@ import torch
 from test_cli import run
 
 from legged_gym.cli.runs import pretrained_checkpoint
+from legged_gym.cli.terrain import choose_terrain
 from legged_gym.deploy.description import load_description
+from legged_gym.envs.base.legged_robot_config import ViserCfg
 from legged_gym.registry import get_task
 from legged_gym.scripts import play
-from legged_gym.scripts.play import choose_terrain
 from legged_gym.utils.errors import UserError
-from legged_gym.viewer.page.ports import free_port
+from legged_gym.viewer.page.ports import free_port, serve, stop
 from legged_gym.viewer.playing.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,17 @@ def test_ports() -> None:
     ):
         with pytest.raises(UserError, match=message):
             free_port(host, port)
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("127.0.0.1", False), ("localhost", False), ("127.0.0.2", False), ("0.0.0.0", True)]
+)
+def test_a_page_for_others_says_that_nobody_is_authenticated(
+    host: str, told: bool, capsys: pytest.CaptureFixture
+) -> None:
+    stop(serve(ViserCfg(host=host, port=0), "test"))
+    out = capsys.readouterr().out
+    assert ("nobody is authenticated" in out) == told and out.count("\n") == told
 
 
 def test_clock(monkeypatch: pytest.MonkeyPatch) -> None:

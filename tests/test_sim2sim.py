@@ -24,6 +24,7 @@ from legged_gym.deploy.trial import run_course, summarise_course
 from legged_gym.export import files as export
 from legged_gym.registry import get_task
 from legged_gym.scripts import sim2sim as script
+from legged_gym.terrain.grid import TerrainGrid
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_TRAINED = Physics(dt=0.005, integrator="euler", cone="pyramidal", motor_delay=0.0, noise=0.0)
@@ -67,12 +68,17 @@ def make_env(task: str, num_envs: int = 6):
 
 def twin(env, i: int, tree: dict, physics: Physics = AS_TRAINED) -> SimulatedRobot:
     """Robot `i` of `env` in plain MuJoCo, in the same state on the same tile."""
-    tile = env.grid.tile(int(env.level[i]), int(env.column[i])) if hasattr(env, "grid") else flat_tile()
+    tile = tile_of(env, i) if hasattr(env, "course") else flat_tile()
     robot = SimulatedRobot(tree, tile, physics, np.random.default_rng(0))
     robot.start(np.zeros(3), 0.0, robot.default_joint_pos, np.zeros(6), 1.0)
     robot.data.qpos[:], robot.data.qvel[:] = env.sim.qpos[i].numpy(), env.sim.qvel[i].numpy()
     mujoco.mj_forward(robot.model, robot.data)
     return robot
+
+
+def tile_of(env, i: int):
+    """The tile of robot `i`, on the host."""
+    return TerrainGrid(env.cfg.terrain, "cpu").tile(int(env.course.level[i]), int(env.course.column[i]))
 
 
 def close(found, expected, tolerance: float) -> bool:
@@ -89,8 +95,8 @@ def test_measures_what_the_environment_observes(folders):
     env.scan.measure(torch.ones(6, dtype=torch.bool), env.sim.root_pos_w, env.sim.root_quat_w)
     for i in range(6):
         robot = twin(env, i, tree)
-        measured, course = robot.measure(), Course(env.grid.tile(0, int(env.column[i])), tree["trial"]["course"], 0.02)
-        course.reached = int(env.goal_index[i])
+        measured, course = robot.measure(), Course(tile_of(env, i), tree["trial"]["course"], 0.02)
+        course.reached = int(env.course.goal_index[i])
         observed = dict(zip(tree_terms(env), env.observations["proprio"][i].split(tree_widths(env)), strict=True))
         assert close(measured["base_ang_vel"] * 0.25, observed["base_ang_vel"], 1e-4)
         assert close(measured["roll_pitch"], observed["roll_pitch"], 1e-5)
@@ -98,11 +104,11 @@ def test_measures_what_the_environment_observes(folders):
         assert close(measured["joint_pos"] - robot.default_joint_pos, observed["joint_pos"], 1e-5)
         assert close(measured["joint_vel"] * 0.05, observed["joint_vel"], 1e-5)
         yaw = roll_pitch_yaw(robot.orientation)[2]
-        assert close(course.yaw_errors(robot.position, yaw), env.yaw_errors[i], 1e-4)
+        assert close(course.yaw_errors(robot.position, yaw), env.course.yaw_errors[i], 1e-4)
         heights = env.sim.root_pos_w[i, 2] - env.scan.heights[i]
         assert np.mean(np.abs(RayScan(robot, tree["scan"]).measure() - heights.numpy()) < 1e-4) > 0.97  # but for edges
         everywhere = torch.ones(6, 4, dtype=torch.bool)
-        edges = env.ground.edge(env.sim.body_pos_w[:, env.feet], everywhere, 0.03)[i].sum()
+        edges = env.ground.edge(env.sim.body_pos_w[:, env.feet], everywhere, 0.03, 0.05, 0.05)[i].sum()
         feet = env.sim.body_pos_w[i, env.feet].double().numpy()
         assert course.feet_on_edge(feet, np.ones(4, bool)) == int(edges)
 
@@ -120,9 +126,11 @@ def test_edges_are_the_grounds(folders):
     tree, env = description(folders["go2_parkour_teacher"]), make_env("go2_parkour_teacher")
     rng, found = np.random.default_rng(0), 0
     feet = rng.uniform((0.0, -0.8, 0.0), (9.0, 0.8, 0.5), (6, 300, 3))
-    expected = env.ground.edge(torch.tensor(feet, dtype=torch.float32), torch.ones(6, 300, dtype=torch.bool), 0.03)
+    expected = env.ground.edge(
+        torch.tensor(feet, dtype=torch.float32), torch.ones(6, 300, dtype=torch.bool), 0.03, 0.05, 0.05
+    )
     for i in range(6):
-        course = Course(env.grid.tile(0, int(env.column[i])), tree["trial"]["course"], 0.02)
+        course = Course(tile_of(env, i), tree["trial"]["course"], 0.02)
         ours = [course.feet_on_edge(foot[None], np.ones(1, bool)) for foot in feet[i]]
         found += sum(ours)
         assert np.mean(np.array(ours) == expected[i].numpy()) >= 0.98
@@ -162,8 +170,6 @@ def test_motor_delay(folders):
 def test_tiles_are_those_of_evaluation(folders):
     tree, env = description(folders["go2_parkour_teacher"]), get_task("go2_parkour_teacher").env_cfg()
     env.evaluation()
-    from legged_gym.terrain.grid import TerrainGrid
-
     grid, course = TerrainGrid(env.terrain, "cpu"), tree["trial"]["course"]
     assert course["types"] == list(grid.types)
     for kind, number, column in (("parkour", 3, 3), ("gap", 15, 63), ("demo", 16, 80)):
@@ -215,7 +221,7 @@ def test_depth_is_that_of_the_training_camera(folders, tmp_path):
         env.step(torch.randn(6, 12))
     env.sim.refresh()
     rays = env.camera.render(torch.ones(6, dtype=torch.bool)).numpy()
-    tiles = [env.grid.tile(int(env.level[i]), int(env.column[i])) for i in range(6)]
+    tiles = [tile_of(env, i) for i in range(6)]
     states = [{"tile": list(vars(t).values()), "qpos": env.sim.qpos[i].numpy()} for i, t in enumerate(tiles)]
     np.save(tmp_path / "states.npy", states)
     in_subprocess(RENDER, tmp_path, folders["go2_parkour_student"])

@@ -2,22 +2,23 @@
 
 import math
 from collections import Counter
-from pathlib import Path
 
 import mujoco
 import numpy as np
 import pytest
 import torch
 
-from legged_gym.envs.go2.go2_config import DEFAULT_POSE
+from legged_gym import robots
+from legged_gym.robots.spec import RobotSpec
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.simulators.model import build_model
 from legged_gym.simulators.torque import clip_torque, pd_torque
 
-GO2 = Path(__file__).parents[1] / "resources" / "robots" / "go2" / "go2.xml"
+GO2 = robots.GO2.source
+ROBOT = RobotSpec.load(GO2)
 LEGS = ("FL", "FR", "RL", "RR")
 JOINTS = tuple(f"{leg}_{joint}_joint" for leg in LEGS for joint in ("hip", "thigh", "calf"))
-POSE = torch.tensor([DEFAULT_POSE[name] for name in JOINTS])
+POSE = torch.tensor([robots.GO2.default_pose[name] for name in JOINTS])
 LIMITS = torch.tensor([23.7, 23.7, 45.43] * 4)
 FEET = [4, 8, 12, 16]  # links: base, then hip, thigh, calf, foot of each leg
 MASS, GRAVITY = 15.019, 9.81
@@ -27,7 +28,7 @@ ENGINES = ["mujoco", pytest.param("warp", marks=pytest.mark.slow)]  # Warp compi
 
 
 def make(engine, num_envs=N, options=OPTIONS):
-    return make_simulator(GO2, num_envs, "cpu", options, engine=engine)
+    return make_simulator(ROBOT, num_envs, "cpu", options, engine=engine)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -155,7 +156,7 @@ def compiled(plane, centre, quat, half):
 # -- the robot ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("ground_on_bodies", [True, False])
 def test_robot_model(ground_on_bodies):
-    model, robot = build_model(GO2, OPTIONS, ground_on_bodies=ground_on_bodies)
+    model, robot = build_model(ROBOT, OPTIONS, ground_on_bodies=ground_on_bodies)
     assert robot.joint_names == JOINTS
     np.testing.assert_allclose(robot.torque_limits, [23.7, 23.7, 45.43] * 4)
     assert robot.total_mass == pytest.approx(MASS, abs=1e-6) and robot.base_mass == pytest.approx(6.923)
@@ -176,9 +177,7 @@ def test_wrong_engines_are_refused():
     with pytest.raises(ValueError, match="bullet.*mujoco"):
         make("bullet")
     with pytest.raises(ValueError, match="runs on cpu, not on cuda"):
-        make_simulator(GO2, 1, "cuda", OPTIONS, engine="mujoco")
-    with pytest.raises(ValueError, match="nowhere.xml"):
-        make_simulator(Path("nowhere.xml"), 1, "cpu", OPTIONS)
+        make_simulator(ROBOT, 1, "cuda", OPTIONS, engine="mujoco")
 
 
 def test_standing_robot_weighs_what_it_does(sim):

@@ -14,8 +14,8 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from legged_gym.terrain.generators import GENERATORS
 from legged_gym.terrain.grid import TerrainGrid
+from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.tile import render_height
 from legged_gym.utils.errors import UserError
 
@@ -33,11 +33,11 @@ class Cfg:
     lateral: float = 0.4
     roughness: tuple[float, float] = (0.02, 0.06)
     seed: int = 0
-    proportions: SimpleNamespace = field(default_factory=lambda: shares(*GENERATORS))
+    proportions: SimpleNamespace = field(default_factory=lambda: shares(*TERRAINS))
 
 
 def shares(*names: str, **others: float) -> SimpleNamespace:
-    return SimpleNamespace(**dict.fromkeys(GENERATORS, 0.0) | dict.fromkeys(names, 0.2) | others)
+    return SimpleNamespace(**dict.fromkeys(TERRAINS, 0.0) | dict.fromkeys(names, 0.2) | others)
 
 
 def test_grid():
@@ -54,7 +54,7 @@ def test_grid():
     for name, shape in shapes.items():
         tensor = getattr(grid, name)
         assert tensor.shape == (3, 10, *shape) and tensor.dtype == torch.float32, name
-    assert grid.types == tuple(GENERATORS) and grid.type_of_column.tolist() == list(range(10))
+    assert grid.types == tuple(TERRAINS) and grid.type_of_column.tolist() == list(range(10))
     assert grid.type_of_column.dtype == torch.long
     unused = (grid.half_size == 0).all(-1)
     assert unused.any() and (grid.quat[unused] == torch.tensor([1.0, 0, 0, 0])).all()
@@ -91,7 +91,7 @@ def test_columns(proportions, columns, expected):
     assert torch.bincount(grid.type_of_column).tolist() == expected
     assert (grid.type_of_column.diff() >= 0).all()
     names = vars(proportions)
-    assert grid.types == tuple(name for name in GENERATORS if names[name] > 0)
+    assert grid.types == tuple(name for name in TERRAINS if names[name] > 0)
 
 
 def test_one_level_has_the_low_difficulty():

@@ -15,8 +15,9 @@ import pytest
 import torch
 from test_runner import ToyEnv, make_runner, subprocess_env
 
-from legged_gym.cli import parse as cli
-from legged_gym.cli import runs
+from legged_gym.cli import processes, runs
+from legged_gym.cli.args import TrainArgs
+from legged_gym.cli.parse import parse
 from legged_gym.utils.errors import UserError
 from rsl_rl.utils import distributed
 
@@ -41,11 +42,11 @@ def toy_training(folder: str, end: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     env.on_step = on_step
-    runner = make_runner(folder, env=env, seed=runs.rank_seed(1), save_interval=1)
+    runner = make_runner(folder, env=env, seed=processes.rank_seed(1), save_interval=1)
     runner.cfg.seed = 1
     finished = runner.learn(1_000_000)
     distributed.stop()
-    print(f"rank {runs.rank()} came to an end at {runner.iteration}, {finished=}", flush=True)
+    print(f"rank {processes.rank()} came to an end at {runner.iteration}, {finished=}", flush=True)
 
 
 def start_toy(tmp_path: Path, end: str) -> subprocess.Popen:
@@ -134,7 +135,7 @@ def test_each_rank_has_the_device_of_its_number(monkeypatch, flags, count, expec
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     command = ["--task=go2", "--multi_gpu", *flags]
     if expected.startswith(("cuda", "cpu")):
-        assert cli.parse(cli.TrainArgs, "train", command).device == expected
+        assert parse(TrainArgs, "train", command).device == expected
     else:
         with pytest.raises(UserError, match=re.escape(expected)):
-            cli.parse(cli.TrainArgs, "train", command)
+            parse(TrainArgs, "train", command)

@@ -19,7 +19,7 @@ from pathlib import Path
 from legged_gym.viewer.film.gl import choose_gl
 choose_gl()
 import torch
-from legged_gym.scripts.play import choose_terrain
+from legged_gym.cli.terrain import choose_terrain
 from legged_gym.registry import get_task
 from legged_gym.viewer.depth_picture import depth_picture
 from legged_gym.viewer.film.film import RobotFilm, record

@@ -5,22 +5,28 @@ from typing import Any
 import numpy as np
 
 from legged_gym.deploy.rotations import wrap_to_pi
-from legged_gym.terrain import rules
-from legged_gym.terrain.generators import GENERATORS, rough_tile
+from legged_gym.terrain.registry import TERRAINS
+from legged_gym.terrain.roughness import rough_tile
+from legged_gym.terrain.rules import RulesCfg
 from legged_gym.terrain.tile import Tile, intersect, make_tile
+from legged_gym.utils.errors import UserError
 
 Array = np.ndarray
+
+_UNDER = 9  # points under a foot: its middle and its rim; others lie around it
 
 
 def flat_tile() -> Tile:
     """A plane, and nothing on it."""
-    return make_tile("plane", 0.0, [], np.zeros((8, 2)))
+    return make_tile(0.0, [], np.zeros((0, 2)))
 
 
 def course_tile(kind: str, number: int, course: dict[str, Any], difficulty: float) -> Tile:
     """Tile `number` of a type: those that evaluate.py has at this difficulty, over and over, and others of the kind."""
-    types = [*course["types"], *(other for other in GENERATORS if other not in course["types"])]
-    column = types.index(kind) * course["tiles_per_type"] + number % course["tiles_per_type"]
+    known, length = course["columns"], course["num_columns"] // len(course["columns"])
+    others = [other for other in TERRAINS if other not in known]
+    first, count = known[kind] if kind in known else (course["num_columns"] + others.index(kind) * length, length)
+    column = first + number % count
     rng = np.random.default_rng([course["seed"], 0, column])
     return rough_tile(
         kind,
@@ -39,6 +45,14 @@ class Course:
     def __init__(self, tile: Tile, course: dict[str, Any], period: float):
         """`period`: control period, s."""
         self.tile, self._radius = tile, course["goal_radius"]
+        try:
+            self._rules = RulesCfg(**{name: float(value) for name, value in course["rules"].items()})
+        except (TypeError, ValueError) as error:
+            raise UserError(f"trial.course.rules in deploy.yaml: {error}: export again") from error
+        rules = self._rules
+        self._around_foot = np.concatenate(
+            [np.zeros((1, 2)), _ring(_UNDER - 1, rules.foot_rim), _ring(16, rules.edge_reach)]
+        )
         self._dwell = round(course["goal_dwell_s"] / period)  # control steps
         self.num_goals = len(tile.goals)
         self.reached = self._inside = 0
@@ -64,27 +78,24 @@ class Course:
         return self.tile.goals[np.minimum(self.reached + np.arange(count), self.num_goals - 1), :2]
 
     def fallen(self, position: Array, roll: float, pitch: float, feet: Array) -> bool:
-        """Tilted, far below the start, or with three of `feet` (F, 3) on the floor of a pit."""
-        floor = self.tile.plane_z
-        in_pit = floor < rules.PIT and (feet[:, 2] < floor + rules.ON_FLOOR).sum() >= rules.FEET_IN_PIT
-        return max(abs(roll), abs(pitch)) > rules.MAX_TILT or position[2] < rules.LOWEST_BASE or in_pit
+        """Tilted, far below the start, or with too many of `feet` (F, 3) on the floor of a pit."""
+        floor, rules = self.tile.plane_z, self._rules
+        on_floor = (feet[:, 2] < floor + rules.on_floor).sum()
+        in_pit = floor < rules.pit and on_floor >= rules.num_feet_in_pit(len(feet))
+        return max(abs(roll), abs(pitch)) > rules.max_tilt or position[2] < rules.lowest_base or in_pit
 
     def feet_on_edge(self, feet: Array, contact: Array) -> int:
         """How many of `feet` (F, 3) in `contact` (F,) have the ground drop beside them."""
         feet = feet[contact]
-        points = np.pad((feet[:, None, :2] + _AROUND_FOOT).reshape(-1, 2), ((0, 0), (0, 1)))
+        points = np.pad((feet[:, None, :2] + self._around_foot).reshape(-1, 2), ((0, 0), (0, 1)))
         _, tops, _ = intersect(self.tile, points, (0.0, 0.0, 1.0))
-        tops = tops.reshape(self.tile.num_boxes, len(feet), len(_AROUND_FOOT))
+        tops = tops.reshape(self.tile.num_boxes, len(feet), len(self._around_foot))
         under = tops[..., :_UNDER]  # what carries a foot is not above it
         support = np.where(under <= feet[:, None, 2], under, -np.inf).max((0, 2), initial=self.tile.plane_z)
         beside = tops[..., _UNDER:].max(0, initial=self.tile.plane_z)
-        return int((support[:, None] - beside > rules.EDGE_DROP).any(1).sum())
+        return int((support[:, None] - beside > self._rules.edge_drop).any(1).sum())
 
 
 def _ring(count: int, radius: float) -> Array:
     angles = 2.0 * np.pi * np.arange(count) / count
     return radius * np.stack([np.cos(angles), np.sin(angles)], -1)
-
-
-_UNDER = 9  # points under a foot: its middle and its rim; the others lie around it
-_AROUND_FOOT = np.concatenate([np.zeros((1, 2)), _ring(_UNDER - 1, rules.FOOT_RIM), _ring(16, rules.EDGE_REACH)])

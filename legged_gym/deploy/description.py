@@ -1,7 +1,7 @@
 """The `deploy.yaml` of an exported folder, read and held against the files beside it."""
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -43,6 +43,7 @@ def load_description(folder: Path, task: str | None = None) -> dict[str, Any]:
         _require(tree["networks"], name, {"onnx", "onnx_sha256", "inputs", "outputs"}, path)
         network = tree["networks"][name]
         _check(path.parent / network["onnx"], network["onnx_sha256"])
+    _find_mjcf(tree["robot"], path)
     return tree
 
 
@@ -58,6 +59,24 @@ def _check(path: Path, checksum: str) -> None:
         raise UserError(f"there is no {path}, which deploy.yaml names: export again")
     if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
         raise UserError(f"{path} is not the file that deploy.yaml describes (its SHA-256 differs): export again")
+
+
+def _find_mjcf(robot: dict[str, Any], path: Path) -> None:
+    """Puts in place of `robot.mjcf` where that file is: beside `path`, or, with a folder, among our resources."""
+    name = str(robot["mjcf"])
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in name:
+        raise UserError(
+            f"{path}: robot.mjcf is '{name}', which leads out of the folder: right is a file beside deploy.yaml or one "
+            "of resources/; export again"
+        )
+    if len(parts) > 1:
+        found = RESOURCES_DIR / name
+    else:
+        found = path.parent / name
+        _check(found, str(robot.get("mjcf_sha256")))
+    robot["mjcf"] = str(found.resolve())
+    mjcf_path({"robot": robot})
 
 
 def mjcf_path(tree: dict[str, Any]) -> Path:

@@ -15,8 +15,9 @@ import numpy as np
 from legged_gym.deploy.description import mjcf_path
 from legged_gym.deploy.measure import SENSORS, Sensor
 from legged_gym.deploy.rotations import into_body
+from legged_gym.robots.spec import RobotSpec, joint_ranges
 from legged_gym.terrain.tile import Tile
-from legged_gym.utils.errors import UserError
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 Array = np.ndarray
 
@@ -63,15 +64,11 @@ class SimulatedRobot:
         self._no_load_speed = np.array(control["no_load_speed"]) if control["type"] == "DC" else None
         joints = [self.model.joint(name) for name in robot["joint_names"]]  # by name: never by an assumed order
         self._q, self._dq = (np.array([getattr(j, k)[0] for j in joints]) for k in ("qposadr", "dofadr"))
-        self._joint_ranges = np.array([joint.range for joint in joints])
+        self._joint_ranges = joint_ranges(self.model, [joint.id for joint in joints])
         driven = self.model.actuator_trnid[:, 0].tolist()
         self._motors = np.array([driven.index(joint.id) for joint in joints])
         self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
         self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
-        gyros = np.flatnonzero(self.model.sensor_type == mujoco.mjtSensor.mjSENS_GYRO)
-        if not len(gyros):
-            raise UserError(f"{robot['mjcf']} has no gyro sensor, which the policy's base_ang_vel comes from")
-        self._gyro = self.model.sensor_adr[gyros[0]]
         self._own = self.model.geom_group != GROUND_GROUP
         self._sensors = self._find_sensors()
 
@@ -170,8 +167,8 @@ class SimulatedRobot:
 
     @property
     def gyro(self) -> Array:
-        """(3,) rad/s, as the gyroscope measures it."""
-        return self.data.sensordata[self._gyro : self._gyro + 3]
+        """(3,) rad/s, as a gyroscope on the base with its axes measures it."""
+        return self.velocity_b[1]
 
     def noise(self, half_width: float, count: int) -> Array:
         """(count,) uniform noise of a sensor."""
@@ -203,15 +200,11 @@ def _mjcf_sensor(robot: SimulatedRobot, first: int, count: int) -> Array:
 
 
 def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoco.MjModel:
-    """The robot's MJCF without its visual shapes, on the tile."""
-    path = mjcf_path(description)
-    try:
-        spec = mujoco.MjSpec.from_file(str(path))
-    except (ValueError, OSError) as error:
-        raise UserError(f"cannot read the robot {path}: {' '.join(str(error).split())}") from error
-    for geom in list(spec.geoms):
-        if geom.contype == 0 and geom.conaffinity == 0:
-            spec.delete(geom)
+    """The robot, as training has it, on the tile."""
+    tree = description["robot"]
+    with value_errors_are_the_users():
+        robot = RobotSpec.load(mjcf_path(description), tree["feet"], self_collisions=tree.get("self_collisions", False))
+    spec = robot.physics()
     spec.option.timestep = physics.dt
     spec.option.integrator = getattr(mujoco.mjtIntegrator, f"mjINT_{physics.integrator.upper()}")
     spec.option.cone = getattr(mujoco.mjtCone, f"mjCONE_{physics.cone.upper()}")

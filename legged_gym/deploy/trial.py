@@ -14,6 +14,7 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
 from legged_gym.deploy.sensors import DepthCamera, RayScan
 from legged_gym.evaluation.figures import with_total
+from legged_gym.terrain.registry import TERRAINS
 
 Array = np.ndarray
 Figures = dict[str, float | None]
@@ -35,8 +36,8 @@ def run_course(
     scan = RayScan(robot, description["scan"]) if policy.sees_scan else None
     camera = DepthCamera(robot, description["camera"], period, noise) if policy.sees_depth else None
     # Whoever steers says the speed. Headings and scan are a teacher's alone, from the true pose: a student needs none.
-    told = {"command": [rng.uniform(*trial["commands"]["lin_vel_x"])], "flat": [kind == "flat"]}
-    told["not_flat"] = [kind != "flat"]
+    flat = TERRAINS[kind].flat
+    told = {"command": [rng.uniform(*trial["commands"]["lin_vel_x"])], "flat": [flat], "not_flat": [not flat]}
     perception = description["scan"]["interval"] if scan is not None else 1
     push_steps = round(trial["push_interval_s"] / period)
     policy.reset()

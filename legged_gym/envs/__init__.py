@@ -1,25 +1,27 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
-from legged_gym.envs.go2.go2_config import Go2Cfg, Go2TrainCfg
-from legged_gym.envs.go2.go2_parkour_config import (
-    Go2ParkourStudentCfg,
-    Go2ParkourStudentTrainCfg,
-    Go2ParkourTeacherCfg,
-    Go2ParkourTeacherTrainCfg,
-)
+from legged_gym.envs.go2.go2_config import Go2Cfg
+from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
 from legged_gym.registry import register
 
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
 DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
+GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
 
-register("go2", LEGGED_ROBOT, Go2Cfg, Go2TrainCfg, "Unitree Go2 follows velocity commands on flat ground")
+register(
+    "go2",
+    LEGGED_ROBOT,
+    Go2Cfg,
+    f"{GO2_TRAINING}:Go2TrainCfg",
+    "Unitree Go2 follows velocity commands on flat ground",
+)
 register(
     "go2_parkour_teacher",
     PARKOUR_ROBOT,
     Go2ParkourTeacherCfg,
-    Go2ParkourTeacherTrainCfg,
+    f"{GO2_TRAINING}:Go2ParkourTeacherTrainCfg",
     "Unitree Go2 crosses hurdles, steps, gaps and stones with a height scan",
     PARKOUR_EVALUATION,
 )
@@ -27,7 +29,7 @@ register(
     "go2_parkour_student",
     DEPTH_PARKOUR_ROBOT,
     Go2ParkourStudentCfg,
-    Go2ParkourStudentTrainCfg,
+    f"{GO2_TRAINING}:Go2ParkourStudentTrainCfg",
     "Unitree Go2 crosses them with a depth camera, taught by go2_parkour_teacher",
     PARKOUR_EVALUATION,
     teacher="go2_parkour_teacher",

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from legged_gym.evaluation.figures import COLUMNS, as_text, with_total
 from legged_gym.evaluation.velocity import run_episodes
+from legged_gym.terrain.registry import shares_of
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
     """Completes the evaluation variant: `difficulty` of all tiles, `env.num_envs` robots for each type."""
     if difficulty is not None:
         env_cfg.terrain.fix_difficulty(difficulty)
-    shares = vars(env_cfg.terrain.proportions).values()
-    env_cfg.env.num_envs *= sum(share > 0 for share in shares)
+    env_cfg.env.num_envs *= len(shares_of(env_cfg.terrain.proportions))
 
 
 @torch.no_grad()
@@ -34,11 +34,11 @@ def evaluate(
     standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
     feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
     joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
-    count; types without robots are left out. `total` is the mean over parkour, hurdle, step and gap. `watch`: called
-    after each step.
+    count; types without robots are left out. `total` is the mean over the types that count in it. `watch`: called after
+    each step.
     """
-    n, device = env.num_envs, env.device
-    goals, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
+    n, device, course = env.num_envs, env.device, env.course
+    share, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
     steps, edge, energy, metres, reward = (torch.zeros(n, device=device) for _ in range(5))
 
     def count(running: Tensor) -> None:
@@ -50,15 +50,14 @@ def evaluate(
         energy.add_(torch.where(fine, env.measured_power * env.dt, 0.0))
         metres.add_(torch.where(fine, speed * env.dt, 0.0))
         reward.add_(torch.where(running, env.rewards, 0.0))
-        goals.copy_(torch.where(running, env.measured_goals.float(), goals))
+        share.copy_(torch.where(running, course.measured_share, share))
         fallen.add_(running & env.falls)
-        finished.add_(running & env.dones & (env.measured_goals >= env.num_goals))
+        finished.add_(running & env.dones & course.done)
 
-    run_episodes(env, policy, count, (goals, fallen, finished, steps, edge, energy, metres, reward), graph, watch)
-    share = goals / env.num_goals
+    run_episodes(env, policy, count, (share, fallen, finished, steps, edge, energy, metres, reward), graph, watch)
     types = {}
-    for k, kind in enumerate(env.grid.types):
-        own = env.type == k
+    for k, kind in enumerate(course.types):
+        own = course.type == k
         if not own.any():  # play.py may have fewer robots than there are types
             continue
         done = finished[own].sum().item()

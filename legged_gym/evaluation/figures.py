@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-OBSTACLES = ("parkour", "hurdle", "step", "gap")  # what the total is the mean of, as in extreme-parkour
+from legged_gym.terrain.registry import TERRAINS
+
 COLUMNS = {
     "goals_reached": "goals reached",
     "goals_reached_std": "±",
@@ -23,8 +24,8 @@ def as_text(value: float | None) -> str:
 
 
 def with_total(types: dict[str, dict[str, float | None]]) -> dict[str, Any]:
-    """{"types": types, "total": the mean of each figure over `OBSTACLES`, of those that are there}."""
-    rows = [types[kind] for kind in OBSTACLES if kind in types]
+    """{"types": types, "total": the mean of each figure over the types that count in it, of those that are there}."""
+    rows = [types[kind] for kind, terrain in TERRAINS.items() if terrain.in_total and kind in types]
     if not rows:
         return {"types": types}
     total = {}

@@ -8,19 +8,16 @@ from typing import Any
 
 from torch import Tensor
 
-from legged_gym import __version__
+from legged_gym import RESOURCES_DIR, __version__
 from legged_gym.deploy.description import FORMAT
 from legged_gym.export.networks import DeployedLayout
 from legged_gym.observations import Group
+from legged_gym.robots import known_robot
+from legged_gym.robots.spec import RobotSpec
+from legged_gym.terrain.registry import columns_of
 from legged_gym.utils.config import plain
 
-# Joint orders of the vendors' low-level interfaces, by the asset's name.
-SDK_JOINT_ORDERS = {
-    "go2": (
-        "unitree_sdk2",
-        tuple(f"{leg}_{joint}_joint" for leg in ("FR", "FL", "RR", "RL") for joint in ("hip", "thigh", "calf")),
-    )
-}
+MJCF = "robot.xml"  # the robot's file beside deploy.yaml, where it is not a shipped one
 
 
 def describe(
@@ -65,30 +62,42 @@ def describe(
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
-    tree["trial"] = _trial(trial)
+    tree["trial"] = _trial(trial, env.robot.friction)
     if figures is not None:
         tree["figures"] = dict(figures)
     return tree
 
 
 def _robot(env: Any) -> dict[str, Any]:
+    """The robot; `mjcf` is a path in resources/ for a shipped one, else the file that is written beside deploy.yaml."""
     asset, names = env.cfg.asset, env.robot.joint_names
     tree = {
         "name": asset.name,
-        "mjcf": str(Path(asset.file).resolve()) if asset.file else f"robots/{asset.name}/{asset.name}.xml",
+        "mjcf": shipped_mjcf(env) or MJCF,
         "joint_names": list(names),
         "feet": [env.robot.body_names[i] for i in env.feet.tolist()],
         "ends_episode": [env.robot.body_names[i] for i in env.termination_links.tolist()],
+        "self_collisions": env.robot_spec.self_collisions,
     }
-    sdk, order = SDK_JOINT_ORDERS.get(asset.name, ("", ()))
-    if set(order) == set(names):
+    robot = known_robot(asset.name)
+    sdk = None if robot is None else robot.sdk
+    if sdk is not None and set(sdk.joint_names) == set(names):
         tree["sdk"] = {
-            "name": sdk,
-            "joint_names": list(order),
-            "from_policy": [names.index(name) for name in order],  # sdk[k] = policy[from_policy[k]]
-            "to_policy": [order.index(name) for name in names],  # policy[k] = sdk[to_policy[k]]
+            "name": sdk.name,
+            "joint_names": list(sdk.joint_names),
+            "from_policy": [names.index(name) for name in sdk.joint_names],  # sdk[k] = policy[from_policy[k]]
+            "to_policy": [sdk.joint_names.index(name) for name in names],  # policy[k] = sdk[to_policy[k]]
         }
     return tree
+
+
+def shipped_mjcf(env: Any) -> str | None:
+    """Path in resources/ of the robot's MJCF, if that file alone makes the robot of `env`."""
+    spec, path = env.robot_spec, Path(env.robot_spec.label).resolve()
+    if spec.self_collisions or not path.is_relative_to(RESOURCES_DIR):
+        return None
+    same = RobotSpec.load(path, spec.feet).xml() == spec.xml()  # else the config changed it
+    return path.relative_to(RESOURCES_DIR).as_posix() if same else None
 
 
 def _control(env: Any) -> dict[str, Any]:
@@ -165,7 +174,7 @@ def _camera(camera: Any) -> dict[str, Any]:
     }
 
 
-def _trial(trial: Any) -> dict[str, Any]:
+def _trial(trial: Any, friction: float) -> dict[str, Any]:
     """How evaluate.py tries the policy, for sim2sim.py to do the same."""
     init, random, commands = trial.init_state, trial.domain_rand, trial.commands
     tree = {
@@ -174,7 +183,7 @@ def _trial(trial: Any) -> dict[str, Any]:
         "joint_pos_noise": init.joint_pos_noise,
         "soft_joint_limit": trial.rewards.soft_dof_pos_limit,
         "root_vel_noise": init.root_vel_noise,
-        "friction": list(random.friction_range) if random.randomize_friction else [1.0, 1.0],
+        "friction": list(random.friction_range) if random.randomize_friction else [friction, friction],
         "push_interval_s": random.push_interval_s,
         "max_push_vel_xy": random.max_push_vel_xy if random.push_robots else 0.0,
         "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
@@ -183,10 +192,11 @@ def _trial(trial: Any) -> dict[str, Any]:
     if not hasattr(trial, "goals"):
         return tree
     terrain = trial.terrain
-    types = [name for name, share in vars(terrain.proportions).items() if share > 0]
+    columns = columns_of(terrain.proportions, terrain.num_columns)
     course = {
-        "types": types,
-        "tiles_per_type": max(1, terrain.num_columns // len(types)),
+        "types": list(columns),
+        "columns": {kind: [own.start, len(own)] for kind, own in columns.items()},  # the first, how many
+        "num_columns": terrain.num_columns,
         "difficulty": terrain.difficulty[1],
         "lateral": terrain.lateral,
         "roughness": list(terrain.roughness),
@@ -196,6 +206,7 @@ def _trial(trial: Any) -> dict[str, Any]:
         "goal_dwell_s": trial.goals.dwell,
         "y_noise": init.y_noise,
         "yaw_noise": init.yaw_noise,
+        "rules": plain(trial.rules),
     }
     return tree | {"course": course}
 

@@ -19,10 +19,10 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from legged_gym.cli.runs import trained_configs
+from legged_gym.cli.run_config import trained_configs
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import onnx_session
-from legged_gym.export.description import describe
+from legged_gym.export.description import MJCF, describe
 from legged_gym.export.networks import (
     DeployedActor,
     DeployedDepthEncoder,
@@ -115,6 +115,7 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
             for key, network in networks.items():
                 files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
             tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
+            _write_robot(draft, tree["robot"], env)
             _add_metadata(draft, tree)
             _check(networks, draft, layout, env, recorded, checkpoint)
             _write_description(draft, tree)
@@ -173,6 +174,14 @@ def _write(network: nn.Module, example: Inputs, draft: Path, key: str) -> dict[s
     }
 
 
+def _write_robot(draft: Path, robot: dict[str, Any], env: Any) -> None:
+    """Writes the robot's MJCF, unless it is a shipped one."""
+    if robot["mjcf"] == MJCF:
+        text = env.robot_spec.xml().encode()
+        (draft / MJCF).write_bytes(text)
+        robot["mjcf_sha256"] = hashlib.sha256(text).hexdigest()
+
+
 def _add_metadata(draft: Path, tree: dict[str, Any]) -> None:
     """Puts the description into the ONNX files too, key by key: texts as they are, all else as JSON."""
     import onnx
@@ -206,6 +215,8 @@ def _publish(draft: Path, folder: Path) -> list[Path]:
     if "depth_encoder.onnx" not in names:  # of an earlier export of another policy
         for suffix in (".onnx", ".pt"):
             (folder / f"depth_encoder{suffix}").unlink(missing_ok=True)
+    if MJCF not in names:
+        (folder / MJCF).unlink(missing_ok=True)
     return [folder / name for name in names]
 
 

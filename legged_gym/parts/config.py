@@ -1,8 +1,19 @@
 """Configuration of the parts: dataclasses in SI units and radians. Ranges are (low, high)."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-Range = tuple[float, float]
+from legged_gym.utils.bounds import (
+    AtLeastOne,
+    Bounds,
+    NotNegative,
+    NotNegativeInt,
+    NotNegativeRange,
+    Positive,
+    Range,
+    Share,
+)
+from legged_gym.utils.errors import UserError
 
 
 @dataclass
@@ -20,17 +31,17 @@ class CommandRanges:
 @dataclass
 class CommandsCfg:
     ranges: CommandRanges = field(default_factory=CommandRanges)
-    resampling_time: float = 10.0
+    resampling_time: Positive = 10.0
     """seconds between new commands"""
     heading_command: bool = False
     """the yaw rate follows from the error to a commanded heading"""
     heading_gain: float = 0.5
     """yaw rate per heading error, 1/s"""
-    standing_fraction: float = 0.1
+    standing_fraction: Share = 0.1
     """share of commands that ask to stand still"""
     curriculum: bool = False
     """widen lin_vel_x once the robots follow it well"""
-    max_curriculum: float = 1.0
+    max_curriculum: NotNegative = 1.0
     """largest forward speed that the curriculum goes to, m/s"""
 
 
@@ -38,24 +49,24 @@ class CommandsCfg:
 class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
-    stiffness: dict[str, float] = field(default_factory=dict)
+    stiffness: dict[str, NotNegative] = field(default_factory=dict)
     """kp in N·m/rad, by a part of the joints' names"""
-    damping: dict[str, float] = field(default_factory=dict)
+    damping: dict[str, NotNegative] = field(default_factory=dict)
     """kd in N·m·s/rad, by a part of the joints' names"""
-    no_load_speed: dict[str, float] = field(default_factory=dict)
+    no_load_speed: dict[str, Positive] = field(default_factory=dict)
     """rad/s, by a part of the joints' names; for control_type DC, whose stall torque is the joint's limit"""
     action_scale: float = 0.25
     """target angle = default + action_scale * action"""
-    decimation: int = 4
+    decimation: AtLeastOne = 4
     """physics steps per control step"""
-    beta: float = 1.0
+    beta: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 1.0
     """exponential moving average of the actions: beta * new + (1 - beta) * old; 1: none"""
 
 
 @dataclass
 class DomainRandCfg:
     randomize_friction: bool = True
-    friction_range: Range = (0.5, 1.25)
+    friction_range: NotNegativeRange = (0.5, 1.25)
     randomize_base_mass: bool = False
     added_mass_range: Range = (-1.0, 1.0)
     """kg"""
@@ -63,21 +74,28 @@ class DomainRandCfg:
     added_com_range: Range = (-0.05, 0.05)
     """m, each axis"""
     randomize_motor_strength: bool = False
-    motor_strength_range: Range = (0.9, 1.1)
+    motor_strength_range: NotNegativeRange = (0.9, 1.1)
     """factor on kp and, drawn apart, on kd, per joint, for the whole run"""
     push_robots: bool = True
-    push_interval_s: float = 15.0
-    max_push_vel_xy: float = 1.0
+    push_interval_s: Positive = 15.0
+    max_push_vel_xy: NotNegative = 1.0
     """m/s, each axis, added to the base's velocity"""
     p_gain_rand: bool = False
-    p_gain_rand_scale: float = 0.03
+    p_gain_rand_scale: NotNegative = 0.03
     """kp (1 + scale * N(0, 1)), per joint and episode"""
     d_gain_rand: bool = False
-    d_gain_rand_scale: float = 0.03
+    d_gain_rand_scale: NotNegative = 0.03
     torque_rfi_rand: bool = False
-    rfi_scale: float = 0.04
+    rfi_scale: NotNegative = 0.04
     """constant torque per joint and episode: scale * N(0, 1) * torque limit (random force injection)"""
     control_delays: bool = False
-    control_delay_min: int = 0
-    control_delay_max: int = 1
+    control_delay_min: NotNegativeInt = 0
+    control_delay_max: NotNegativeInt = 1
     """physics steps by which an action comes late, drawn per episode, both ends included"""
+
+    def check(self, key: str) -> None:
+        low, high = self.control_delay_min, self.control_delay_max
+        if low > high:
+            raise UserError(
+                f"{key}.control_delay_min is {low}: it has to be at most control_delay_max, which is {high}"
+            )

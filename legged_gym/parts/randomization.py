@@ -14,13 +14,13 @@ class Randomization(Part):
 
     settings = ("domain_rand",)
 
-    def __init__(self, cfg: DomainRandCfg, sim: Simulator, nominal_friction: float = 1.0):
+    def __init__(self, cfg: DomainRandCfg, sim: Simulator):
         self.cfg, self._n, self._device = cfg, sim.num_envs, sim.device
         self._num_joints = num_joints = len(sim.robot.joint_names)
         n, device = self._n, self._device
         ones = torch.ones(n, num_joints, device=device)
         self.keep(
-            friction=torch.full((n,), nominal_friction, device=device),
+            friction=torch.full((n,), sim.robot.friction, device=device),  # of each robot's feet
             added_mass=torch.zeros(n, device=device),  # kg
             added_com=torch.zeros(n, 3, device=device),  # m
             kp_strength=ones.clone(),  # of the motors, for the whole run
@@ -32,6 +32,7 @@ class Randomization(Part):
         )
         if cfg.randomize_friction:
             self.friction.copy_(uniform(*cfg.friction_range, n, device=device))
+            sim.set_friction(self.friction)
         if cfg.randomize_base_mass:
             self.added_mass.copy_(uniform(*cfg.added_mass_range, n, device=device))
         if cfg.randomize_base_com:
@@ -39,7 +40,6 @@ class Randomization(Part):
         if cfg.randomize_motor_strength:
             self.kp_strength.copy_(uniform(*cfg.motor_strength_range, n, num_joints, device=device))
             self.kd_strength.copy_(uniform(*cfg.motor_strength_range, n, num_joints, device=device))
-        sim.set_friction(self.friction)
         if cfg.randomize_base_mass or cfg.randomize_base_com:
             sim.set_base_inertia(self.added_mass, self.added_com)
 

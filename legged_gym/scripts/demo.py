@@ -3,9 +3,11 @@
 `python legged_gym/scripts/demo.py --task=go2_parkour_teacher --use_pretrained_checkpoint`
 """
 
-from legged_gym.cli import runs
-from legged_gym.cli.parse import DemoArgs, parse
-from legged_gym.scripts.play import choose_terrain
+from legged_gym.cli import process
+from legged_gym.cli.args import DemoArgs
+from legged_gym.cli.parse import parse
+from legged_gym.cli.processes import seed_everything
+from legged_gym.cli.terrain import choose_terrain, has_courses
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 EPISODE_S = 3600.0  # nobody wants to be put back to the start while driving
@@ -13,12 +15,13 @@ EPISODE_S = 3600.0  # nobody wants to be put back to the start while driving
 
 @script
 def main(argv: list[str] | None = None) -> None:
+    process.tune()
     command = parse(DemoArgs, "play", argv)
     args, env_cfg = command.args, command.env_cfg
     if not env_cfg.viser.enable:
         raise UserError("demo.py is driven in the browser: leave out --headless; play.py --video makes films")
     env_cfg.env.episode_length_s = EPISODE_S
-    if hasattr(env_cfg.terrain, "proportions"):
+    if has_courses(env_cfg):
         choose_terrain(env_cfg, args.terrain, args.difficulty)
 
     from legged_gym.viewer.page.policy_tab import Source
@@ -28,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     from rsl_rl.runners.on_policy_runner import load_policy
 
     gamepad = None if args.gamepad is None else Gamepad(args.gamepad)
-    runs.seed_everything(args.seed)
+    seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(command.checkpoint, command.device, env, task_cfg=command.train_cfg.policy)

@@ -2,13 +2,17 @@
 
 import json
 
-from legged_gym.cli import runs
-from legged_gym.cli.parse import EvaluateArgs, parse
+from legged_gym.cli import process
+from legged_gym.cli.args import EvaluateArgs
+from legged_gym.cli.parse import parse
+from legged_gym.cli.processes import seed_everything
+from legged_gym.cli.runs import write_atomically
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 
 @script
 def main(argv: list[str] | None = None) -> None:
+    process.tune()
     command = parse(EvaluateArgs, "evaluation", argv)
     args = command.args
 
@@ -20,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError("--chart is for tasks with obstacle courses; this one has none")
     if args.camera is not None and not hasattr(command.env_cfg, "camera"):
         raise UserError("--camera is for tasks with a depth camera; this one has none")
-    runs.seed_everything(args.seed)
+    seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
         policy = load_policy(
@@ -42,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         evaluator.draw_chart(figures, title, args.chart)
     if args.json is not None:
         try:
-            runs.write_atomically(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
+            write_atomically(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
         except OSError as error:
             raise UserError(f"cannot write {args.json}: {error.strerror}") from error
 

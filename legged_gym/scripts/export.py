@@ -1,28 +1,18 @@
 """Makes files for a robot of a trained policy: `python legged_gym/scripts/export.py --task=go2`."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from legged_gym.cli.parse import File, LoadArgs, Text, parse
+from legged_gym.cli import process
+from legged_gym.cli.args import ExportArgs
+from legged_gym.cli.parse import parse
 from legged_gym.utils.errors import UserError, script
-
-
-@dataclass(kw_only=True)
-class ExportArgs(LoadArgs):
-    """Flags of export.py."""
-
-    device: Text = "cpu"
-    """exporting needs no other"""
-    out: File = None
-    """folder for the files; by default `exported` in the run's folder, for a shipped policy that of the task in logs"""
-    figures: File = None
-    """what evaluate.py --json wrote about this policy, to go with it"""
 
 
 @script
 def main(argv: list[str] | None = None) -> None:
+    process.tune()
     command = parse(ExportArgs, "evaluation", argv)
     figures = None if command.args.figures is None else _figures(command.args.figures)
 

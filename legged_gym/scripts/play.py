@@ -3,15 +3,17 @@
 `--video FILE` makes a film instead, `--headless` only counts. Unless it films, it exports the policy too.
 """
 
-from typing import Any
-
-from legged_gym.cli import runs
-from legged_gym.cli.parse import Command, PlayArgs, parse
-from legged_gym.utils.errors import UserError, nearest, script, value_errors_are_the_users
+from legged_gym.cli import process
+from legged_gym.cli.args import PlayArgs
+from legged_gym.cli.parse import Command, parse
+from legged_gym.cli.processes import seed_everything
+from legged_gym.cli.terrain import choose_terrain
+from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 
 @script
 def main(argv: list[str] | None = None) -> None:
+    process.tune()
     command = parse(PlayArgs, "play", argv)
     args, env_cfg = command.args, command.env_cfg
     headless = not env_cfg.viser.enable
@@ -26,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     from rsl_rl.runners.on_policy_runner import load_policy  # slow: after the command line has been found good
 
     evaluator = command.task.evaluator()
-    runs.seed_everything(args.seed)
+    seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(command.checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
@@ -65,21 +67,6 @@ def _export(command: Command) -> None:
             print("exported before")
     except UserError as error:
         print(f"not exported: {error}")
-
-
-def choose_terrain(env_cfg: Any, kind: str | None, difficulty: float | None) -> None:
-    """Make all tiles of the type `kind`, and of that `difficulty`; None leaves them as they are."""
-    if kind is None and difficulty is None:
-        return
-    if not hasattr(env_cfg.terrain, "proportions"):
-        raise UserError("--terrain and --difficulty are for tasks with obstacle courses; this one has none")
-    if kind is not None:
-        types = vars(env_cfg.terrain.proportions)
-        if kind not in types:
-            raise UserError(f"--terrain: there is no terrain '{kind}'; {nearest(kind, types)}")
-        env_cfg.terrain.proportions = type(env_cfg.terrain.proportions)(**{name: float(name == kind) for name in types})
-    if difficulty is not None:
-        env_cfg.terrain.fix_difficulty(difficulty)
 
 
 if __name__ == "__main__":

@@ -3,33 +3,22 @@
 Keeps what it takes to run the policy, and the run's config.yaml; what it takes to train on is left out.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
-import tyro
-
 from legged_gym import RESOURCES_DIR
+from legged_gym.cli.args import ShipArgs
+from legged_gym.cli.parse import parse_flags
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.learner import require_own_rsl_rl
 
 NETWORK = ("policy", "policy_cfg", "obs_dims", "observation_layout", "num_actions")
 KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
 
 
-@dataclass
-class Args:
-    task: str
-    """task that the policy was trained for"""
-    checkpoint: Path
-    """a run's model_<iteration>.pt, with config.yaml beside it"""
-    half: bool = False
-    """numbers in half precision, for large networks"""
-
-
 @script
 def main(argv: list[str] | None = None) -> None:
-    args = tyro.cli(Args, args=argv, description=__doc__)
+    args = parse_flags(ShipArgs, __doc__, argv)
     get_task(args.task)
+    require_own_rsl_rl()
     config = args.checkpoint.parent / "config.yaml"
     if not config.is_file():
         raise UserError(f"there is no {config}: a shipped policy needs the config that it was trained with")

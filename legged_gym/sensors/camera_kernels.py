@@ -92,7 +92,10 @@ def sphere_hit(origin: wp.vec3, direction: wp.vec3, radius: float):
 
 @wp.func
 def capsule_hit(origin: wp.vec3, direction: wp.vec3, radius: float, half: float):
-    """The same for a capsule along z, with the middles of its ends at ±`half`."""
+    """The same for a capsule along z, with the middles of its ends at ±`half`; from inside, it is not seen."""
+    beyond = wp.max(wp.abs(origin[2]) - half, 0.0)
+    if origin[0] * origin[0] + origin[1] * origin[1] + beyond * beyond <= radius * radius:
+        return FAR
     a = direction[0] * direction[0] + direction[1] * direction[1]
     b = origin[0] * direction[0] + origin[1] * direction[1]
     root = b * b - a * (origin[0] * origin[0] + origin[1] * origin[1] - radius * radius)
@@ -126,7 +129,7 @@ def find_shapes(
     tan_v: float,
     height: int,
     width: int,
-    tile: wp.array(dtype=int),
+    row_of: wp.array(dtype=int),
     centre: wp.array2d(dtype=wp.vec3),
     quat: wp.array2d(dtype=wp.vec4),
     half_size: wp.array2d(dtype=wp.vec3),
@@ -150,7 +153,7 @@ def find_shapes(
     slots = centre.shape[1]
     kind, position, orientation, size = int(BOX), wp.vec3(), wp.quat(), wp.vec3()
     if k < slots:
-        t = tile[env]
+        t = row_of[env]
         position = centre[t, k]
         orientation = quat_of(quat[t, k])
         size = half_size[t, k]
@@ -193,7 +196,7 @@ def render(
     tan_h: float,
     tan_v: float,
     lanes: int,
-    tile: wp.array(dtype=int),
+    row_of: wp.array(dtype=int),
     plane_z: wp.array(dtype=float),
     eyes: wp.array(dtype=wp.vec3),
     looks: wp.array(dtype=wp.quat),
@@ -211,7 +214,7 @@ def render(
     # Rays have x = 1, so that a multiple of one is the planar depth.
     z = slope(row, height, tan_v)
     up = wp.quat_rotate_inv(looks[env], wp.vec3(0.0, 0.0, 1.0))
-    plane = plane_z[tile[env]] - eyes[env][2]
+    plane = plane_z[row_of[env]] - eyes[env][2]
     for column in range(lane, width, lanes):
         nearest = far
         down = up[0] + slope(column, width, tan_h) * up[1] + z * up[2]

@@ -1,4 +1,4 @@
-"""A depth camera on each robot's base, cast as rays against the ground's boxes and the robot's own body."""
+"""A depth camera on each robot's base, cast as rays against the ground's shapes and the robot's own body."""
 
 import math
 
@@ -12,7 +12,7 @@ from legged_gym.sensors import camera_kernels as kernels
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.sensors.launches import EnvLaunches
 from legged_gym.simulators import Simulator
-from legged_gym.terrain.ground import BoxGround
+from legged_gym.terrain.ground import Ground
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import uniform
 
@@ -29,7 +29,7 @@ class DepthCamera(Part):
 
     settings = ("camera",)
 
-    def __init__(self, cfg: DepthCameraCfg, ground: BoxGround, sim: Simulator, dt: float):
+    def __init__(self, cfg: DepthCameraCfg, ground: Ground, sim: Simulator, dt: float):
         """`dt`: control step, s."""
         self.cfg, self._ground, self._sim = cfg, ground, sim
         n, device = sim.num_envs, sim.device
@@ -58,7 +58,7 @@ class DepthCamera(Part):
         cfg, sim = self.cfg, self._sim
         n, height, width = self.depth.shape
         own = self._own_shapes()
-        most = self._ground.centre.shape[1] + own[0].shape[0]  # shapes in view
+        most = self._ground.shapes.num_boxes + own[0].shape[0]  # shapes in view
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=sim.device)
@@ -71,16 +71,16 @@ class DepthCamera(Part):
         windows = wp.from_torch(zeros(n, most, 4, dtype=torch.int32), dtype=wp.vec4i)
         seen = [eyes, looks, count, zeros(n, most, _NUMBERS), windows]
 
-        tile, plane_z, *boxes = self._ground.arrays()
+        row, plane_z, *boxes = self._ground.shapes.arrays()
         vec3 = [wp.from_torch(x, dtype=wp.vec3) for x in (sim.root_pos_w, self.position, sim.body_pos_w)]
         vec4 = [wp.from_torch(x, dtype=wp.vec4) for x in (sim.root_quat_w, sim.body_quat_w)]
         pose = [vec3[0], vec4[0], vec3[1], self.pitch, vec3[2], vec4[1]]
         view = [cfg.far, self._tan_h, self._tan_v]
-        inputs = [flags["taken"], *pose, *own, *view, height, width, tile, *boxes]
+        inputs = [flags["taken"], *pose, *own, *view, height, width, row, *boxes]
         self._find_shapes = launches.record(kernels.find_shapes, [most], inputs, seen)
 
         lanes = 1 if sim.device.type == "cpu" else 32  # threads that share a row's pixels
-        inputs = [flags["taken"], *view, lanes, tile, plane_z, *seen]
+        inputs = [flags["taken"], *view, lanes, row, plane_z, *seen]
         self._cast_rays = launches.record(kernels.render, [height, lanes], inputs, [self.depth])
 
         inputs = [*flags.values(), step, self.seed, self.depth, lanes, *self._crop, cfg.near, cfg.far]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from legged_gym.part import Part
-from legged_gym.terrain.ground import BoxGround
+from legged_gym.terrain.ground import Ground
 from legged_gym.utils.math import quat_yaw
 
 
@@ -15,8 +15,8 @@ class HeightScan(Part):
     `heights` (N, len(x) * len(y)) in the world's frame keeps its values until they are measured again.
     """
 
-    def __init__(self, ground: BoxGround, x: tuple[float, ...], y: tuple[float, ...], num_envs: int):
-        self._ground, device = ground, ground.tile.device
+    def __init__(self, ground: Ground, x: tuple[float, ...], y: tuple[float, ...], num_envs: int):
+        self._ground, device = ground, ground.device
         self._offsets = torch.cartesian_prod(torch.tensor(x, device=device), torch.tensor(y, device=device))
         self.keep(heights=torch.zeros(num_envs, len(self._offsets), device=device))
 

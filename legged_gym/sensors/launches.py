@@ -18,6 +18,7 @@ class EnvLaunches:
     """
 
     def __init__(self, num_envs: int, device: torch.device):
+        wp.init()
         self._device = wp.device_from_torch(device)
         shares = min(torch.get_num_threads(), num_envs) if self._device.is_cpu else 1
         self._shares = list(pairwise(num_envs * k // shares for k in range(shares + 1)))

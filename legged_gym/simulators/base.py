@@ -2,12 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from legged_gym.simulators.model import ModelOptions, RobotModel
+from legged_gym.simulators.model import RobotModel
 
 
 class Simulator(ABC):
@@ -109,33 +108,3 @@ class Simulator(ABC):
     def capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """`function`, which may use torch and this simulator, as something cheaper to call again and again."""
         return function
-
-
-def make_simulator(
-    asset: Path,
-    num_envs: int,
-    device: str | torch.device,
-    options: ModelOptions,
-    *,
-    engine: str = "auto",
-    num_threads: int = 0,
-) -> Simulator:
-    """A simulator for the robot in the MJCF file `asset`.
-
-    `engine`: `mujoco` (C, CPU), `warp` (MuJoCo Warp) or `auto`: Warp on CUDA, C on CPU. `num_threads`: of the C engine,
-    0 for all cores.
-    """
-    device = torch.device(device)
-    if engine == "auto":
-        engine = "warp" if device.type == "cuda" else "mujoco"
-    if engine == "mujoco":
-        if device.type != "cpu":
-            raise ValueError(f"engine 'mujoco' runs on cpu, not on {device}")
-        from legged_gym.simulators.mujoco_engine import MujocoSimulator
-
-        return MujocoSimulator(asset, num_envs, options, num_threads)
-    if engine == "warp":
-        from legged_gym.simulators.warp_engine import WarpSimulator
-
-        return WarpSimulator(asset, num_envs, device, options)
-    raise ValueError(f"unknown engine {engine!r}: one of auto, mujoco, warp")

@@ -1,12 +1,12 @@
-"""The physics model: a robot's MJCF, a plane and a few box slots, compiled by MjSpec for either engine."""
+"""The physics model: a robot, a plane and a few box slots, compiled by MjSpec for either engine."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import mujoco
 import numpy as np
 
-_COLLISION_GROUP = 3
+from legged_gym.robots.spec import RobotSpec, joint_ranges
+
 _PARKED_Z = -100.0  # where slots lie that are not in use, m
 
 
@@ -35,15 +35,17 @@ class Primitive:
 
 @dataclass(frozen=True)
 class RobotModel:
-    """Names and numbers of a compiled robot. Links and joints are in the MJCF's order."""
+    """Names and numbers of a compiled robot. Links and joints are in the model's order."""
 
     body_names: tuple[str, ...]
     joint_names: tuple[str, ...]
-    joint_limits: np.ndarray  # (J, 2) rad
+    feet: tuple[str, ...]  # those of `body_names` that are feet
+    joint_limits: np.ndarray  # (J, 2) rad; ±pi for joints that turn freely
     torque_limits: np.ndarray  # (J,) N·m
     armature: np.ndarray  # (J,) kg·m²
     base_mass: float  # kg
     total_mass: float  # kg
+    friction: float  # of the first foot's contacts
     bodies: slice  # the links' rows among the engine's bodies
     geoms: np.ndarray  # ids of the geoms that collide
     ground: int  # id of the plane geom
@@ -51,25 +53,17 @@ class RobotModel:
     primitives: tuple[Primitive, ...]  # one for each of `geoms`
 
 
-def build_model(asset: Path, options: ModelOptions, *, ground_on_bodies: bool) -> tuple[mujoco.MjModel, RobotModel]:
-    """Compile the robot in `asset` with a plane and `options.num_boxes` slots.
+def build_model(
+    robot: RobotSpec, options: ModelOptions, *, ground_on_bodies: bool
+) -> tuple[mujoco.MjModel, RobotModel]:
+    """Compile `robot` with a plane and `options.num_boxes` slots.
 
     `ground_on_bodies`: give the plane and each slot a jointless body of its own. The C engine needs it, as it keeps
     geoms of the world body where they were compiled; it costs Warp 7-9 %, which moves static geoms by itself.
-    Visual geoms are left out. Friction of a contact is the robot's (`priority` 1), not the larger of both.
+    Visual geoms and sensors are left out. Friction of a contact is the robot's (`priority` 1), not the larger of both.
     """
-    try:
-        spec = mujoco.MjSpec.from_file(str(asset))
-    except (ValueError, OSError) as error:
-        raise ValueError(f"cannot read the robot {asset}: {error}") from error
-    for geom in list(spec.geoms):
-        if geom.group != _COLLISION_GROUP:
-            spec.delete(geom)
-        else:
-            geom.contype, geom.conaffinity, geom.priority = 0, 1, 1
+    spec = robot.physics(sensors=False)  # others would only cost time
     robot_geoms = [geom.name for geom in spec.geoms]
-    if not all(robot_geoms):
-        raise ValueError(f"{asset}: every geom of group {_COLLISION_GROUP} (the ones that collide) needs a name")
     spec.option.timestep = options.dt
     # Torques come from outside and joint damping is taken implicitly: Euler does what implicitfast would, for less.
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
@@ -82,27 +76,26 @@ def build_model(asset: Path, options: ModelOptions, *, ground_on_bodies: bool) -
     add_ground(spec, options.num_boxes, on_bodies=ground_on_bodies)
     model = spec.compile()
     joints = [j for j in range(model.njnt) if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE]
-    if model.jnt_type[0] != mujoco.mjtJoint.mjJNT_FREE or len(joints) != model.njnt - 1 or model.nu != len(joints):
-        raise ValueError(f"{asset}: a robot is a free base and hinge joints, each with one motor, in the joints' order")
-    if [int(j) for j in model.actuator_trnid[:, 0]] != joints:
-        raise ValueError(f"{asset}: the motors stand in another order than the joints")
     first_box = model.geom("box0").id if options.num_boxes else 0
     dofs = model.jnt_dofadr[joints]
-    robot = RobotModel(
+    foot = model.body(robot.feet[0])
+    compiled = RobotModel(
         body_names=tuple(model.body(b).name for b in range(1, num_links + 1)),
         joint_names=tuple(model.joint(j).name for j in joints),
-        joint_limits=model.jnt_range[joints].copy(),
+        feet=robot.feet,
+        joint_limits=joint_ranges(model, joints),
         torque_limits=model.actuator_forcerange[:, 1].copy(),
         armature=model.dof_armature[dofs].copy(),
         base_mass=float(model.body_mass[1]),
         total_mass=float(model.body_mass[1 : num_links + 1].sum()),  # boxes on bodies have a mass too
+        friction=float(model.geom_friction[foot.geomadr[0], 0]),
         bodies=slice(1, num_links + 1),
         geoms=np.array([model.geom(name).id for name in robot_geoms]),
         ground=model.geom("ground").id,
         boxes=slice(first_box, first_box + options.num_boxes),
         primitives=tuple(_primitive(model, model.geom(name).id) for name in robot_geoms),
     )
-    return model, robot
+    return model, compiled
 
 
 def _primitive(model: mujoco.MjModel, geom: int) -> Primitive:

@@ -1,7 +1,6 @@
 """MuJoCo's C engine on the CPU: `mujoco.batch.Batch`, one simulation per environment, stepped on all cores."""
 
 import os
-from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from mujoco.batch import Batch
 from torch import Tensor
 
+from legged_gym.robots.spec import RobotSpec
 from legged_gym.simulators.base import Simulator
 from legged_gym.simulators.model import ModelOptions, build_model
 
@@ -19,8 +19,8 @@ _QUIET = np.errstate(over="ignore", invalid="ignore")  # a world that blows up i
 class MujocoSimulator(Simulator):
     """Physics in float64; the tensors are float32 copies, made when the state changes."""
 
-    def __init__(self, asset: Path, num_envs: int, options: ModelOptions, num_threads: int = 0):
-        model, self.robot = build_model(asset, options, ground_on_bodies=True)
+    def __init__(self, robot: RobotSpec, num_envs: int, options: ModelOptions, num_threads: int = 0):
+        model, self.robot = build_model(robot, options, ground_on_bodies=True)
         # AUTORESET would put a diverged world back to its origin unseen. The midphase tree keeps boxes where they were
         # compiled. One robot is one island: looking for more only takes time.
         disable = mujoco.mjtDisableBit

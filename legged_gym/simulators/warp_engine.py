@@ -3,7 +3,6 @@
 import gc
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 import mujoco
 import mujoco_warp as mjw
@@ -11,6 +10,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from legged_gym.robots.spec import RobotSpec
 from legged_gym.simulators.base import Simulator
 from legged_gym.simulators.model import ModelOptions, build_model
 from legged_gym.utils.math import assign_where
@@ -31,8 +31,8 @@ _PER_WORLD_BOXES = "geom_size geom_rbound geom_aabb".split()
 class WarpSimulator(Simulator):
     """All tensors are views of Warp's arrays, which are never rebound: captured graphs hold their addresses."""
 
-    def __init__(self, asset: Path, num_envs: int, device: torch.device, options: ModelOptions):
-        model, self.robot = build_model(asset, options, ground_on_bodies=False)
+    def __init__(self, robot: RobotSpec, num_envs: int, device: torch.device, options: ModelOptions):
+        model, self.robot = build_model(robot, options, ground_on_bodies=False)
         self.num_envs, self.device, self.dt = num_envs, device, options.dt
         self.num_boxes, self._options = options.num_boxes, options
         self._stream = self._wp_stream = None

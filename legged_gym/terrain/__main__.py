@@ -10,8 +10,8 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 
-from legged_gym.terrain.generators import GENERATORS
 from legged_gym.terrain.picture import draw_grid, draw_tile
+from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.roughness import roughen
 from legged_gym.terrain.tile import Tile, require_slots
 from legged_gym.utils.errors import UserError, nearest, script
@@ -52,20 +52,20 @@ def _one_tile(args: Args, kind: str) -> Figure:
 
 def _all_types(args: Args) -> Figure:
     difficulties = np.linspace(0.0, 1.0, args.num_levels)
-    tiles = [[_make(args, kind, d, level) for kind in GENERATORS] for level, d in enumerate(difficulties)]
+    tiles = [[_make(args, kind, d, level) for kind in TERRAINS] for level, d in enumerate(difficulties)]
     return draw_grid(tiles, list(difficulties))
 
 
 def _make(args: Args, kind: str, difficulty: float, level: int) -> Tile:
-    rng = np.random.default_rng([args.seed, level, list(GENERATORS).index(kind)])
-    tile = GENERATORS[kind](difficulty, rng)
+    rng = np.random.default_rng([args.seed, level, list(TERRAINS).index(kind)])
+    tile = TERRAINS[kind](difficulty, rng)
     require_slots(tile, difficulty, args.num_boxes, "--num_boxes")
-    return roughen(tile, args.roughness, args.num_boxes, rng)
+    return roughen(tile, args.roughness, args.num_boxes, rng, loose=TERRAINS[kind].loose)
 
 
 def _check(args: Args) -> None:
-    if args.type is not None and args.type not in GENERATORS:
-        raise UserError(f"--type: there is no terrain '{args.type}'; {nearest(args.type, GENERATORS)}")
+    if args.type is not None and args.type not in TERRAINS:
+        raise UserError(f"--type: there is no terrain '{args.type}'; {nearest(args.type, TERRAINS)}")
     if not 0.0 <= args.difficulty <= 1.0:
         raise UserError(f"--difficulty is {args.difficulty:g}: it has to lie in 0 .. 1")
     if args.num_levels < 1:

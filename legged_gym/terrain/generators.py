@@ -1,4 +1,4 @@
-"""The kinds of ground: one function each, from a difficulty in [0, 1] and a random generator to a tile.
+"""The kinds of terrain that come along: one function each, from a difficulty in [0, 1] and a generator to a tile.
 
 `lateral` is the largest sideways shift in metres of hurdles, steps, gaps and bars with their goals, and of the goals on
 flat and discrete ground; the others have none that could be set.
@@ -9,12 +9,11 @@ platform that ends 2.5 m from the beginning; then come six obstacles, each shift
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
-from legged_gym.terrain.roughness import roughen
-from legged_gym.terrain.tile import Array, Box, Tile, box_below, make_tile, require_slots, turn
+from legged_gym.terrain.registry import LATERAL, terrain
+from legged_gym.terrain.tile import Array, Box, Mode, Obstacle, Tile, box_below, make_tile, turn
 
 WIDTH = 4.0  # of a tile, across the course
 BACK = -2.5  # where the platform of the start begins; extreme-parkour's begins at -1
@@ -23,9 +22,9 @@ LAST_X = 16.5  # the last goal lies no farther: 0.5 m before the end of extreme-
 RUN_OUT = 4.0  # ground behind the last goal
 SINK = 0.1  # boxes reach this far into the plane, so that no light shows below one that is moved or tilted
 NUM_OBSTACLES = 6
-LATERAL = 0.4  # extreme-parkour's teacher's; its students have 0.1
 
 
+@terrain("parkour", in_total=True)
 def parkour(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Stones over a pit, to the left and right in turn, banked inwards by up to atan(0.5) = 27 degrees."""
     pit = -rng.uniform(0.2, 1.0)
@@ -50,9 +49,11 @@ def parkour(difficulty: float, rng: np.random.Generator, lateral: float = LATERA
     ]
     boxes = [_platform(BACK, PLATFORM_END, pit), *stones, _platform(end[-1] + 0.05, last_goal + RUN_OUT, pit)]
     goals = [(PLATFORM_END - 0.5 * length, 0.0), *zip(middle, shift, strict=True), (last_goal, 0.0)]
-    return make_tile("parkour", pit, boxes, goals)
+    obstacles = [_jump(begin[i], shift[i], incline[i]) for i in range(NUM_OBSTACLES)]
+    return make_tile(pit, boxes, goals, obstacles)
 
 
+@terrain("hurdle", in_total=True)
 def hurdle(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Walls up to 0.4 m high to jump over; the goals lie midway before them."""
     x, shift, goals = _course(rng, lateral, 1.2, 2.2)
@@ -63,9 +64,11 @@ def hurdle(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL
         _block(x[i] - 0.5 * thickness, x[i] + 0.5 * thickness, shift[i], half_width, heights[i])
         for i in range(NUM_OBSTACLES)
     ]
-    return make_tile("hurdle", 0.0, boxes, goals)
+    obstacles = [_jump(x[i] - 0.5 * thickness, shift[i], heights[i]) for i in range(NUM_OBSTACLES)]
+    return make_tile(0.0, boxes, goals, obstacles)
 
 
+@terrain("step", in_total=True)
 def step(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Three high steps up, a double tread, and down again; the goals lie on the treads."""
     height = 0.1 + 0.35 * difficulty
@@ -75,9 +78,11 @@ def step(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     boxes = [
         _block(begin[i], end[i], shift[i], half_width, count * height) for i, count in enumerate((1, 2, 3, 3, 2, 1))
     ]
-    return make_tile("step", 0.0, boxes, goals)
+    obstacles = [_jump(begin[i], shift[i], (i + 1) * height) for i in range(3)]  # up; the way down has none
+    return make_tile(0.0, boxes, goals, obstacles)
 
 
+@terrain("gap", in_total=True)
 def gap(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Gaps of up to 0.8 m across the whole course, between landings with a pit on both sides."""
     pit = -rng.uniform(0.2, 1.0)
@@ -87,15 +92,18 @@ def gap(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -
     begin, end = [PLATFORM_END, *(x[:-1] + 0.5 * opening)], x - 0.5 * opening
     landings = [_block(begin[i], end[i], shift[i], half_width, 0.0, pit) for i in range(NUM_OBSTACLES)]
     beyond = _platform(x[-1] + 0.5 * opening, goals[-1][0] + RUN_OUT, pit)
-    return make_tile("gap", pit, [_platform(BACK, PLATFORM_END, pit), *landings, beyond], goals)
+    obstacles = [_jump(x[i] - 0.5 * opening, shift[i], 0.0) for i in range(NUM_OBSTACLES)]
+    return make_tile(pit, [_platform(BACK, PLATFORM_END, pit), *landings, beyond], goals, obstacles)
 
 
+@terrain("flat", flat=True)
 def flat(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Level ground with goals to the left and right; the same at every difficulty."""
     _, _, goals = _course(rng, lateral, 1.5, 2.4)
-    return make_tile("flat", 0.0, [], goals)
+    return make_tile(0.0, [], goals)
 
 
+@terrain("demo")
 def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """A hurdle, two boxes, a leap to two more, two banked ramps; the same at every difficulty."""
     depths = [rng.uniform(0.35, 0.4), *rng.uniform(0.45, 0.8, 2), *rng.uniform(0.25, 0.6, 2)]
@@ -108,6 +116,7 @@ def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     begin.append(begin[3] + depths[3])
     boxes = [_block(begin[i], begin[i] + depths[i], 0.0, 0.5 * widths[i], heights[i]) for i in range(5)]
     goals = [(begin[i] + 0.5 * depths[i], 0.0) for i in range(5)]
+    obstacles = [_jump(begin[i], 0.0, heights[i]) for i in range(5)]
 
     left, right = rng.uniform(0.15, 0.3), -rng.uniform(0.15, 0.3)
     incline, depth = rng.uniform(0.15, 0.22), rng.uniform(0.75, 0.85)
@@ -116,10 +125,12 @@ def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     for y, side in ((left, 1.0), (right, -1.0)):
         boxes.append(_banked(x, x + depth, y, lift, side * incline, lift + incline))
         goals.append((x + 0.5 * depth, y))
+        obstacles.append(_jump(x, y, lift + incline))
         x += depth + hop
-    return make_tile("demo", 0.0, boxes, [*goals, (x + 0.4, left)])
+    return make_tile(0.0, boxes, [*goals, (x + 0.4, left)], obstacles)
 
 
+@terrain("stairs")
 def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two flights of six risers up and down, of legged_gym's tread of 0.31 m; a riser is 5 to 18 cm high."""
     rise, tread, num_risers = 0.05 + 0.13 * difficulty, 0.31, 6
@@ -131,9 +142,10 @@ def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL
         for begin, end in hills
         for k in range(num_risers)
     ]
-    return make_tile("stairs", 0.0, boxes, goals)
+    return make_tile(0.0, boxes, goals)
 
 
+@terrain("slope")
 def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two hills of ramp, landing and ramp; legged_gym's steepest slope, 0.4 rad, at difficulty 1."""
     angle, climb = 0.05 + 0.35 * difficulty, 2.0
@@ -146,9 +158,10 @@ def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL)
         boxes.append(box_below((begin + 0.5 * climb, 0.0, 0.5 * height), *size, turn(1, -angle)))
         boxes.append(_block(begin + climb, end - climb, 0.0, half_width, height))
         boxes.append(box_below((end - 0.5 * climb, 0.0, 0.5 * height), *size, turn(1, angle)))
-    return make_tile("slope", 0.0, boxes, goals)
+    return make_tile(0.0, boxes, goals)
 
 
+@terrain("discrete")
 def discrete(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Fourteen low boxes at any angle in a field of 8 m x 2.4 m; the highest are 5 to 20 cm high."""
     num_boxes, begin, length, half_width = 14, PLATFORM_END, 8.0, 1.2
@@ -162,9 +175,10 @@ def discrete(difficulty: float, rng: np.random.Generator, lateral: float = LATER
     goals = np.zeros((8, 2))
     goals[:, 0] = np.linspace(PLATFORM_END - 0.05, begin + length + 1.0, 8)
     goals[1:-1, 1] = rng.uniform(-lateral, lateral, 6)
-    return make_tile("discrete", 0.0, boxes, goals)
+    return make_tile(0.0, boxes, goals)
 
 
+@terrain("crawl", loose=False)
 def crawl(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Bars to pass under, 0.45 to 0.28 m over the ground, on two posts each; the sizes of the Galileo hurdles."""
     x, shift, goals = _course(rng, lateral, 1.2, 2.2)
@@ -175,32 +189,8 @@ def crawl(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL)
         boxes.append(box_below((x[i], shift[i], top), thickness, width, height))
         for y in (shift[i] - 0.75, shift[i] + 0.75):
             boxes.append(_block(x[i] - 0.5 * post, x[i] + 0.5 * post, y, 0.5 * post, top))
-    return make_tile("crawl", 0.0, boxes, goals)
-
-
-GENERATORS: dict[str, Callable[[float, np.random.Generator, float], Tile]] = {
-    generator.__name__: generator
-    for generator in (parkour, hurdle, step, gap, flat, demo, stairs, slope, discrete, crawl)
-}
-
-
-def rough_tile(
-    kind: str,
-    difficulty: float,
-    rng: np.random.Generator,
-    *,
-    lateral: float,
-    roughness: tuple[float, float],
-    num_boxes: int,
-    flag: str,
-) -> Tile:
-    """A tile of `kind` with roughness of an amplitude drawn from low to high, m.
-
-    UserError, which names the setting `flag`, if `num_boxes` are too few for it.
-    """
-    tile = GENERATORS[kind](difficulty, rng, lateral)
-    require_slots(tile, difficulty, num_boxes, flag)
-    return roughen(tile, rng.uniform(*roughness), num_boxes, rng)
+    bars = [Obstacle(x[i] - 0.5 * thickness, shift[i], top, underside, Mode.CRAWL) for i in range(NUM_OBSTACLES)]
+    return make_tile(0.0, boxes, goals, bars)
 
 
 def _course(
@@ -232,6 +222,11 @@ def _hills(rng: np.random.Generator, climb: float) -> tuple[list[tuple[float, fl
 def _block(begin: float, end: float, y: float, half_width: float, top: float, plane_z: float = 0.0) -> Box:
     """A level box from `begin` to `end` along the course, standing on the plane."""
     return box_below((0.5 * (begin + end), y, top), end - begin, 2.0 * half_width, top - plane_z + SINK)
+
+
+def _jump(x: float, y: float, height: float) -> Obstacle:
+    """What begins at (x, y) and stands on the ground, to jump over or on to."""
+    return Obstacle(x, y, height, 0.0, Mode.JUMP)
 
 
 def _platform(begin: float, end: float, plane_z: float) -> Box:

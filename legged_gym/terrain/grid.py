@@ -6,72 +6,94 @@ from typing import Any
 import numpy as np
 import torch
 
-from legged_gym.terrain.generators import GENERATORS, rough_tile
-from legged_gym.terrain.tile import NUM_GOALS, Tile
-from legged_gym.utils.errors import UserError, nearest
+from legged_gym.terrain.registry import columns_of
+from legged_gym.terrain.roughness import rough_tile
+from legged_gym.terrain.tile import Mode, Obstacle, Tile
+from legged_gym.utils.errors import UserError
 
 
 class TerrainGrid:
     """The tiles of L levels x C columns with S box slots each, as float32 tensors.
 
-    A level's difficulty lies evenly between the two of `cfg.difficulty`; a column is of one type. Column k takes the
-    first type whose cumulative share exceeds (k + 0.5) / C. A tile depends on the seed, its level and its column.
+    A level's difficulty lies evenly between the two of `cfg.difficulty`; a column is of one type, by the shares in
+    `cfg.proportions`. A tile depends on the seed, its level and its column. G goals and M obstacles are the most that
+    a tile has; where one has fewer, its last goal is repeated, and its other obstacles have the mode NONE.
 
     Attributes:
         plane_z: (L, C) height of the plane
         centre, quat, half_size: (L, C, S, 3), (L, C, S, 4), (L, C, S, 3); an unused slot has the size zero
-        goals: (L, C, 8, 3), on the ground
-        path_length: (L, C, 8) horizontal metres from the start straight through the goals up to each
-        types: names of the types that have a share, in the order of GENERATORS
+        goals: (L, C, G, 3), on the ground
+        num_goals: (L, C) long, how many of these count
+        path_length: (L, C, G) horizontal metres from the start straight through the goals up to each; inf beyond the
+            last
+        obstacles: (L, C, M, 5), rows of `Obstacle`
+        types: names of the types that have a share, in the order of their registration
+        columns: the columns of each type, by name
         type_of_column: (C,) long, index into `types`
     """
 
     def __init__(self, cfg: Any, device: torch.device | str) -> None:
         """Raises UserError for settings that make no grid."""
         _check(cfg)
-        levels, columns, slots = cfg.num_levels, cfg.num_columns, cfg.num_boxes
-        self.types, types = _types_of_columns(cfg)
-        plane_z = np.empty((levels, columns))
-        centre, half_size = np.zeros((2, levels, columns, slots, 3))
-        quat = np.zeros((levels, columns, slots, 4))
+        self.columns = columns_of(cfg.proportions, cfg.num_columns)
+        self.types = tuple(self.columns)
+        kinds = [kind for kind, own in self.columns.items() for _ in own]
+        shape = levels, columns = cfg.num_levels, cfg.num_columns
+        tiles = [
+            [_make_tile(cfg, level, column, kinds[column]) for column in range(columns)] for level in range(levels)
+        ]
+        num_goals = np.empty(shape, np.int64)
+        most_obstacles = max(1, *(len(tile.obstacles) for row in tiles for tile in row))
+        most_goals = max(len(tile.goals) for row in tiles for tile in row)
+
+        plane_z = np.empty(shape)
+        centre, half_size = np.zeros((2, *shape, cfg.num_boxes, 3))
+        quat = np.zeros((*shape, cfg.num_boxes, 4))
         quat[..., 0] = 1.0
-        goals = np.empty((levels, columns, NUM_GOALS, 3))
-        for level in range(levels):
-            difficulty = np.interp(level / max(levels - 1, 1), (0.0, 1.0), cfg.difficulty)
-            for column in range(columns):
-                rng = np.random.default_rng([cfg.seed, level, column])
-                tile = rough_tile(
-                    self.types[types[column]],
-                    difficulty,
-                    rng,
-                    lateral=cfg.lateral,
-                    roughness=cfg.roughness,
-                    num_boxes=slots,
-                    flag="--env.terrain.num_boxes",
-                )
-                used = slice(tile.num_boxes)
-                plane_z[level, column] = tile.plane_z
-                centre[level, column, used] = tile.centre
-                quat[level, column, used] = tile.quat
-                half_size[level, column, used] = tile.half_size
-                goals[level, column] = tile.goals
-        legs = np.diff(goals[..., :2], axis=2, prepend=0.0)
-        path_length = np.linalg.norm(legs, axis=-1).cumsum(-1)
+        goals, path_length = np.empty((*shape, most_goals, 3)), np.full((*shape, most_goals), np.inf)
+        obstacles = np.zeros((*shape, most_obstacles, len(Obstacle._fields)))
+        for at in np.ndindex(shape):
+            tile = tiles[at[0]][at[1]]
+            used, known = slice(tile.num_boxes), slice(len(tile.goals))
+            plane_z[at], num_goals[at] = tile.plane_z, len(tile.goals)
+            centre[at][used], quat[at][used], half_size[at][used] = tile.centre, tile.quat, tile.half_size
+            goals[at], goals[at][known] = tile.goals[-1], tile.goals
+            path_length[at][known] = np.linalg.norm(np.diff(tile.goals[:, :2], axis=0, prepend=0.0), axis=-1).cumsum()
+            obstacles[at][: len(tile.obstacles)] = tile.obstacles
 
         def put(array: np.ndarray) -> torch.Tensor:
             return torch.tensor(array, dtype=torch.float32, device=device)
 
         self.plane_z, self.centre, self.quat, self.half_size = put(plane_z), put(centre), put(quat), put(half_size)
-        self.goals, self.path_length = put(goals), put(path_length)
-        self.type_of_column = torch.tensor(types, dtype=torch.long, device=device)
+        self.goals, self.path_length, self.obstacles = put(goals), put(path_length), put(obstacles)
+        self.num_goals = torch.tensor(num_goals, device=device)
+        self.type_of_column = torch.tensor([self.types.index(kind) for kind in kinds], device=device)
 
     def tile(self, level: int, column: int) -> Tile:
         """One tile on the host, to look at."""
         boxes = [t[level, column].double().cpu().numpy() for t in (self.centre, self.quat, self.half_size)]
         used = boxes[2].any(-1)
-        goals = self.goals[level, column].double().cpu().numpy()
+        goals = self.goals[level, column, : int(self.num_goals[level, column])].double().cpu().numpy()
+        obstacles = self.obstacles[level, column].double().cpu().numpy()
+        obstacles = obstacles[obstacles[:, -1] != Mode.NONE]
         kind = self.types[int(self.type_of_column[column])]
-        return Tile(float(self.plane_z[level, column]), *(box[used] for box in boxes), goals, kind)
+        return Tile(float(self.plane_z[level, column]), *(box[used] for box in boxes), goals, obstacles, kind)
+
+
+def _make_tile(cfg: Any, level: int, column: int, kind: str) -> Tile:
+    rng = np.random.default_rng([cfg.seed, level, column])
+    tile = rough_tile(
+        kind,
+        np.interp(level / max(cfg.num_levels - 1, 1), (0.0, 1.0), cfg.difficulty),
+        rng,
+        lateral=cfg.lateral,
+        roughness=cfg.roughness,
+        num_boxes=cfg.num_boxes,
+        flag="--env.terrain.num_boxes",
+    )
+    if not len(tile.goals):
+        raise UserError(f"a '{kind}' tile has no goals: a course needs one at least")
+    return tile
 
 
 def _check(cfg: Any) -> None:
@@ -88,27 +110,3 @@ def _check(cfg: Any) -> None:
         raise UserError(f"--env.terrain.lateral is {cfg.lateral:g}: a tile has room for shifts of 0 to 1 m")
     if cfg.seed < 0:
         raise UserError(f"--env.terrain.seed is {cfg.seed}: it has to be 0 or more")
-
-
-def _types_of_columns(cfg: Any) -> tuple[tuple[str, ...], np.ndarray]:
-    """The types that have a share, and the index (C,) into them of each column."""
-    shares = vars(cfg.proportions)
-    for name, share in shares.items():
-        if name not in GENERATORS:
-            raise UserError(f"--env.terrain.proportions.{name}: there is no such terrain; {nearest(name, GENERATORS)}")
-        if not 0.0 <= share < math.inf:
-            raise UserError(f"--env.terrain.proportions.{name} is {share:g}: a share is finite and not negative")
-    types = tuple(name for name in GENERATORS if shares.get(name, 0.0) > 0.0)
-    if not types:
-        raise UserError("--env.terrain.proportions are all zero: at least one type needs a share")
-    cumulative = np.cumsum([shares[name] for name in types])
-    # The last type ends at exactly 1, whatever the sum was rounded to.
-    middle = (np.arange(cfg.num_columns) + 0.5) / cfg.num_columns
-    columns = np.searchsorted((cumulative / cumulative[-1])[:-1], middle, side="right")
-    missing = [name for i, name in enumerate(types) if i not in columns]
-    if missing:
-        raise UserError(
-            f"--env.terrain.num_columns is {cfg.num_columns}: too few for a column of {', '.join(missing)}; "
-            f"add columns, or set --env.terrain.proportions.{missing[0]} to 0"
-        )
-    return types, columns

@@ -1,85 +1,93 @@
-"""What the ground of each environment is like, asked in three questions: `height`, `edge`, `raycast`."""
+"""What the ground of each environment is like: the questions that sensors, tasks, engines and pictures ask of it."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 import warp as wp
 from torch import Tensor
 
 from legged_gym.part import Part
-from legged_gym.terrain import kernels, rules
-from legged_gym.terrain.grid import TerrainGrid
+from legged_gym.terrain import kernels  # noqa: F401  which keeps Warp quiet
 
 
-class BoxGround(Part):
-    """The tiles that N environments stand on, out of a grid's table. Free of host syncs; frames are each world's own.
+class Shapes(NamedTuple):
+    """What grounds are made of: T rows of a plane and S boxes, of which environment i stands on row `row[i]`.
 
-    `tile` (N,) int32 is the state: the row of each environment's tile in the table.
+    A box that is not there has the size zero. The tensors keep their memory, so that kernels may hold on to it.
+    """
+
+    row: Tensor  # (N,) int32
+    plane_z: Tensor  # (T,)
+    centre: Tensor  # (T, S, 3)
+    quat: Tensor  # (T, S, 4)
+    half_size: Tensor  # (T, S, 3)
+
+    @property
+    def num_boxes(self) -> int:
+        """Boxes in a row, S."""
+        return self.centre.shape[1]
+
+    def of_each(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """By environment: plane height (N,), centres (N, S, 3), orientations (N, S, 4), half sizes (N, S, 3)."""
+        return tuple(x.index_select(0, self.row) for x in self[1:])
+
+    def arrays(self) -> list[wp.array]:
+        """The five as arrays of Warp, for kernels."""
+        wp.init()
+        types = (wp.int32, wp.float32, wp.vec3, wp.vec4, wp.vec3)
+        return [wp.from_torch(x, dtype=dtype) for x, dtype in zip(self, types, strict=True)]
+
+
+class Ground(Part, ABC):
+    """The ground that N environments stand on, each in a world with a frame of its own. Metres.
+
+    All questions are free of host syncs and are answered in tensors of the caller, where it gives some, in the
+    environments of `mask` (N,) alone, else in all.
     """
 
     settings = ("terrain",)
 
-    def __init__(self, grid: TerrainGrid, num_envs: int):
-        self.grid, self.num_columns = grid, grid.centre.shape[1]
-        device = grid.centre.device
-        self.keep(tile=torch.zeros(num_envs, dtype=torch.int32, device=device))
-        self._everyone = torch.ones(num_envs, dtype=torch.bool, device=device)
-        wp.init()
-        self._device = wp.device_from_torch(device)
-        table = (
-            grid.plane_z.flatten(),
-            grid.centre.flatten(0, 1),
-            grid.quat.flatten(0, 1),
-            grid.half_size.flatten(0, 1),
-        )
-        self.plane_z, self.centre, self.quat, self.half_size = (x.contiguous() for x in table)
-        self.goals, self.path_length = grid.goals.flatten(0, 1), grid.path_length.flatten(0, 1)
-        types = (wp.float32, wp.vec3, wp.vec4, wp.vec3)
-        tensors = (self.plane_z, self.centre, self.quat, self.half_size)
-        self._table = [wp.from_torch(x, dtype=t) for x, t in zip(tensors, types, strict=True)]
+    device: torch.device
+    num_envs: int
+    shapes: Shapes
+    """For cameras and pictures; `row` changes with `move`."""
 
+    @abstractmethod
+    def height(self, points: Tensor, out: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Writes the height of the highest surface at `points` (N, P, 2) to `out` (N, P)."""
+
+    @abstractmethod
+    def layers(
+        self, points: Tensor, floor: Tensor, ceiling: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Writes what lies under and over `points` (N, P, 3) to `floor` and `ceiling` (N, P).
+
+        The floor is the highest surface of all that begins at or below a point, the ceiling the lowest underside above
+        it; inf where there is none. Inside something solid the floor is its upper side, above the point.
+        """
+
+    @abstractmethod
+    def lowest(self) -> Tensor:
+        """Height (N,) of the lowest ground: of the floor of pits."""
+
+    @abstractmethod
+    def edge(self, feet: Tensor, contact: Tensor, rim: float, reach: float, drop: float) -> Tensor:
+        """(N, F) bool: feet in `contact` (N, F) beside which the ground drops by more than `drop` within `reach`.
+
+        `feet` (N, F, 3): centres of the feet, spheres that may stand on what lies up to `rim` beside their centre. A
+        surface higher than the foot, such as a wall beside it, is no edge.
+        """
+
+    @abstractmethod
+    def cast(self, origins: Tensor, directions: Tensor, max_distance: float) -> Tensor:
+        """Metres (N, P) from `origins` (N, P, 3) along unit `directions` to the ground; at most `max_distance`."""
+
+    @abstractmethod
     def move(self, mask: Tensor, level: Tensor, column: Tensor) -> None:
         """Put the environments in `mask` (N,) on the tile of their `level` and `column` (N,)."""
-        self.tile.copy_(torch.where(mask, (level * self.num_columns + column).int(), self.tile))
 
-    def boxes(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Plane height (N,), and the slots' centres (N, S, 3), orientations (N, S, 4) and half sizes (N, S, 3)."""
-        return tuple(x.index_select(0, self.tile) for x in (self.plane_z, self.centre, self.quat, self.half_size))
-
-    def height(self, points: Tensor, out: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Writes the height of the highest surface at `points` (N, P, 2) to `out` (N, P), in environments of `mask`."""
-        mask = self._everyone if mask is None else mask
-        inputs = [wp.from_torch(points.contiguous(), dtype=wp.vec2), wp.from_torch(mask), *self.arrays()]
-        self._launch(kernels.heights, out, inputs)
-        return out
-
-    def edge(
-        self,
-        feet: Tensor,
-        contact: Tensor,
-        radius: float = rules.FOOT_RIM,
-        reach: float = rules.EDGE_REACH,
-        drop: float = rules.EDGE_DROP,
-    ) -> Tensor:
-        """(N, F) bool: feet in `contact` (N, F) beside which the ground drops by more than `drop` within `reach` (m).
-
-        `feet` (N, F, 3): centres of the feet, spheres of `radius`. The drop is looked for in 16 directions, which finds
-        a straight edge up to 1 mm from `reach`; a surface higher than the foot, such as a wall beside it, is no edge.
-        """
-        out = torch.empty(feet.shape[:2], dtype=torch.bool, device=feet.device)
-        points = wp.from_torch(feet.contiguous(), dtype=wp.vec3)
-        inputs = [points, wp.from_torch(contact.contiguous()), radius, reach, drop, *self.arrays()]
-        self._launch(kernels.edges, out, inputs)
-        return out
-
-    def raycast(self, origins: Tensor, directions: Tensor, max_distance: float) -> Tensor:
-        """Metres (N, P) from `origins` (N, P, 3) along unit `directions` to the ground; at most `max_distance`."""
-        out = torch.empty(origins.shape[:2], device=origins.device)
-        vectors = [wp.from_torch(x.contiguous(), dtype=wp.vec3) for x in (origins, directions)]
-        self._launch(kernels.rays, out, [*vectors, max_distance, *self.arrays()])
-        return out
-
-    def arrays(self) -> list[wp.array]:
-        """For kernels: the tile of each environment (N,), and the table (T,) and (T, S)."""
-        return [wp.from_torch(self.tile), *self._table]
-
-    def _launch(self, kernel: wp.Kernel, out: Tensor, inputs: list) -> None:
-        wp.launch(kernel, dim=out.shape, inputs=inputs, outputs=[wp.from_torch(out)], device=self._device)
+    def slots(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """For the engine's `set_ground`: plane height (N,), and the boxes' centres (N, S, 3), orientations (N, S, 4)
+        and half sizes (N, S, 3)."""
+        return self.shapes.of_each()

@@ -1,4 +1,4 @@
-"""Warp kernels over tables of boxes: heights, edges and rays. The same code on CPU and CUDA.
+"""Warp kernels over tables of boxes: heights, layers, edges and rays. The same code on CPU and CUDA.
 
 Every kernel reads the tile of its environment out of one table: `plane_z` (T,), `centre`, `quat` (w, x, y, z) and
 `half_size` (T, S) of T tiles with S slots; a slot that is not used has a half size of zero.
@@ -72,6 +72,39 @@ def heights(
     if mask[env]:
         p = points[env, k]
         result[env, k] = height_at(p[0], p[1], FAR, tile[env], plane_z, centre, quat, half_size)
+
+
+@wp.kernel
+def layers(
+    points: wp.array2d(dtype=wp.vec3),
+    mask: wp.array(dtype=wp.bool),
+    tile: wp.array(dtype=int),
+    plane_z: wp.array(dtype=float),
+    centre: wp.array2d(dtype=wp.vec3),
+    quat: wp.array2d(dtype=wp.vec4),
+    half_size: wp.array2d(dtype=wp.vec3),
+    floor: wp.array2d(dtype=float),
+    ceiling: wp.array2d(dtype=float),
+):
+    env, k = wp.tid()
+    if not mask[env]:
+        return
+    p, t = points[env, k], tile[env]
+    below, above = float(plane_z[t]), float(wp.inf)
+    for s in range(centre.shape[1]):
+        half = half_size[t, s]
+        c = centre[t, s]
+        dx, dy = p[0] - c[0], p[1] - c[1]
+        if half[0] > 0.0 and dx * dx + dy * dy <= wp.dot(half, half):
+            q = quat[t, s]
+            span = box_span(into_box(q, wp.vec3(dx, dy, -c[2])), into_box(q, wp.vec3(0.0, 0.0, 1.0)), half)
+            if span[0] <= span[1]:
+                if span[0] > p[2]:
+                    above = wp.min(above, span[0])
+                else:
+                    below = wp.max(below, span[1])
+    floor[env, k] = below
+    ceiling[env, k] = above
 
 
 @wp.kernel

@@ -1,6 +1,7 @@
 """Pictures of tiles: the ground from above at a slant, with shadows, and its section along the way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def box_tops(tile: Tile) -> Array:
 def _box(tile: Tile, index: int) -> Tile:
     """The tile with only one of its boxes."""
     one = slice(index, index + 1)
-    return Tile(tile.plane_z, tile.centre[one], tile.quat[one], tile.half_size[one], tile.goals, tile.kind)
+    return replace(tile, centre=tile.centre[one], quat=tile.quat[one], half_size=tile.half_size[one])
 
 
 def _corners(tile: Tile) -> Array:

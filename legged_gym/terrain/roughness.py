@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 
+from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.tile import (
     Array,
     Tile,
     compose,
     intersect,
     render_height,
+    require_slots,
     rotation_matrix,
     turn,
 )
@@ -22,13 +24,33 @@ HALF_SIZE = (0.05, 0.25)  # m, of debris
 TRIES = 8  # places that are looked at for each piece of debris
 
 
-def roughen(tile: Tile, amplitude: float, num_boxes: int, rng: np.random.Generator) -> Tile:
+def rough_tile(
+    kind: str,
+    difficulty: float,
+    rng: np.random.Generator,
+    *,
+    lateral: float,
+    roughness: tuple[float, float],
+    num_boxes: int,
+    flag: str,
+) -> Tile:
+    """A tile of `kind` with roughness of an amplitude drawn from low to high, m.
+
+    UserError, which names the setting `flag`, if `num_boxes` are too few for it.
+    """
+    generator = TERRAINS[kind]
+    tile = generator(difficulty, rng, lateral)
+    require_slots(tile, difficulty, num_boxes, flag)
+    return roughen(tile, rng.uniform(*roughness), num_boxes, rng, loose=generator.loose)
+
+
+def roughen(tile: Tile, amplitude: float, num_boxes: int, rng: np.random.Generator, *, loose: bool = True) -> Tile:
     """The tile with roughness of `amplitude` metres, and debris until it has `num_boxes` boxes; with 0, as it is.
 
     A box shifts in height by up to half the amplitude and tilts by what moves its edges by as much, and by no more than
-    1.5 cm and 0.02 rad. Boxes that join their neighbours without a step, that under the start, and bars to crawl under
-    stay where they are. Debris rises 0.3 to 1 amplitudes above level ground. Extreme-parkour adds heights within plus
-    and minus one amplitude, drawn from 0.02 to 0.06 m for each tile.
+    1.5 cm and 0.02 rad. Boxes that join their neighbours without a step and that under the start stay where they are;
+    all do, if they are not `loose`. Debris rises 0.3 to 1 amplitudes above level ground. Extreme-parkour adds heights
+    within plus and minus one amplitude, drawn from 0.02 to 0.06 m for each tile.
     """
     if not amplitude >= 0.0:
         raise ValueError(f"the amplitude of roughness is {amplitude}: it has to be 0 or more")
@@ -37,7 +59,7 @@ def roughen(tile: Tile, amplitude: float, num_boxes: int, rng: np.random.Generat
     if amplitude == 0.0:
         return tile
     level = rotation_matrix(tile.quat)[:, 2, 2] > 1.0 - 1e-9
-    moved = tile if tile.kind == "crawl" else _move_boxes(tile, amplitude, rng)
+    moved = _move_boxes(tile, amplitude, rng) if loose else tile
     debris = _debris(moved, level, amplitude, num_boxes - tile.num_boxes, rng)
     rough = dataclasses.replace(
         moved, **{name: np.concatenate([getattr(moved, name), added]) for name, added in debris.items()}

@@ -1,9 +1,33 @@
-"""When a robot on a course has fallen or steps on an edge: in training, evaluation and sim2sim. Metres, radians."""
+"""When a robot on a course has fallen or steps on an edge: in training, evaluation and sim2sim."""
 
-FOOT_RIM = 0.03  # how far beside a foot's centre an edge may still carry it
-EDGE_REACH = EDGE_DROP = 0.05  # a foot is on an edge if within the one the ground drops by more than the other
-MAX_TILT = 1.5  # of roll or pitch, beyond which a robot has fallen
-LOWEST_BASE = -0.25  # height of the base over the start, below which it has fallen
-PIT = -0.1  # a plane below this is the floor of a pit
-ON_FLOOR = 0.05  # a foot's centre lower than this over the floor of a pit stands on it
-FEET_IN_PIT = 3  # that stand on the floor of a pit when a robot has fallen into it
+import math
+from dataclasses import dataclass
+
+from legged_gym.utils.errors import UserError
+
+
+@dataclass
+class RulesCfg:
+    """What depends on a robot's build; the defaults are a Go2's. Metres, radians."""
+
+    foot_rim: float = 0.03
+    """how far beside a foot's centre an edge may still carry it"""
+    edge_reach: float = 0.05
+    """a foot is on an edge if within this the ground drops by more than edge_drop"""
+    edge_drop: float = 0.05
+    max_tilt: float = 1.5
+    """roll or pitch beyond which a robot has fallen"""
+    lowest_base: float = -0.25
+    """height of the base over the start, below which it has fallen"""
+    pit: float = -0.1
+    """ground whose lowest place is below this has pits, and that is their floor"""
+    on_floor: float = 0.05
+    """a foot's centre lower than this over the floor of a pit stands on it"""
+    feet_in_pit: float = 0.75
+    """share of the feet, rounded up, that stand on the floor of a pit when a robot has fallen into it"""
+
+    def num_feet_in_pit(self, num_feet: int) -> int:
+        """How many of `num_feet` make a fall; UserError for an impossible share."""
+        if not 0.0 < self.feet_in_pit <= 1.0:
+            raise UserError(f"--env.rules.feet_in_pit is {self.feet_in_pit:g}: it is a share, above 0 and up to 1")
+        return math.ceil(self.feet_in_pit * num_feet - 1e-6)

@@ -1,4 +1,4 @@
-"""A piece of ground: a horizontal plane and a short table of boxes, with eight goals along the way.
+"""A piece of ground: a horizontal plane and a short table of boxes, with goals and obstacles along the way.
 
 The frame of a tile has its origin on the ground where the robot starts, x along the course, y to the left, z up.
 Metres, radians, quaternions (w, x, y, z).
@@ -6,6 +6,7 @@ Metres, radians, quaternions (w, x, y, z).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from legged_gym.utils.errors import UserError
 
-NUM_GOALS = 8
 LEVEL = (1.0, 0.0, 0.0, 0.0)  # the orientation of a box that is not turned
 
 Array = NDArray[np.float64]
@@ -27,6 +27,24 @@ class Box(NamedTuple):
     half_size: Array
 
 
+class Mode(IntEnum):
+    """How an obstacle is passed."""
+
+    NONE = 0
+    JUMP = 1  # over it, or on to it
+    CRAWL = 2  # under it
+
+
+class Obstacle(NamedTuple):
+    """What is in the way at (x, y), before roughness: metres above the level of the start."""
+
+    x: float  # where it begins
+    y: float  # of its middle
+    height: float  # of its upper side
+    underside: float  # 0, if it stands on the ground
+    mode: Mode
+
+
 @dataclass(frozen=True)
 class Tile:
     """A plane at `plane_z` and K boxes. A plane below 0 is the floor of a pit, which no course leads over."""
@@ -35,23 +53,27 @@ class Tile:
     centre: Array  # (K, 3)
     quat: Array  # (K, 4)
     half_size: Array  # (K, 3)
-    goals: Array  # (8, 3), z on the ground
-    kind: str  # name of the generator
+    goals: Array  # (G, 3), z on the ground
+    obstacles: Array  # (M, 5), rows of `Obstacle`
+    kind: str  # name of its type of terrain
 
     @property
     def num_boxes(self) -> int:
         return len(self.centre)
 
 
-def make_tile(kind: str, plane_z: float, boxes: Sequence[Box], goals_xy: ArrayLike) -> Tile:
-    """The tile of these boxes, with its goals (8, 2) put on the ground."""
+def make_tile(
+    plane_z: float, boxes: Sequence[Box], goals_xy: ArrayLike, obstacles: Sequence[Obstacle] = (), kind: str = ""
+) -> Tile:
+    """The tile of these boxes, with its goals (G, 2), of any number, put on the ground."""
     goals_xy = np.asarray(goals_xy, np.float64)
-    if goals_xy.shape != (NUM_GOALS, 2):
-        raise ValueError(f"a tile has {NUM_GOALS} goals (x, y), not an array of shape {goals_xy.shape}")
+    if goals_xy.ndim != 2 or goals_xy.shape[1] != 2:
+        raise ValueError(f"goals are points (x, y), an array of shape (G, 2), not of {goals_xy.shape}")
     centre = np.array([box.centre for box in boxes], np.float64).reshape(-1, 3)
     quat = np.array([box.quat for box in boxes], np.float64).reshape(-1, 4)
     half_size = np.array([box.half_size for box in boxes], np.float64).reshape(-1, 3)
-    tile = Tile(float(plane_z), centre, quat, half_size, np.pad(goals_xy, ((0, 0), (0, 1))), kind)
+    rows = np.array(obstacles, np.float64).reshape(-1, len(Obstacle._fields))
+    tile = Tile(float(plane_z), centre, quat, half_size, np.pad(goals_xy, ((0, 0), (0, 1))), rows, kind)
     tile.goals[:, 2] = render_height(tile, *goals_xy.T)
     return tile
 

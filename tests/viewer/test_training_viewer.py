@@ -25,11 +25,11 @@ def test_some_robots_of_all_types_are_shown_where_they_are() -> None:
             env.step(torch.zeros(40, 12))
         viewer.draw()
         shown = [k * 40 // SHOWN for k in range(SHOWN)]
-        assert len({env.grid.types[k] for k in env.type[shown].tolist()}) == len(env.grid.types)
+        assert len({env.course.types[k] for k in env.course.type[shown].tolist()}) == len(env.course.types)
         (base, *_) = [handle for link, handle in viewer._scene.handles if link == 0]
         expected = env.sim.body_pos_w[shown, 0].numpy() + viewer._scene.offsets
         np.testing.assert_allclose(base.batched_positions, expected, atol=1e-6)
-        goals = env.ground.goals[env.ground.tile[shown].long()].numpy() + viewer._scene.offsets[:, None]
+        goals = env.course.goals[shown].numpy() + viewer._scene.offsets[:, None]
         np.testing.assert_allclose(viewer._scene.ground._goals.batched_positions, goals.reshape(-1, 3), atol=1e-5)
         assert viewer._text.content == "iteration 3 of 7"
     finally:

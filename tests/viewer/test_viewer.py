@@ -2,15 +2,16 @@
 
 import contextlib
 import urllib.request
-from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 import torch
 from pages import steps
 
-from legged_gym.envs.base.base_task import ROBOTS
+from legged_gym.robots import GO2
+from legged_gym.robots.spec import RobotSpec
 from legged_gym.utils.errors import UserError
 from legged_gym.viewer.depth_picture import SCALE, depth_picture, image_scale
 from legged_gym.viewer.page.meshes import link_meshes
@@ -46,7 +47,7 @@ def test_nothing_but_the_robot_is_drawn() -> None:
         "base",
         *(f"{leg}_{part}" for leg in ("FL", "FR", "RL", "RR") for part in ("hip", "thigh", "calf", "foot")),
     )
-    parts = link_meshes(ROBOTS / "go2" / "go2.xml", names)
+    parts = link_meshes(RobotSpec.load(GO2.source).pictures(), names)
     assert {names[part.link] for part in parts} == set(names)
     foot = next(part for part in parts if names[part.link] == "FL_foot")
     assert foot.mesh.bounds == pytest.approx(np.array([[-0.024, -0.022, -0.022], [0.020, 0.022, 0.022]]), abs=1e-6)
@@ -55,8 +56,7 @@ def test_nothing_but_the_robot_is_drawn() -> None:
     assert calf.mesh.bounds[0, 2] == pytest.approx(-0.2 - 0.011, abs=1e-3), "capsules given by fromto"
 
 
-def test_every_kind_of_geom(tmp_path: Path) -> None:
-    asset = tmp_path / "robot.xml"
+def test_every_kind_of_geom() -> None:
     geoms = "".join(
         f'<geom type="{kind}" size="{size}"/>'
         for kind, size in (("sphere", 0.1), ("ellipsoid", "0.1 0.2 0.3"), ("capsule", "0.1 0.2"),
@@ -64,22 +64,22 @@ def test_every_kind_of_geom(tmp_path: Path) -> None:
     )  # fmt: skip
     corners = '<asset><mesh name="m" vertex="0 0 0  1 0 0  0 1 0  0 0 1"/></asset>'
     body = f'<body name="link"><freejoint/>{geoms}<geom type="mesh" mesh="m"/></body>'
-    asset.write_text(
+    spec = mujoco.MjSpec.from_string(
         f'<mujoco><default><geom group="3"/></default>{corners}<worldbody>{body}<geom size="9"/></worldbody></mujoco>'
     )
-    (part,) = link_meshes(asset, ("link",))
+    (part,) = link_meshes(spec, ("link",))
     assert part.mesh.bounds == pytest.approx(np.array([[-0.1, -0.2, -0.3], [1.0, 1.0, 1.0]]), abs=1e-3)
 
 
 def test_courses_are_drawn_where_the_robots_stand(courses, course_viewer: ViserViewer) -> None:
     steps(course_viewer, 2)
     boxes = course_viewer.scene.ground._boxes
-    ground, num_slots = courses.ground, courses.cfg.terrain.num_boxes
-    for robot, tile in enumerate(ground.tile.tolist()):
+    (plane_z, centre, *_), num_slots = courses.ground.slots(), courses.cfg.terrain.num_boxes
+    for robot in range(courses.num_envs):
         drawn = boxes.batched_positions[robot * (num_slots + 1) : (robot + 1) * (num_slots + 1)]
-        expected = ground.centre[tile].numpy() + course_viewer.scene.offsets[robot]
+        expected = centre[robot].numpy() + course_viewer.scene.offsets[robot]
         assert drawn[1:] == pytest.approx(expected, abs=1e-6)
-        assert drawn[0, 2] == pytest.approx(float(ground.plane_z[tile]) - 0.025)
+        assert drawn[0, 2] == pytest.approx(float(plane_z[robot]) - 0.025)
     before = boxes.batched_positions.copy()
     for _ in range(5):  # levels are drawn anew
         courses.reset()

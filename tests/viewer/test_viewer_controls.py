@@ -227,10 +227,10 @@ def test_body(env, viewer: ViserViewer) -> None:
 
 
 def test_terrain(courses, course_viewer: ViserViewer) -> None:
-    control, kinds = course_viewer.control, courses.grid.types
+    control, kinds = course_viewer.control, courses.course.types
     course_viewer.pick(1)
     course_viewer.requests.run()
-    assert control.terrain.value == kinds[int(courses.type[1])]
+    assert control.terrain.value == kinds[int(courses.course.type[1])]
     others = courses.ground.tile[[0, 2]].tolist()
     control.terrain.value, control.level.value = "gap", 2
     click(control.place)
@@ -238,8 +238,8 @@ def test_terrain(courses, course_viewer: ViserViewer) -> None:
     course_viewer._player.step()
 
     def tile() -> tuple[str, int]:
-        level, column = divmod(int(courses.ground.tile[1]), courses.ground.num_columns)
-        return kinds[int(courses.grid.type_of_column[column])], level
+        level, column = divmod(int(courses.ground.tile[1]), courses.cfg.terrain.num_columns)
+        return next(kind for kind, own in courses.course.columns.items() if column in own), level
 
     assert tile() == ("gap", 2)
     assert int(courses.episode_length[1]) == 0 and int(courses.episode_length[0]) > 0

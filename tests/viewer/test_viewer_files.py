@@ -21,6 +21,7 @@ from legged_gym.viewer.page.policy_tab import Source
 from legged_gym.viewer.page.record_tab import KINDS
 from legged_gym.viewer.page.viser_viewer import ViserViewer
 from legged_gym.viewer.playing.clock import Clock
+from legged_gym.viewer.playing.loop import watch
 from legged_gym.viewer.playing.player import Player
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
@@ -65,6 +66,46 @@ def test_policies_are_exchanged_while_playing(env, run_folder: Path) -> None:
         click(tab.refresh)
         viewer.requests.run()
         assert "model_40.pt" in tab.checkpoints.options and tab.checkpoints.value == "model_20.pt"
+    finally:
+        viewer.close()
+
+
+def test_what_a_client_sends_cannot_end_the_loop(env, run_folder: Path, capsys: pytest.CaptureFixture) -> None:
+    """Values that the page's own controls cannot have: the server takes any of the right type."""
+    path = run_folder / "model_10.pt"
+    player = Player(env, load_policy(path, "cpu", env))
+    viewer = ViserViewer(player, Source(path, get_task("go2"), run_folder / "exported"))
+    try:
+        tab = viewer.policy
+        for name in ("../model_10.pt", "/etc/passwd", "a\0b", "", "model_99.pt"):
+            tab.checkpoints._impl.value = name
+            viewer.requests.put(tab._swap)
+            viewer.requests.run()
+            assert "not done" in tab.text.content and repr(name) in tab.text.content
+            assert tab.checkpoints.value == "model_10.pt"
+        for robot in (-(10**9), 10**9):
+            viewer._robot._impl.value = robot
+            viewer.draw()
+            assert viewer.picked in (0, env.num_envs - 1)
+        for speed, used in ((0.0, 0.25), (-1.0, 0.25), (float("nan"), 0.25), (1e9, 4.0)):
+            viewer.control._speed._impl.value = speed
+            assert viewer.control.speed == used
+        assert not capsys.readouterr().err
+        viewer.requests.put(lambda: [][1])
+        viewer.requests.run()
+        assert "IndexError" in capsys.readouterr().err
+        watch(player, viewer, seconds=2 * env.dt)
+    finally:
+        viewer.close()
+
+
+def test_levels_stay_on_the_grid(courses) -> None:
+    viewer = ViserViewer(Player(courses, stand))
+    try:
+        for level, placed in ((10**6, courses.num_levels - 1), (-3, 0)):
+            viewer.control.level._impl.value = level
+            viewer.control._place()
+            assert courses.level[viewer.picked] == placed
     finally:
         viewer.close()
 

@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,11 +12,10 @@ from legged_gym.observations import Group
 from legged_gym.part import Part
 from legged_gym.parts.ranks import Alone
 from legged_gym.parts.statistics import Statistics
+from legged_gym.robots.spec import load_robot
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.config import flat, plain
-from legged_gym.utils.errors import UserError
-
-ROBOTS = Path(__file__).parents[3] / "resources" / "robots"
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 
 class BaseTask(Part):
@@ -54,19 +52,24 @@ class BaseTask(Part):
             contacts_per_env=cfg.sim.contacts_per_env,
             constraints_per_env=cfg.sim.constraints_per_env,
         )
-        robot = cfg.asset
-        self.asset = Path(robot.file) if robot.file else ROBOTS / robot.name / f"{robot.name}.xml"
-        try:
+        with value_errors_are_the_users():
+            self.robot_spec = load_robot(cfg.asset)
             self.sim = make_simulator(
-                self.asset, self.num_envs, self.device, options, engine=cfg.sim.engine, num_threads=cfg.sim.num_threads
+                self.robot_spec,
+                self.num_envs,
+                self.device,
+                options,
+                engine=cfg.sim.engine,
+                num_threads=cfg.sim.num_threads,
             )
-        except ValueError as error:
-            raise UserError(str(error)) from error
+        for note in self.robot_spec.notes:
+            print(f"robot: {note}", flush=True)
         self.robot = self.sim.robot
         self.num_actions = len(self.robot.joint_names)
         self.parts: dict[str, Part] = {}
         self.groups: dict[str, Group] = {}
         self.observations: dict[str, Tensor] = {}
+        self.before_reset: Callable[[], None] | None = None  # called in each step before ended episodes make way
 
     @property
     def observation_layout(self) -> dict[str, dict[str, int]]:
@@ -109,6 +112,18 @@ class BaseTask(Part):
     def capture(self, function: Callable[[], None]) -> Callable[[], None]:
         """`function`, which calls `step`, as one CUDA graph; itself on the CPU. Capturing runs it once."""
         return self.sim.capture(function)
+
+    def peek(self) -> dict[str, Tensor]:
+        """Copies of the observations as they would be now (N, d), by group; nothing of the task or its random numbers
+        changes. For `before_reset`, where they are the last ones of the episodes that end."""
+        state = self._all_state()
+        saved = {name: value.clone() for name, value in state.items()}
+        with torch.no_grad(), torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            self.compute_observations()
+            seen = {name: value.clone() for name, value in self.observations.items()}
+        for name, value in state.items():
+            value.copy_(saved[name])
+        return seen
 
     def pop_statistics(self) -> dict[str, float]:
         """Figures of the episodes ended and the steps made since the last call, by log key. Syncs with the host."""

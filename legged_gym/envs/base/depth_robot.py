@@ -2,7 +2,6 @@
 
 import torch
 
-from legged_gym.cli.process import keep_freed_memory
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.observations import Given, Group, History, Known
@@ -27,8 +26,6 @@ class DepthParkourRobot(ParkourRobot):
 
     def _init_buffers(self) -> None:
         super()._init_buffers()
-        if self.device.type == "cpu":
-            keep_freed_memory()
         self.camera = DepthCamera(self.cfg.camera, self.ground, self.sim, self.dt)
         self.parts["camera"] = self.camera
         self.keep(

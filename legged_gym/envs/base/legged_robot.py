@@ -6,6 +6,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
+from legged_gym.envs.base import terms
 from legged_gym.envs.base.base_task import BaseTask
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.observations import Group, Term
@@ -60,7 +61,8 @@ class LeggedRobot(BaseTask):
         low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
         middle, half = (low + high) / 2, (high - low) / 2 * cfg.rewards.soft_dof_pos_limit
         self.soft_joint_low, self.soft_joint_high = middle - half, middle + half
-        self.feet = self._links((cfg.asset.foot_name,), "asset.foot_name")
+        feet = [self.robot.body_names.index(name) for name in self.robot.feet]
+        self.feet = torch.tensor(feet, dtype=torch.long, device=device)
         hips = [i for i, name in enumerate(self.robot.joint_names) if cfg.asset.hip_name in name]
         self.hips = torch.tensor(hips, dtype=torch.long, device=device)
         self.penalized_links = self._links(cfg.asset.penalize_contacts_on, "asset.penalize_contacts_on")
@@ -159,6 +161,8 @@ class LeggedRobot(BaseTask):
         self.compute_reward()
         self._measure()
         self.velocity_commands.update(self.episode_length)
+        if self.before_reset is not None:
+            self.before_reset()
         self.reset_where(self.dones)
         self.velocity_commands.finish(self.sim.root_quat_w)
         self._push_robots()
@@ -205,13 +209,13 @@ class LeggedRobot(BaseTask):
 
     def compute_reward(self) -> None:
         """Sum of the scaled terms (N,), and each added to its episode's."""
-        terms = torch.stack([getattr(self, f"_reward_{name}")().float() for name in self.reward_scales])
-        terms = (terms * self.scale_of_term).masked_fill_(self.diverged & ~self.on_top, 0.0)
-        self.episode_sums.add_(terms)
-        total = terms.masked_fill(self.on_top, 0.0).sum(0)
+        paid = torch.stack([getattr(self, f"_reward_{name}")().float() for name in self.reward_scales])
+        paid = (paid * self.scale_of_term).masked_fill_(self.diverged & ~self.on_top, 0.0)
+        self.episode_sums.add_(paid)
+        total = paid.masked_fill(self.on_top, 0.0).sum(0)
         if self.cfg.rewards.only_positive_rewards:
             total.clamp_(min=0.0)
-        self.rewards.copy_(total + terms.masked_fill(~self.on_top, 0.0).sum(0))
+        self.rewards.copy_(total + paid.masked_fill(~self.on_top, 0.0).sum(0))
         self.episode_return.add_(self.rewards)
         self.feet_air_time.mul_(~self.feet_contacts)
 
@@ -226,9 +230,9 @@ class LeggedRobot(BaseTask):
             "Metrics/base_velocity/error_vel_yaw": (self.commands[:, 2] - self.base_ang_vel_b[:, 2]).abs(),
         }
         per_second = (self.episode_sums / self.cfg.env.episode_length_s).unbind(0)
-        terms = {f"Episode_Reward/{name}": value for name, value in zip(self.reward_scales, per_second, strict=True)}
+        paid = {f"Episode_Reward/{name}": value for name, value in zip(self.reward_scales, per_second, strict=True)}
         episode = {"Train/mean_reward": self.episode_return, "Train/mean_episode_length": self.episode_steps}
-        add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, ~self.diverged), (episode | terms, self.dones))
+        add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, ~self.diverged), (episode | paid, self.dones))
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
@@ -300,71 +304,20 @@ class LeggedRobot(BaseTask):
         """All groups. `proprio` is what a robot measures; `privileged` is for a critic."""
         return [self._group("proprio", self._proprio_terms()), self._group("privileged", self._privileged_terms())]
 
-    def _group(self, name: str, terms: list[Term]) -> Group:
+    def _group(self, name: str, members: list[Term]) -> Group:
         noise = self.cfg.noise
-        return Group(name, terms, self.cfg.normalization.clip_observations, noise.noise_level * noise.add_noise)
+        return Group(name, members, self.cfg.normalization.clip_observations, noise.noise_level * noise.add_noise)
 
     def _proprio_terms(self) -> list[Term]:
         scales = self.cfg.normalization.obs_scales
         command_scale = (scales.lin_vel, scales.lin_vel, scales.ang_vel)
         meaning = "forward and left velocity in m/s, yaw rate in rad/s"
-        return [
-            self._ang_vel_term(),
-            Term(
-                "gravity",
-                lambda: self.gravity_b,
-                "measured",
-                "unit vector of gravity in the base's frame",
-                noise=self.cfg.noise.noise_scales.gravity,
-            ),
-            Term("commands", lambda: self.commands, "told", meaning, scale=command_scale),
-            *self._joint_terms(),
-        ]
-
-    def _ang_vel_term(self) -> Term:
-        return Term(
-            "base_ang_vel",
-            lambda: self.base_ang_vel_b,
-            "measured",
-            "rad/s, gyroscope, in the base's frame (x ahead, y left, z up)",
-            scale=self.cfg.normalization.obs_scales.ang_vel,
-            noise=self.cfg.noise.noise_scales.ang_vel,
-        )
-
-    def _joint_terms(self) -> list[Term]:
-        scales, noise = self.cfg.normalization.obs_scales, self.cfg.noise.noise_scales
-        return [
-            Term(
-                "joint_pos",
-                lambda: self.sim.joint_pos,
-                "measured",
-                "rad, in the order of robot.joint_names",
-                scale=scales.dof_pos,
-                offset=self.default_joint_pos,
-                noise=noise.dof_pos,
-            ),
-            Term(
-                "joint_vel",
-                lambda: self.sim.joint_vel,
-                "measured",
-                "rad/s",
-                scale=scales.dof_vel,
-                noise=noise.dof_vel,
-            ),
-            Term("actions", lambda: self.actions, "remembered", "the policy's last output actions; 0 at the start"),
-        ]
+        commands = Term("commands", lambda: self.commands, "told", meaning, scale=command_scale)
+        return [terms.base_ang_vel(self), terms.gravity(self), commands, *terms.joints(self)]
 
     def _privileged_terms(self) -> list[Term]:
-        random, scale = self.randomization, self.cfg.normalization.obs_scales.lin_vel
-        return [
-            Term("base_lin_vel", lambda: self.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale),
-            Term("feet_contacts", lambda: self.feet_contacts.float(), "privileged"),
-            Term("friction", lambda: random.friction[:, None], "privileged"),
-            Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base"),
-            Term("added_com", lambda: random.added_com, "privileged", "m, of the base", scale=10.0),
-            Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", offset=1.0),
-            Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", offset=1.0),
-        ]
+        bodies = [terms.friction(self), *terms.base_mass(self, com_scale=10.0), *terms.gains(self)]
+        return [terms.base_lin_vel(self), terms.true_feet_contacts(self), *bodies]
 
     def compute_observations(self) -> None:
         """Every group, in order: those that follow from others come after them."""

@@ -1,20 +1,22 @@
 """Configuration of `LeggedRobot`: dataclasses, one per subject, in SI units and radians. Ranges are (low, high)."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from legged_gym.parts.config import CommandsCfg, ControlCfg, DomainRandCfg
+from legged_gym.utils.bounds import AtLeastOne, Bounds, Limit, NotNegative, NotNegativeInt, Positive
 
 
 @dataclass
 class EnvCfg:
-    num_envs: int = 4096
+    num_envs: AtLeastOne = 4096
     """robots that train side by side"""
-    episode_length_s: float = 20.0
+    episode_length_s: Positive = 20.0
 
 
 @dataclass
 class TerrainCfg:
-    num_boxes: int = 0
+    num_boxes: NotNegativeInt = 0
     """box slots of each robot's ground; flat ground needs none"""
 
 
@@ -24,20 +26,20 @@ class InitStateCfg:
     """of the base at the start of an episode, m"""
     default_joint_angles: dict[str, float] = field(default_factory=dict)
     """rad, by joint name; the pose that a zero action holds"""
-    joint_pos_noise: float = 0.1
+    joint_pos_noise: NotNegative = 0.1
     """start joint angles: the default ± this, rad"""
-    root_vel_noise: float = 0.5
+    root_vel_noise: NotNegative = 0.5
     """start velocities of the base: ± this, m/s and rad/s"""
 
 
 @dataclass
 class AssetCfg:
     name: str = ""
-    """of the robot: resources/robots/<name>/<name>.xml"""
+    """of the robot: one of legged_gym/robots, or resources/robots/<name>/<name>.xml"""
     file: str = ""
-    """path of another MJCF file, instead of name's"""
+    """path of another MJCF or URDF file, instead of name's"""
     foot_name: str = "foot"
-    """part of the names of the links that are feet"""
+    """part of the names of the links, shapes or sites that are feet; several, with spaces between"""
     hip_name: str = "hip"
     """part of the names of the joints that the reward `hip_pos` holds"""
     penalize_contacts_on: tuple[str, ...] = ()
@@ -45,10 +47,16 @@ class AssetCfg:
     terminate_after_contacts_on: tuple[str, ...] = ()
     """parts of names of links whose contacts end an episode"""
     terminate_after_large_feet_contact_forces: bool = False
-    large_feet_contact_force_threshold: float = 1000.0
+    large_feet_contact_force_threshold: NotNegative = 1000.0
     """N"""
     armature: float = -1.0
     """reflected rotor inertia of all joints, kg·m²; negative: as in the asset"""
+    torque_limits: dict[str, float] = field(default_factory=dict)
+    """N·m, by a part of the joints' names, instead of the asset's"""
+    self_collisions: bool = False
+    """links collide with each other as the asset has it"""
+    self_collision_pairs: tuple[str, ...] = ()
+    """links that collide with each other: LINK:LINK, by parts of their names"""
 
 
 @dataclass
@@ -81,13 +89,13 @@ class RewardsCfg:
     scales: RewardScales = field(default_factory=RewardScales)
     only_positive_rewards: bool = True
     """no negative sum of rewards (the termination reward comes on top)"""
-    tracking_sigma: float = 0.25
+    tracking_sigma: Positive = 0.25
     """tracking reward = exp(-error² / sigma)"""
-    soft_dof_pos_limit: float = 0.9
+    soft_dof_pos_limit: Positive = 0.9
     """share of the joint range beyond which dof_pos_limits counts"""
     base_height_target: float = 0.3
     """m"""
-    feet_air_time_target: float = 0.5
+    feet_air_time_target: NotNegative = 0.5
     """s"""
 
 
@@ -102,24 +110,24 @@ class ObsScales:
 @dataclass
 class NormalizationCfg:
     obs_scales: ObsScales = field(default_factory=ObsScales)
-    clip_observations: float = 100.0
-    clip_actions: float = 100.0
+    clip_observations: Limit = 100.0
+    clip_actions: Limit = 100.0
 
 
 @dataclass
 class NoiseScales:
     """Half widths of uniform noise, in the quantity's own unit."""
 
-    ang_vel: float = 0.2
-    gravity: float = 0.05
-    dof_pos: float = 0.01
-    dof_vel: float = 1.5
+    ang_vel: NotNegative = 0.2
+    gravity: NotNegative = 0.05
+    dof_pos: NotNegative = 0.01
+    dof_vel: NotNegative = 1.5
 
 
 @dataclass
 class NoiseCfg:
     add_noise: bool = True
-    noise_level: float = 1.0
+    noise_level: NotNegative = 1.0
     """factor on all noise_scales"""
     noise_scales: NoiseScales = field(default_factory=NoiseScales)
 
@@ -128,15 +136,15 @@ class NoiseCfg:
 class SimCfg:
     engine: str = "auto"
     """auto (Warp on CUDA, C on CPU), mujoco (C, CPU) or warp"""
-    dt: float = 0.005
+    dt: Positive = 0.005
     """physics step, s"""
-    num_threads: int = 0
+    num_threads: NotNegativeInt = 0
     """of the C engine; 0: all cores"""
-    solver_iterations: int = 10
-    line_search_iterations: int = 20
-    contacts_per_env: int = 32
+    solver_iterations: AtLeastOne = 10
+    line_search_iterations: AtLeastOne = 20
+    contacts_per_env: AtLeastOne = 32
     """Warp: size of the shared contact buffer per robot"""
-    constraints_per_env: int = 160
+    constraints_per_env: AtLeastOne = 160
     """Warp: size of each robot's constraint buffer"""
 
 
@@ -144,7 +152,7 @@ class SimCfg:
 class ViserCfg:
     enable: bool = False
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Annotated[int, Bounds(0, 65535)] = 8080
 
 
 @dataclass

@@ -10,42 +10,39 @@ from legged_gym.envs.base.legged_robot_config import (
     RewardsCfg,
     TerrainCfg,
 )
-from legged_gym.parts.config import CommandRanges, CommandsCfg, DomainRandCfg, Range
-from legged_gym.terrain.generators import LATERAL
+from legged_gym.parts.config import CommandRanges, CommandsCfg, DomainRandCfg
+from legged_gym.terrain.registry import LATERAL, TerrainProportions, proportions
+from legged_gym.terrain.rules import RulesCfg
+from legged_gym.utils.bounds import (
+    AtLeastOne,
+    NotNegative,
+    NotNegativeInt,
+    NotNegativeRange,
+    Positive,
+    Range,
+    ShareRange,
+)
 from legged_gym.utils.errors import UserError
 
 
 @dataclass
-class TerrainProportions:
-    """Share of the grid's columns, by type of tile; they need not sum to 1."""
-
-    parkour: float = 0.2
-    hurdle: float = 0.2
-    step: float = 0.2
-    gap: float = 0.2
-    flat: float = 0.2
-    demo: float = 0.0
-    stairs: float = 0.0
-    slope: float = 0.0
-    discrete: float = 0.0
-    crawl: float = 0.0
-
-
-@dataclass
 class ParkourTerrainCfg(TerrainCfg):
-    num_boxes: int = 24
+    num_boxes: NotNegativeInt = 24
     """box slots of each robot's ground"""
-    proportions: TerrainProportions = field(default_factory=TerrainProportions)
-    num_levels: int = 10
-    num_columns: int = 40
+    proportions: TerrainProportions = field(
+        default_factory=lambda: proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.2)
+    )
+    """share of the grid's columns, by type of tile; they need not sum to 1"""
+    num_levels: AtLeastOne = 10
+    num_columns: AtLeastOne = 40
     """tiles of each level; each has one type"""
-    difficulty: Range = (0.0, 1.0)
+    difficulty: ShareRange = (0.0, 1.0)
     """of the lowest and the highest level"""
-    lateral: float = LATERAL
+    lateral: NotNegative = LATERAL
     """largest sideways shift of hurdles, steps, gaps and bars with their goals, m"""
-    roughness: Range = (0.02, 0.06)
+    roughness: NotNegativeRange = (0.02, 0.06)
     """amplitude of debris, tilts and height differences, drawn per tile, m"""
-    seed: int = 0
+    seed: NotNegativeInt = 0
     """of the tiles"""
     curriculum: bool = True
     """robots move up and down the levels; else each episode is on a random level"""
@@ -61,47 +58,57 @@ class ParkourTerrainCfg(TerrainCfg):
 
 @dataclass
 class GoalsCfg:
-    radius: float = 0.2
+    radius: Positive = 0.2
     """distance at which a goal is reached, m"""
-    dwell: float = 0.1
+    dwell: Positive = 0.1
     """time to stay within it before the next goal counts, s"""
 
 
 @dataclass
 class PerceptionCfg:
-    interval: int = 5
+    interval: AtLeastOne = 5
     """control steps from one look to the next (scan and headings); held between"""
     scan_x: tuple[float, ...] = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     """lines of the height scan ahead of the base, m"""
     scan_y: tuple[float, ...] = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
-    history_length: int = 10
+    history_length: AtLeastOne = 10
     """past proprioceptive frames that are observed"""
+
+    def check(self, key: str) -> None:
+        for name in ("scan_x", "scan_y"):
+            if not getattr(self, name):
+                raise UserError(f"{key}.{name} is empty: the height scan needs one line or more")
 
 
 @dataclass
 class ParkourInitStateCfg(InitStateCfg):
-    root_vel_noise: float = 0.0
-    yaw_noise: float = 0.2
+    root_vel_noise: NotNegative = 0.0
+    yaw_noise: NotNegative = 0.2
     """start heading: along the course ± this, rad"""
-    y_noise: float = 0.2
+    y_noise: NotNegative = 0.2
     """start position: beside the course's line ± this, m"""
 
 
 @dataclass
 class ParkourDomainRandCfg(DomainRandCfg):
-    friction_range: Range = (0.6, 2.0)
+    friction_range: NotNegativeRange = (0.6, 2.0)
     randomize_base_mass: bool = True
     added_mass_range: Range = (-1.0, 3.0)
     randomize_base_com: bool = True
     added_com_range: Range = (-0.05, 0.05)
     randomize_motor_strength: bool = True
-    motor_strength_range: Range = (0.8, 1.2)
-    push_interval_s: float = 8.0
-    max_push_vel_xy: float = 0.5
-    action_delay_schedule: tuple[int, ...] = (0, 1)
+    motor_strength_range: NotNegativeRange = (0.8, 1.2)
+    push_interval_s: Positive = 8.0
+    max_push_vel_xy: NotNegative = 0.5
+    action_delay_schedule: tuple[NotNegativeInt, ...] = (0, 1)
     """control steps by which all actions come late, one value after another"""
-    action_delay_period: int = 48_000
+    action_delay_period: AtLeastOne = 48_000
     """control steps of training after which the schedule moves on"""
+
+    def check(self, key: str) -> None:
+        super().check(key)
+        if not self.action_delay_schedule:
+            raise UserError(f"{key}.action_delay_schedule is empty: it takes one value or more")
 
 
 @dataclass
@@ -138,6 +145,7 @@ class ParkourRewardsCfg(RewardsCfg):
 class ParkourCfg(LeggedRobotCfg):
     terrain: ParkourTerrainCfg = field(default_factory=ParkourTerrainCfg)
     goals: GoalsCfg = field(default_factory=GoalsCfg)
+    rules: RulesCfg = field(default_factory=RulesCfg)
     perception: PerceptionCfg = field(default_factory=PerceptionCfg)
     commands: CommandsCfg = field(
         default_factory=lambda: CommandsCfg(
@@ -164,7 +172,7 @@ class ParkourCfg(LeggedRobotCfg):
         self.terrain.fix_difficulty(1.0)
         self.terrain.num_levels = 1
         self.terrain.roughness = (0.02, 0.02)
-        self.terrain.proportions = TerrainProportions(demo=0.2)
+        self.terrain.proportions = proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.2, demo=0.2)
         self.terrain.num_columns = 16 * 6
         self.commands.ranges.lin_vel_x = (0.7, 0.7)
         random = self.domain_rand

@@ -4,13 +4,7 @@ from dataclasses import dataclass, field
 
 from legged_gym.envs.base.legged_robot_config import AssetCfg, InitStateCfg, LeggedRobotCfg, RewardScales, RewardsCfg
 from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg, DomainRandCfg
-from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
-
-DEFAULT_POSE = {
-    f"{leg}_{joint}_joint": angle
-    for leg, side, front in (("FL", 1, 1), ("FR", -1, 1), ("RL", 1, 0), ("RR", -1, 0))
-    for joint, angle in (("hip", 0.1 * side), ("thigh", 0.8 if front else 1.0), ("calf", -1.5))
-}
+from legged_gym.robots import GO2
 
 
 @dataclass
@@ -21,16 +15,21 @@ class Go2Cfg(LeggedRobotCfg):
         )
     )
     init_state: InitStateCfg = field(
-        default_factory=lambda: InitStateCfg(pos=(0.0, 0.0, 0.34), default_joint_angles=dict(DEFAULT_POSE))
+        default_factory=lambda: InitStateCfg(
+            pos=(0.0, 0.0, GO2.start_height), default_joint_angles=dict(GO2.default_pose)
+        )
     )
     control: ControlCfg = field(
         default_factory=lambda: ControlCfg(
-            stiffness={"joint": 25.0}, damping={"joint": 0.6}, no_load_speed={"hip": 30.1, "thigh": 30.1, "calf": 15.7}
+            stiffness=dict(GO2.stiffness), damping=dict(GO2.damping), no_load_speed=dict(GO2.no_load_speed)
         )
     )
     asset: AssetCfg = field(
         default_factory=lambda: AssetCfg(
-            name="go2", penalize_contacts_on=("thigh", "calf"), terminate_after_contacts_on=("base",)
+            name=GO2.name,
+            foot_name=GO2.feet,
+            penalize_contacts_on=("thigh", "calf"),
+            terminate_after_contacts_on=("base",),
         )
     )
     domain_rand: DomainRandCfg = field(
@@ -64,18 +63,3 @@ class Go2Cfg(LeggedRobotCfg):
 
     def cpu(self) -> None:
         self.env.num_envs = 1024
-
-
-@dataclass
-class Go2TrainCfg(TrainCfg):
-    policy: PolicyCfg = field(
-        default_factory=lambda: PolicyCfg(actor_hidden_dims=(128, 128, 64), critic_hidden_dims=(128, 128, 64))
-    )
-    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
-    runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=360)
-    )
-
-    def cpu(self) -> None:
-        """Windows half as long, and twice as many: with few robots, their policies fall less (benchmarks/README.md)."""
-        self.runner.num_steps_per_env, self.runner.max_iterations = 12, 480

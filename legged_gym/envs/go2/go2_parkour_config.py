@@ -10,28 +10,26 @@ from legged_gym.envs.base.parkour_config import (
     ParkourDomainRandCfg,
     ParkourInitStateCfg,
     ParkourTerrainCfg,
-    TerrainProportions,
 )
-from legged_gym.envs.go2.go2_config import DEFAULT_POSE
 from legged_gym.parts.config import ControlCfg
+from legged_gym.robots import GO2
 from legged_gym.sensors.camera_config import DepthCameraCfg
-from rsl_rl.config import DistillationTrainCfg, RmaTrainCfg, RunnerCfg
+from legged_gym.terrain.registry import proportions
 
 
 def _init_state(noise: float = 0.2) -> ParkourInitStateCfg:
     """`noise` of the heading (rad) and beside the line (m)."""
-    pose = dict(DEFAULT_POSE)
+    pose = dict(GO2.default_pose)
     return ParkourInitStateCfg(pos=(0.0, 0.0, 0.36), default_joint_angles=pose, yaw_noise=noise, y_noise=noise)
 
 
 def _control() -> ControlCfg:
-    return ControlCfg(
-        stiffness={"joint": 40.0}, damping={"joint": 1.0}, no_load_speed={"hip": 30.1, "thigh": 30.1, "calf": 15.7}
-    )
+    """Stiffer than for walking."""
+    return ControlCfg(stiffness={"joint": 40.0}, damping={"joint": 1.0}, no_load_speed=dict(GO2.no_load_speed))
 
 
 def _asset() -> AssetCfg:
-    return AssetCfg(name="go2", penalize_contacts_on=("base", "thigh", "calf"))
+    return AssetCfg(name=GO2.name, foot_name=GO2.feet, penalize_contacts_on=("base", "thigh", "calf"))
 
 
 def _normalization() -> NormalizationCfg:
@@ -43,8 +41,10 @@ def _sim() -> SimCfg:
 
 
 def _camera() -> DepthCameraCfg:
-    """Isaaclab_Parkour's place of a D435 on the head, 20 degrees down; drawn within 5 degrees of that."""
-    return DepthCameraCfg(position=(0.33, 0.0, 0.08), pitch=(math.radians(15.0), math.radians(25.0)))
+    """On the head; the pitch is drawn within 5 degrees of the mount's."""
+    mount = GO2.mounts["head"]
+    low, high = mount.pitch_degrees - 5.0, mount.pitch_degrees + 5.0
+    return DepthCameraCfg(position=mount.position, pitch=(math.radians(low), math.radians(high)))
 
 
 @dataclass
@@ -58,15 +58,6 @@ class Go2ParkourTeacherCfg(ParkourCfg):
 
 
 @dataclass
-class Go2ParkourTeacherTrainCfg(RmaTrainCfg):
-    runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_teacher", num_steps_per_env=24, max_iterations=4400, save_interval=200
-        )
-    )
-
-
-@dataclass
 class Go2ParkourStudentCfg(DepthParkourCfg):
     """The teacher's robot, with a camera, an action delay of one step from the start, and little flat ground.
 
@@ -76,7 +67,9 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
 
     env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=2048))
     terrain: ParkourTerrainCfg = field(
-        default_factory=lambda: ParkourTerrainCfg(proportions=TerrainProportions(flat=0.05, demo=0.15), lateral=0.1)
+        default_factory=lambda: ParkourTerrainCfg(
+            proportions=proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.05, demo=0.15), lateral=0.1
+        )
     )
     init_state: ParkourInitStateCfg = field(default_factory=lambda: _init_state(noise=0.05))
     control: ControlCfg = field(default_factory=_control)
@@ -88,15 +81,3 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
 
     def cpu(self) -> None:
         self.env.num_envs = 32
-
-
-@dataclass
-class Go2ParkourStudentTrainCfg(DistillationTrainCfg):
-    runner: RunnerCfg = field(
-        default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1100, save_interval=100
-        )
-    )
-
-    def cpu(self) -> None:
-        self.algorithm.num_mini_batches = 8

@@ -14,8 +14,8 @@ class CameraRecorder:
 
     def __init__(self, env: Any):
         self._env, self._scale = env, image_scale()
-        types = env.type.tolist()
-        self._robots = [types.index(k) for k in range(len(env.grid.types))]
+        types = env.course.type.tolist()
+        self._robots = [types.index(k) for k in range(len(env.course.types))]
         self._frames: list[np.ndarray] = []
 
     def __call__(self, step: int) -> None:

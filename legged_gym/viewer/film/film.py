@@ -6,6 +6,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from legged_gym.robots.spec import shown_groups
 from legged_gym.viewer.depth_picture import depth_picture
 from legged_gym.viewer.film.recordings import encode
 from legged_gym.viewer.playing.player import Player
@@ -21,15 +22,16 @@ class RobotFilm:
     def __init__(self, env: Any, width: int):
         """`width` of the pictures, in pixels; they are two thirds as high."""
         self._env, size = env, (2 * width // 3, width)
-        self._model, self._has_visuals = _picture_model(env, size)
+        self._model = _picture_model(env, size)
         self._data = mujoco.MjData(self._model)
         self._renderer = mujoco.Renderer(self._model, *size)
         self._option = mujoco.MjvOption()
-        self._option.geomgroup[3] = not self._has_visuals
+        self._option.geomgroup[1:] = 0
+        self._option.geomgroup[list(shown_groups(self._model))] = 1
         self._camera = mujoco.MjvCamera()
         self._camera.azimuth, self._camera.elevation, self._camera.distance = 40.0, -22.0, 2.8
         self._camera.lookat[:] = env.sim.root_pos_w[0].cpu().numpy()
-        self._tile = -1
+        self._row = -1
         self._last = np.zeros((*size, 3), dtype=np.uint8)
 
     def picture(self) -> np.ndarray:
@@ -59,58 +61,57 @@ class RobotFilm:
 
     def _set_ground(self) -> None:
         env, model = self._env, self._model
-        goals = slice(model.geom("goal0").id, model.geom("goal0").id + env.num_goals)
+        shapes, course = env.ground.shapes, env.course
+        goals = slice(model.geom("goal0").id, model.geom("goal0").id + course.most_goals)
         model.geom_rgba[goals, :3] = _GOAL
-        model.geom_rgba[goals, :3][: int(env.goal_index[0])] = _REACHED
-        tile = int(env.ground.tile[0])
-        if tile == self._tile:
+        model.geom_rgba[goals, :3][: int(course.goal_index[0])] = _REACHED
+        row = int(shapes.row[0])
+        if row == self._row:
             return
-        self._tile = tile
-        ground = env.ground
+        self._row = row
         plane, boxes = model.body("ground").mocapid[0], model.geom("box0").id
-        num_boxes = ground.centre.shape[1]
+        num_boxes = shapes.num_boxes
         first = model.body("box0").mocapid[0]
-        half_size = ground.half_size[tile].cpu().numpy()
+        half_size = shapes.half_size[row].cpu().numpy()
         unused = (half_size <= 0.0).any(1)
-        self._data.mocap_pos[plane, 2] = float(ground.plane_z[tile])
-        self._data.mocap_pos[first : first + num_boxes] = ground.centre[tile].cpu().numpy()
-        self._data.mocap_quat[first : first + num_boxes] = ground.quat[tile].cpu().numpy()
+        self._data.mocap_pos[plane, 2] = float(shapes.plane_z[row])
+        self._data.mocap_pos[first : first + num_boxes] = shapes.centre[row].cpu().numpy()
+        self._data.mocap_quat[first : first + num_boxes] = shapes.quat[row].cpu().numpy()
         model.geom_size[boxes : boxes + num_boxes] = np.where(unused[:, None], 1e-3, half_size)
         model.geom_rgba[boxes : boxes + num_boxes, 3] = ~unused
         first = model.body("goal0").mocapid[0]
-        self._data.mocap_pos[first : first + env.num_goals] = ground.goals[tile].cpu().numpy()
+        self._data.mocap_pos[first : first + course.most_goals] = course.goals[0].cpu().numpy()
 
 
-def _picture_model(env: Any, size: tuple[int, int]) -> tuple[mujoco.MjModel, bool]:
+def _picture_model(env: Any, size: tuple[int, int]) -> mujoco.MjModel:
     """The robot as it looks, on a plane; with a box for each slot and a ball for each goal, that can be moved."""
-    spec = mujoco.MjSpec.from_file(str(env.asset))
+    spec = env.robot_spec.pictures()
     spec.visual.global_.offheight, spec.visual.global_.offwidth = size
     spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.35] * 3
     spec.visual.quality.shadowsize = 2048
     sky = dict(type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT)
-    spec.add_texture(name="sky", rgb1=[0.95, 0.97, 1.0], rgb2=[0.75, 0.82, 0.9], width=256, height=256, **sky)
+    spec.add_texture(name="film_sky", rgb1=[0.95, 0.97, 1.0], rgb2=[0.75, 0.82, 0.9], width=256, height=256, **sky)
     checks = dict(type=mujoco.mjtTexture.mjTEXTURE_2D, builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER)
     dark = [0.93 * c for c in _PLANE]
-    spec.add_texture(name="checks", rgb1=list(_PLANE), rgb2=dark, width=256, height=256, **checks)
-    material = spec.add_material(name="floor", texrepeat=[1.0, 1.0], texuniform=True)
-    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "checks"
+    spec.add_texture(name="film_checks", rgb1=list(_PLANE), rgb2=dark, width=256, height=256, **checks)
+    material = spec.add_material(name="film_floor", texrepeat=[1.0, 1.0], texuniform=True)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "film_checks"
     world = spec.worldbody
     sun = dict(type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, castshadow=True)
     world.add_light(pos=[0.0, 0.0, 10.0], dir=[0.4, 0.25, -1.0], diffuse=[0.6] * 3, **sun)
     seen = dict(contype=0, conaffinity=0, group=0)
     floor = world.add_body(name="ground", mocap=True)
-    floor.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[60.0, 60.0, 1.0], material="floor", **seen)
+    floor.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[60.0, 60.0, 1.0], material="film_floor", **seen)
     if hasattr(env, "ground"):
-        for k in range(env.ground.centre.shape[1]):
+        for k in range(env.ground.shapes.num_boxes):
             box = world.add_body(name=f"box{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_BOX
             box.add_geom(name=f"box{k}", type=kind, size=[1e-3] * 3, rgba=[*_BOX, 1.0], **seen)
-        for k in range(env.num_goals):
+        for k in range(env.course.most_goals):
             goal = world.add_body(name=f"goal{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_SPHERE
             goal.add_geom(name=f"goal{k}", type=kind, size=[0.04, 0.0, 0.0], rgba=[*_GOAL, 1.0], **seen)
-    model = spec.compile()
-    return model, bool((model.geom_group == 2).any())
+    return spec.compile()
 
 
 def _inset(picture: np.ndarray, depth: np.ndarray) -> None:

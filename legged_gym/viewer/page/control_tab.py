@@ -1,7 +1,6 @@
 """Time, pushes, the picked robot's body and its tile."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import viser
@@ -12,6 +11,7 @@ from legged_gym.viewer.page.command_folder import CommandFolder
 from legged_gym.viewer.page.requests import Action, Requests
 from legged_gym.viewer.playing.player import Player
 
+SPEEDS = (0.25, 4.0)  # slowest and fastest, times real time
 PUSHES = {"forward": (1.0, 0.0), "back": (-1.0, 0.0), "left": (0.0, 1.0), "right": (0.0, -1.0)}
 
 
@@ -31,7 +31,7 @@ class ControlTab:
             self._add_push()
         with server.gui.add_folder("body", expand_by_default=False):
             self._add_body()
-        if hasattr(self._env, "ground"):
+        if hasattr(self._env, "course"):
             with server.gui.add_folder("terrain"):
                 self._add_terrain()
         self.show_robot()
@@ -57,7 +57,7 @@ class ControlTab:
         command = self._gui.add_command("pause", description="or go on", hotkey="space")
         command.on_trigger(lambda _: self._requests.put(self._toggle_pause))
         self.step = self._button("step", "one control step, then pause", self._ask_for_step, "N")
-        self._speed = self._gui.add_slider("speed", 0.25, 4.0, 0.25, 1.0, hint="times real time")
+        self._speed = self._gui.add_slider("speed", *SPEEDS, 0.25, 1.0, hint="times real time")
         self.reset_all = self._button("reset all", "a new episode for every robot", self._env.reset, "R")
         self.reset_robot = self._button("reset robot", "a new episode for the picked robot", self._end_episode)
 
@@ -80,7 +80,7 @@ class ControlTab:
     @property
     def speed(self) -> float:
         """Simulated time per wall-clock time that is asked for."""
-        return self._speed.value
+        return min(SPEEDS[1], max(SPEEDS[0], self._speed.value))  # in this order, which turns nan into a speed
 
     def may_step(self) -> bool:
         """Whether the loop is to make a step now."""
@@ -138,29 +138,24 @@ class ControlTab:
         self.friction.value = round(float(random.friction[robot]), 2)
         self.added_mass.value = round(float(random.added_mass[robot]), 2)
         self._showing = False
-        if hasattr(self._env, "ground"):
-            self.terrain.value = self._env.grid.types[int(self._env.type[robot])]
-            self.level.value = int(self._env.level[robot])
+        if hasattr(self._env, "course"):
+            course = self._env.course
+            self.terrain.value = course.types[int(course.type[robot])]
+            self.level.value = int(course.level[robot])
 
     # -- terrain ------------------------------------------------------------------------------------------------------
     def _add_terrain(self) -> None:
-        self.terrain = self._gui.add_dropdown("type", self._env.grid.types)
-        highest = self._env.num_levels - 1
+        self.terrain = self._gui.add_dropdown("type", self._env.course.types)
+        highest = self._env.course.num_levels - 1
         self.level = self._gui.add_slider("level", 0, max(1, highest), 1, 0, disabled=highest == 0)
         self.place = self._button("go there", "the picked robot, in this and all coming episodes", self._place)
         self.release = self._button("any level", "its episodes begin on any level again", self._release)
 
     def _place(self) -> None:
-        place_on(self._env, self._mask(), self.terrain.value, self.level.value)
+        level = max(0, min(self.level.value, self._env.course.num_levels - 1))
+        self._env.course.place_on(self._mask(), self.terrain.value, level)
         self._end_episode()
 
     def _release(self) -> None:
-        self._env.release(self._mask())
+        self._env.course.release(self._mask())
         self._end_episode()
-
-
-def place_on(env: Any, mask: Tensor, kind: str, level: int) -> None:
-    """Put the robots in `mask` (N,) on tiles of the type `kind` and that level; neighbours on different ones."""
-    columns = torch.nonzero(env.grid.type_of_column == env.grid.types.index(kind)).flatten()
-    robots = torch.arange(env.num_envs, device=env.device)
-    env.place(mask, torch.full_like(env.level, level), columns[robots % len(columns)])

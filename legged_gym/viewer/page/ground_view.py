@@ -1,4 +1,4 @@
-"""Draws the boxes and goals that robots stand on."""
+"""Draws the ground that robots stand on, and the goals on it."""
 
 from typing import Any
 
@@ -17,8 +17,7 @@ class GroundView:
         """`offsets` (N, 3): where the origin of each robot's world is drawn."""
         self._env, self._offsets = env, offsets[:, None]
         self._drawn: np.ndarray | None = None
-        ground = env.ground
-        num_boxes, num_goals = 1 + ground.centre.shape[1], ground.goals.shape[1]
+        num_boxes, num_goals = 1 + env.ground.shapes.num_boxes, env.course.goals.shape[1]
         box = trimesh.creation.box(extents=(1.0, 1.0, 1.0))
         box.unmerge_vertices()  # or the browser would shade its edges as if they were round
         ball = trimesh.creation.icosphere(subdivisions=1, radius=0.04)
@@ -36,17 +35,17 @@ class GroundView:
 
     def draw(self) -> None:
         """Show the tiles of now, if any robot has changed its own."""
-        ground = self._env.ground
-        tile = ground.tile.cpu().numpy().copy()  # on the CPU it would share memory with what changes
-        if self._drawn is not None and (tile == self._drawn).all():
+        shapes = self._env.ground.shapes
+        row = shapes.row.cpu().numpy().copy()  # on the CPU it would share memory with what changes
+        if self._drawn is not None and (row == self._drawn).all():
             return
-        self._drawn = tile
-        plane_z, centre, quat, half_size = (x.cpu().numpy() for x in ground.boxes())
-        goals = ground.goals[ground.tile.long()].cpu().numpy()
-        slab = np.zeros((len(tile), 1, 3)) + [0.5 * SLAB[0] - 2.5, 0.0, 0.0]
+        self._drawn = row
+        plane_z, centre, quat, half_size = (x.cpu().numpy() for x in shapes.of_each())
+        goals = self._env.course.goals.cpu().numpy()
+        slab = np.zeros((len(row), 1, 3)) + [0.5 * SLAB[0] - 2.5, 0.0, 0.0]
         slab[:, 0, 2] = plane_z - 0.5 * SLAB[2]
         size = np.concatenate([np.broadcast_to(SLAB, slab.shape), 2.0 * half_size], 1)
-        upright = np.broadcast_to([1.0, 0.0, 0.0, 0.0], (len(tile), 1, 4))
+        upright = np.broadcast_to([1.0, 0.0, 0.0, 0.0], (len(row), 1, 4))
         self._boxes.batched_positions = (np.concatenate([slab, centre], 1) + self._offsets).reshape(-1, 3)
         self._boxes.batched_wxyzs = np.concatenate([upright, quat], 1).reshape(-1, 4)
         self._boxes.batched_scales = size.reshape(-1, 3)

@@ -1,15 +1,13 @@
 """What is to be seen of a robot, as triangle meshes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import mujoco
 import numpy as np
 import trimesh
 
+from legged_gym.robots.spec import shown_groups
 from legged_gym.utils.errors import UserError
-
-_VISUAL_GROUP, _COLLISION_GROUP = 2, 3
 
 
 @dataclass(frozen=True)
@@ -21,15 +19,12 @@ class LinkMesh:
     mesh: trimesh.Trimesh
 
 
-def link_meshes(asset: Path, links: tuple[str, ...]) -> list[LinkMesh]:
-    """What is to be seen of the robot in the MJCF file `asset`, whose links have the names `links`.
-
-    These are the geoms of group 2, or those that collide (group 3) if it has none.
-    """
-    model = mujoco.MjModel.from_xml_path(str(asset))
-    group = _VISUAL_GROUP if (model.geom_group == _VISUAL_GROUP).any() else _COLLISION_GROUP
+def link_meshes(robot: mujoco.MjSpec, links: tuple[str, ...]) -> list[LinkMesh]:
+    """What is to be seen of `robot` (`RobotSpec.pictures`), whose links have the names `links`."""
+    model = robot.compile()
+    shown = np.isin(model.geom_group, shown_groups(model)) & (model.geom_bodyid > 0)
     parts: dict[tuple[int, tuple[float, ...]], list[trimesh.Trimesh]] = {}
-    for g in np.flatnonzero((model.geom_group == group) & (model.geom_bodyid > 0)):
+    for g in np.flatnonzero(shown):
         material = model.geom_matid[g]
         rgba = model.mat_rgba[material] if material >= 0 else model.geom_rgba[g]
         pose = trimesh.transformations.quaternion_matrix(model.geom_quat[g])

@@ -62,8 +62,8 @@ class Overlays:
         """(3,) m/s, the commanded velocity, in the world's frame; on a course, towards the goal."""
         env = self._env
         vx, vy, _ = env.commands[robot].tolist()
-        if hasattr(env, "to_goal"):
-            x, y = env.to_goal[robot].tolist()
+        if hasattr(env, "course"):
+            x, y = env.course.to_goal[robot].tolist()
             return np.array([vx * x, vx * y, 0.0])
         yaw = float(quat_yaw(env.sim.root_quat_w[robot]))
         return np.array([vx * np.cos(yaw) - vy * np.sin(yaw), vx * np.sin(yaw) + vy * np.cos(yaw), 0.0])

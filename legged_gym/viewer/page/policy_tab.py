@@ -57,11 +57,17 @@ class PolicyTab:
         self.checkpoints.options = self._names()
 
     def _swap(self) -> None:
-        path = self.source.checkpoint.with_name(self.checkpoints.value)
-        if path == self.source.checkpoint:
+        name = self.checkpoints.value
+        if name == self.source.checkpoint.name:
             return
-        if not self._try(lambda: self._play(path), f"playing {path.name}"):
+        if not self._try(lambda: self._play(self._found(name)), f"playing {name}"):
             self.checkpoints.value = self.source.checkpoint.name
+
+    def _found(self, name: str) -> Path:
+        """The run's checkpoint of that name. Whoever reaches the page may send any text, and is held to the list."""
+        if name not in self._names():
+            raise UserError(f"there is no checkpoint {name!r} in {self.source.checkpoint.parent}")
+        return self.source.checkpoint.with_name(name)
 
     def _exchange(self) -> None:
         if not self._try(lambda: self._play(self.source.checkpoint), ""):

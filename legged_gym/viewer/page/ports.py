@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import ipaddress
 import socket
 
 import viser
@@ -13,6 +14,8 @@ from legged_gym.utils.errors import UserError
 def serve(cfg: ViserCfg, label: str) -> viser.ViserServer:
     """A server at the configured host and the first free port."""
     port = free_port(cfg.host, cfg.port)
+    if not _is_loopback(cfg.host):
+        print(f"viewer: nobody is authenticated: whoever reaches {cfg.host}:{port} can steer, load and export policies")
     with contextlib.redirect_stdout(None):  # viser's own banner; the script prints the address
         server = viser.ViserServer(cfg.host, port, label=label, verbose=False)
     server.gui.configure_theme(show_share_button=False, control_width="medium")  # sharing puts it on the internet
@@ -23,6 +26,12 @@ def address(server: viser.ViserServer) -> str:
     """What to open in a browser on this machine."""
     host = server.get_host()
     return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{server.get_port()}"
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    found = {address[0] for *_, address in socket.getaddrinfo(host or "0.0.0.0", None)}
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in found)
 
 
 def stop(server: viser.ViserServer) -> None:

@@ -1,6 +1,7 @@
 """What the browser asks for, handed over to the thread that steps the robots."""
 
 import queue
+import traceback
 from collections.abc import Callable
 
 Action = Callable[[], None]
@@ -17,12 +18,18 @@ class Requests:
         self._actions.put(action)
 
     def run(self) -> bool:
-        """Call the actions that were left, oldest first; whether there were any."""
+        """Call the actions that were left, oldest first; whether there were any.
+
+        One that fails is told of, and the robots go on: whoever reaches the page may send values that no slider has.
+        """
         any_ran = False
         while True:
             try:
                 action = self._actions.get_nowait()
             except queue.Empty:
                 return any_ran
-            action()
+            try:
+                action()
+            except Exception:
+                traceback.print_exc()
             any_ran = True

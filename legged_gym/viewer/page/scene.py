@@ -23,7 +23,7 @@ class Scene:
     def __init__(self, server: viser.ViserServer, env: Any, on_click: Callable[[int], None]):
         """`on_click` is called with the index of a robot that was clicked, on a thread of the server."""
         self._env, scene = env, server.scene
-        has_courses = hasattr(env, "ground")
+        has_courses = hasattr(env, "course")
         columns = env.num_envs if has_courses else math.ceil(math.sqrt(env.num_envs))
         cells = np.stack([np.arange(env.num_envs) // columns, np.arange(env.num_envs) % columns], 1)
         spacing = (0.0, LANE) if has_courses else SPACING
@@ -35,7 +35,7 @@ class Scene:
         _add_lights(scene)
         wxyzs = np.tile([1.0, 0.0, 0.0, 0.0], (env.num_envs, 1))
         self.handles = []  # with the index of the link that each belongs to
-        for i, part in enumerate(link_meshes(env.asset, env.robot.body_names)):
+        for i, part in enumerate(link_meshes(env.robot_spec.pictures(), env.robot.body_names)):
             name = f"/robots/{env.robot.body_names[part.link]}/{i}"
             handle = scene.add_batched_meshes_simple(
                 name, part.mesh.vertices, part.mesh.faces, wxyzs, self.offsets, batched_colors=part.rgb

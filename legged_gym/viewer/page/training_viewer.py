@@ -54,17 +54,15 @@ class _Some:
         self._env = env
         self.num_envs = min(SHOWN, env.num_envs)
         self._robots = torch.arange(self.num_envs, device=env.device) * env.num_envs // self.num_envs
-        self.asset, self.robot, self.sim = env.asset, env.robot, SimpleNamespace()
+        self.robot_spec, self.robot, self.sim = env.robot_spec, env.robot, SimpleNamespace()
         if hasattr(env, "ground"):
-            ground = env.ground
-            self.ground = SimpleNamespace(centre=ground.centre, goals=ground.goals, boxes=self._boxes)
+            self.ground, self.course = SimpleNamespace(), SimpleNamespace()
 
     @torch.no_grad()
     def look(self) -> None:
         sim = self._env.sim
         self.sim.body_pos_w, self.sim.body_quat_w = sim.body_pos_w[self._robots], sim.body_quat_w[self._robots]
         if hasattr(self, "ground"):
-            self.ground.tile = self._env.ground.tile[self._robots]
-
-    def _boxes(self) -> tuple[torch.Tensor, ...]:
-        return tuple(x[self._robots] for x in self._env.ground.boxes())
+            shapes = self._env.ground.shapes
+            self.ground.shapes = shapes._replace(row=shapes.row[self._robots])
+            self.course.goals = self._env.course.goals[self._robots]

@@ -1,9 +1,11 @@
 """The page in the browser that shows the robots of an environment, and lets one handle them."""
 
 import time
+from typing import Any
 
 import torch
 
+from legged_gym.terrain.tile import Mode
 from legged_gym.viewer.page import ports
 from legged_gym.viewer.page.control_tab import ControlTab
 from legged_gym.viewer.page.depth_view import DepthView
@@ -62,7 +64,7 @@ class ViserViewer:
     @property
     def picked(self) -> int:
         """Index of the robot that the controls of one robot mean."""
-        return min(self._robot.value, self._env.num_envs - 1)
+        return max(0, min(self._robot.value, self._env.num_envs - 1))
 
     def pick(self, robot: int) -> None:
         self._robot.value = robot
@@ -88,8 +90,11 @@ class ViserViewer:
         lines = [f"**robot {robot}{teacher}**: measured (command)"]
         if self.control.command.on_courses:
             lines.append(f"- speed {measured[0]:+.2f} ({asked[0]:+.2f}) m/s")
-            kind, goal = env.grid.types[int(env.type[robot])], int(env.goal_index[robot])
-            lines.append(f"- {kind}, level {int(env.level[robot])}, goal {goal} of {env.num_goals}")
+            course = env.course
+            kind, goal, goals = course.types[int(course.type[robot])], course.goal_index[robot], course.num_goals[robot]
+            lines.append(f"- {kind}, level {int(course.level[robot])}, goal {int(goal)} of {int(goals)}")
+            if (ahead := _obstacle(course, robot)) is not None:
+                lines.append(f"- {ahead}")
         else:
             names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
             lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
@@ -102,3 +107,14 @@ class ViserViewer:
         """Take the page down."""
         self.record.close()
         ports.stop(self._server)
+
+
+def _obstacle(course: Any, robot: int) -> str | None:
+    """What is ahead of that robot, and how far."""
+    ahead = {name: value[robot].item() for name, value in course.obstacle_ahead().items()}
+    match ahead["mode"]:
+        case Mode.JUMP:
+            return f"jump, {ahead['height']:.2f} m high, in {ahead['distance']:.1f} m"
+        case Mode.CRAWL:
+            return f"crawl under {ahead['underside']:.2f} m in {ahead['distance']:.1f} m"
+    return None

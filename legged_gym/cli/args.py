@@ -1,0 +1,328 @@
+"""Flags of all scripts: what a user types, what of it goes into the configs, and what no script can work with."""
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from legged_gym.cli.processes import under_torchrun
+from legged_gym.cli.runs import check_name
+from legged_gym.registry import Task
+from legged_gym.utils.errors import UserError, nearest
+
+Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
+Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
+Number = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
+File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
+Imports = Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="import", metavar="FILE|MODULE")]
+GL = ("egl", "osmesa", "glfw", "glx", "cgl", "wgl", "on", "enable", "off", "disable", "")
+
+
+@dataclass(kw_only=True)
+class Script:
+    """Flags of every script."""
+
+    imports: Imports = ()
+    """Python file or module that registers tasks; can be given more than once"""
+
+
+@dataclass(kw_only=True)
+class Args(Script):
+    """Flags of every script that has a task with its configs; None leaves the config as it is."""
+
+    task: str
+    """name of the task; list_tasks.py shows them"""
+    num_envs: Count = None
+    """robots that are simulated side by side"""
+    seed: Count = None
+    """seed of all random numbers"""
+    sim_device: Text = None
+    """cpu, cuda or cuda:N: where the robots are simulated; by default cuda:0 if there is one, else cpu"""
+    rl_device: Text = None
+    """where the networks are; has to be the simulation's device"""
+    device: Text = None
+    """sets --sim_device and --rl_device"""
+    headless: bool = False
+    """no viewer"""
+    no_graph: bool = False
+    """run eagerly on CUDA, not as a CUDA graph (slow; for debugging)"""
+    log_root: Path = Path("logs")
+    """folder of all experiments"""
+    experiment_name: Text = None
+    """folder of the runs, in the log root"""
+    load_run: Text = None
+    """run to load: its name or path; -1 or latest, the default, is the newest with a checkpoint"""
+    checkpoint: Text = None
+    """checkpoint to load: its iteration or path; -1 or latest, the default, is the run's newest"""
+
+    def lay_over(self, env: Any, train: Any) -> None:
+        """Sets what these flags say in the two configs."""
+        if self.num_envs is not None:
+            env.env.num_envs = self.num_envs
+        if self.headless:
+            env.viser.enable = False
+        if self.experiment_name is not None:
+            train.runner.experiment_name = self.experiment_name
+        if self.seed is not None:
+            train.seed = self.seed
+
+    def check(self, task: Task, train: Any) -> None:
+        """Refuses values that no run of `task` can work with."""
+        if not 0 <= train.seed < 2**32:
+            raise UserError(f"--seed is {train.seed}: it has to lie in 0 .. 2**32 - 1")
+        check_name("--experiment_name", train.runner.experiment_name)
+        if self.checkpoint is not None and not self.checkpoint:
+            raise UserError("--checkpoint is empty: give an iteration or a path")
+
+
+@dataclass(kw_only=True)
+class TrainArgs(Args):
+    """Flags of train.py."""
+
+    max_iterations: Count = None
+    """iterations of this call; a resumed run adds them to those it has"""
+    resume: bool = False
+    """continue from a checkpoint, with its run's config, in a new run; without it, a task that learns from a teacher
+    takes --load_run and --checkpoint for the teacher's"""
+    use_pretrained_checkpoint: bool = False
+    """the shipped teacher, for a task that learns from one"""
+    run_name: Text = None
+    """added to the name of the run's folder; auto: the variable LOG_RUN_NAME, else host and seed"""
+    multi_gpu: Annotated[bool, tyro.conf.arg(aliases=["--distributed"])] = False
+    """one process per GPU, each with --num_envs robots: `torchrun --nproc-per-node N legged_gym/scripts/train.py
+    --multi_gpu ...`"""
+    wandb: bool = False
+    """log to Weights & Biases too"""
+    wandb_note: str = ""
+    """note of the wandb run"""
+    no_eval: bool = False
+    """do not evaluate the policy at the end"""
+    viewer: bool = False
+    """serve a page that shows some of the robots while they learn"""
+
+    def lay_over(self, env: Any, train: Any) -> None:
+        super().lay_over(env, train)
+        if self.viewer and not self.headless:
+            env.viser.enable = True
+        if self.max_iterations is not None:
+            train.runner.max_iterations = self.max_iterations
+        if self.run_name is not None:
+            train.runner.run_name = self.run_name
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        if train.runner.max_iterations < 1:
+            raise UserError(f"--max_iterations is {train.runner.max_iterations}: at least one is needed")
+        check_name("--run_name", train.runner.run_name)
+        named = self.load_run is not None or self.checkpoint is not None
+        if named and not self.resume and not task.teacher:
+            raise UserError("--load_run and --checkpoint say what to continue: add --resume")
+        if self.use_pretrained_checkpoint and (not task.teacher or self.resume or named):
+            raise UserError(
+                "--use_pretrained_checkpoint names the teacher of a new training: the task has to learn from one, "
+                "and --resume, --load_run and --checkpoint exclude it"
+            )
+        if self.wandb_note and not self.wandb:
+            raise UserError("--wandb_note has no meaning without --wandb")
+        if self.multi_gpu and not under_torchrun():
+            raise UserError(
+                "--multi_gpu needs one process per GPU: start `torchrun --nproc-per-node N legged_gym/scripts/train.py "
+                "--multi_gpu ...`"
+            )
+        if under_torchrun() and not self.multi_gpu:
+            raise UserError("torchrun starts several processes that would train alone: add --multi_gpu")
+
+
+@dataclass(kw_only=True)
+class LoadArgs(Args):
+    """Flags of the scripts that load a trained policy."""
+
+    seed: int = 1
+    """seed of all random numbers"""
+    use_pretrained_checkpoint: bool = False
+    """load the policy that is shipped for the task"""
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        if self.use_pretrained_checkpoint and (self.load_run is not None or self.checkpoint is not None):
+            raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
+
+
+@dataclass(kw_only=True)
+class EvaluateArgs(LoadArgs):
+    """Flags of evaluate.py."""
+
+    json: File = None
+    """file to write the figures to"""
+    chart: File = None
+    """picture file (.png, .svg, .pdf) to draw the figures to; tasks with obstacle courses"""
+    camera: File = None
+    """moving picture (.gif) to write of what one robot's depth camera sees on each type of course"""
+    difficulty: Number = None
+    """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
+    estimated: bool = False
+    """the policy sees only what a robot has: estimated velocity and history instead of privileged state"""
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        for flag, path in (("--json", self.json), ("--chart", self.chart), ("--camera", self.camera)):
+            _check_writable(flag, path)
+        if self.chart is not None and self.chart.suffix not in (".png", ".svg", ".pdf"):
+            raise UserError(f"--chart: {self.chart.name} has to end in .png, .svg or .pdf")
+        if self.camera is not None and self.camera.suffix != ".gif":
+            raise UserError(f"--camera: {self.camera.name} has to end in .gif")
+
+
+@dataclass(kw_only=True)
+class PlayArgs(LoadArgs):
+    """Flags of play.py."""
+
+    play_seconds: Number = None
+    """simulated time to play; by default until Ctrl-C, or with --headless one episode"""
+    terrain: Text = None
+    """type of all tiles; tasks with obstacle courses"""
+    difficulty: Number = None
+    """0 .. 1, of all tiles"""
+    no_export: bool = False
+    """do not export the policy as it is loaded"""
+    video: File = None
+    """film of robot 0 (.mp4, .gif or .webp) to make without a screen, instead of the viewer"""
+    video_seconds: float = 10.0
+    """simulated length of the film"""
+    video_width: int = 720
+    """pixels; the film is two thirds as high"""
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        _check_duration("--play_seconds", self.play_seconds)
+        if self.video is None:
+            return
+        if self.video.suffix.lower() not in (".mp4", ".gif", ".webp"):
+            raise UserError(f"--video: {self.video.name} has to end in .mp4, .gif or .webp")
+        _check_writable("--video", self.video)
+        _check_duration("--video_seconds", self.video_seconds)
+        if not 240 <= self.video_width <= 3840:
+            raise UserError(f"--video_width is {self.video_width}: it has to lie in 240 .. 3840")
+
+
+@dataclass(kw_only=True)
+class DemoArgs(LoadArgs):
+    """Flags of demo.py."""
+
+    num_envs: Count = 1
+    """robots that are simulated side by side"""
+    terrain: str = "demo"
+    """type of the course; tasks with obstacle courses"""
+    difficulty: float = 0.7
+    """0 .. 1, of the course"""
+    play_seconds: Number = None
+    """simulated time to play; by default until Ctrl-C"""
+    gamepad: File = None
+    """gamepad to drive with (Linux: /dev/input/js0)"""
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        _check_duration("--play_seconds", self.play_seconds)
+
+
+@dataclass(kw_only=True)
+class ExportArgs(LoadArgs):
+    """Flags of export.py."""
+
+    device: Text = "cpu"
+    """exporting needs no other"""
+    out: File = None
+    """folder for the files; by default `exported` in the run's folder, for a shipped policy that of the task in logs"""
+    figures: File = None
+    """what evaluate.py --json wrote about this policy, to go with it"""
+
+
+@dataclass(kw_only=True)
+class ListArgs(Script):
+    """Lists the tasks that --task takes."""
+
+
+@dataclass(kw_only=True)
+class ShipArgs(Script):
+    """Flags of ship_policy.py."""
+
+    task: str
+    """task that the policy was trained for"""
+    checkpoint: Path
+    """a run's model_<iteration>.pt, with config.yaml beside it"""
+    half: bool = False
+    """numbers in half precision, for large networks"""
+
+
+@dataclass(kw_only=True)
+class Sim2SimArgs(Script):
+    """Flags of sim2sim.py."""
+
+    task: str
+    """name of the task that the policy was exported from"""
+    exported: Path
+    """folder that export.py wrote"""
+    types: tuple[str, ...] = ()
+    """types of tile; by default those of evaluate.py"""
+    difficulty: Number = None
+    """of the tiles, 0 .. 1; by default evaluate.py's"""
+    episodes_per_type: int = 16
+    """episodes on each type of tile; on flat ground, episodes"""
+    dt: float = 0.002
+    """physics step, s; training has 0.005"""
+    integrator: str = "implicit"
+    """euler, rk4, implicit or implicitfast; training has euler"""
+    cone: str = "elliptic"
+    """friction cones: elliptic or pyramidal; training has pyramidal"""
+    motor_delay: Number = None
+    """age of a joint target when the motors follow it, s; by default the delay that evaluate.py has"""
+    noise: float = 1.0
+    """factor on the noise of gyroscope, orientation, joints and camera; 0: none"""
+    json: File = None
+    """file to write the figures to"""
+
+    def check(self, has_courses: bool) -> None:
+        """Refuses values that no simulation can work with; `has_courses`: of the policy that was exported."""
+        for flag, value, known in (
+            ("--integrator", self.integrator, ("euler", "rk4", "implicit", "implicitfast")),
+            ("--cone", self.cone, ("elliptic", "pyramidal")),
+        ):
+            if value not in known:
+                raise UserError(f"{flag} is '{value}': choose from {', '.join(known)}")
+        if self.episodes_per_type < 1:
+            raise UserError(f"--episodes_per_type is {self.episodes_per_type}: at least one is needed")
+        if not 1e-4 <= self.dt <= 0.02:
+            raise UserError(f"--dt is {self.dt:g} s: it has to lie in 0.0001 .. 0.02")
+        if not 0.0 <= self.noise <= 100.0:
+            raise UserError(f"--noise is {self.noise:g}: it has to lie in 0 .. 100")
+        if self.json is not None and not self.json.parent.is_dir():
+            raise UserError(f"--json: there is no folder {self.json.parent}")
+        if os.environ.get("MUJOCO_GL", "").lower() not in GL:
+            raise UserError(f"MUJOCO_GL is '{os.environ['MUJOCO_GL']}': MuJoCo knows egl, osmesa and glfw")
+        if not has_courses:
+            if self.types or self.difficulty is not None:
+                raise UserError("--types and --difficulty are for tasks with obstacle courses; this one has none")
+            return
+        from legged_gym.terrain.registry import TERRAINS
+
+        for kind in self.types:
+            if kind not in TERRAINS:
+                raise UserError(f"--types: there is no terrain '{kind}'; {nearest(kind, TERRAINS)}")
+        if self.difficulty is not None and not 0.0 <= self.difficulty <= 1.0:
+            raise UserError(f"--difficulty is {self.difficulty:g}: it has to lie in 0 .. 1")
+
+
+def _check_duration(flag: str, seconds: float | None) -> None:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UserError(f"{flag} is {seconds}: it has to be positive and finite")
+
+
+def _check_writable(flag: str, path: Path | None) -> None:
+    """Refuses a file to write that has no folder, or is one."""
+    if path is not None and not path.parent.is_dir():
+        raise UserError(f"{flag}: there is no folder {path.parent}")
+    if path is not None and path.is_dir():
+        raise UserError(f"{flag}: {path} is a folder")

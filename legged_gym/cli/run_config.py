@@ -1,0 +1,97 @@
+"""What a run was started with: its `config.yaml`, and how that differs from what is asked for now."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from legged_gym.cli.runs import write_atomically
+from legged_gym.registry import Task
+from legged_gym.utils.config import differences, like, plain
+from legged_gym.utils.errors import UserError
+
+
+def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> None:
+    """Writes `config.yaml`: the task, the full configs, and where the run comes from (command, resumed checkpoint).
+
+    The origin is for whoever reads it: nothing of it is used when the file is loaded.
+    """
+    tree = {"task": task, **origin, "env": plain(env), "train": plain(train)}
+    write_atomically(run / "config.yaml", yaml.safe_dump(tree, sort_keys=False, width=120))
+
+
+def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str], list[str]]:
+    """Lays a saved `config.yaml` over the task's own configs, in place.
+
+    Returns keys that only another version can account for: those that this one does not know, which are left out, and
+    those that the file lacks, which stay as the task has them.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict) or not {"task", "env", "train"} <= tree.keys():
+        raise UserError(f"{path} is not the config of a run: it has no task, env and train")
+    if tree["task"] != task:
+        raise UserError(f"{path.parent} is a run of task '{tree['task']}', not of '{task}'")
+    unknown, missing = [], []
+    for key, config in {"env": env, "train": train}.items():
+        _overlay(config, tree[key], path, key, unknown, missing)
+    return unknown, missing
+
+
+def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
+    """The environment's and the training's config of the run that `checkpoint` is of, and what has to be said of them.
+
+    Where no `config.yaml` lies beside it, and where this lacks something, the task's own stand in.
+    """
+    env, train, path = task.env_cfg(), task.train_cfg(), checkpoint.parent / "config.yaml"
+    if not path.is_file():
+        return env, train, [f"there is no {path}; the task's own config is used"]
+    unknown, missing = load_config(path, task.name, env, train)
+    notes = []
+    if unknown:
+        notes.append(f"{path} has fields that this version does not know: {', '.join(unknown)}")
+    if missing:
+        notes.append(f"{path} lacks, and the task's own stand in: {', '.join(missing)}")
+    return env, train, notes
+
+
+def changes(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    """A line for each value in which `now` differs from `saved`, both {"env": ..., "train": ...} of plain data."""
+    for key, old, new in differences(saved, now):
+        yield f"changed from the saved run: {key}: {_as_text(old)} -> {_as_text(new)}"
+
+
+def _as_text(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) and value else repr(value)
+
+
+def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], missing: list[str]) -> None:
+    """Sets the fields of a config dataclass from a saved tree; adds the keys that only one of them has to the lists."""
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: {key} is not a table")
+    known = [field.name for field in dataclasses.fields(config)]
+    missing += [f"{key}.{name}" for name in known if name not in tree and not name.endswith("class_name")]
+    for name, value in tree.items():
+        where = f"{key}.{name}"
+        default = getattr(config, name, None)
+        if name not in known:
+            unknown.append(where)
+        elif name.endswith("class_name"):
+            continue  # which code runs is for the task and the command line to say, never for a file
+        elif dataclasses.is_dataclass(default):
+            _overlay(default, value, path, where, unknown, missing)
+        elif isinstance(value, dict) and _are_configs(default):
+            unknown += [f"{where}.{part}" for part in value if part not in default]
+            for part in value.keys() & default.keys():
+                _overlay(default[part], value[part], path, f"{where}.{part}", unknown, missing)
+        else:
+            setattr(config, name, like(default, value, f"{path}: {where}"))
+
+
+def _are_configs(value: Any) -> bool:
+    """Whether it is a dict of config dataclasses."""
+    return isinstance(value, dict) and any(map(dataclasses.is_dataclass, value.values()))

@@ -1,0 +1,91 @@
+"""How well an exported policy does in plain MuJoCo, without torch: episodes, figures, and their table."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from legged_gym.evaluation.figures import COLUMNS, as_text
+
+
+def has_courses(description: dict[str, Any]) -> bool:
+    """Whether the policy that `deploy.yaml` describes crosses obstacle courses."""
+    return "course" in description["trial"]
+
+
+def run(
+    policy: Any,
+    description: dict[str, Any],
+    physics: Any,
+    types: tuple[str, ...],
+    difficulty: float | None,
+    number: int,
+) -> dict[str, Any]:
+    """Figures of `number` episodes of `policy` (`deploy.policy.DeployedPolicy`), on courses of each of `types`.
+
+    No types, and None for the difficulty: those of evaluate.py. `step_ms`: mean time of one call of each network.
+    """
+    if has_courses(description):
+        figures = _courses(policy, description, physics, types, difficulty, number)
+    else:
+        figures = _walks(policy, description, physics, number)
+    return figures | {"step_ms": {name: 1e3 * sum(s) / len(s) for name, s in policy.seconds.items() if s}}
+
+
+def _courses(
+    policy: Any,
+    description: dict[str, Any],
+    physics: Any,
+    types: tuple[str, ...],
+    difficulty: float | None,
+    number: int,
+) -> dict[str, Any]:
+    from legged_gym.deploy.trial import run_course, summarise_course  # imports MuJoCo: see sim2sim.py
+
+    course = description["trial"]["course"]
+    kinds = types or tuple(course["types"])
+    difficulty = course["difficulty"] if difficulty is None else difficulty
+    runs = [(kind, k) for kind in kinds for k in range(number)]
+    episodes: dict[str, list] = {kind: [] for kind in kinds}
+    for kind, k in _progress(runs):
+        episodes[kind].append(run_course(policy, description, kind, k, difficulty, physics))
+    return summarise_course(episodes) | {"difficulty": difficulty}
+
+
+def _walks(policy: Any, description: dict[str, Any], physics: Any, number: int) -> dict[str, Any]:
+    from legged_gym.deploy.trial import run_walk, summarise_walk
+
+    return summarise_walk([run_walk(policy, description, k, physics) for k in _progress(range(number))])
+
+
+def _progress(runs: Any) -> Any:
+    quiet = not sys.stdout.isatty()
+    if quiet:
+        print(f"{len(runs)} episodes")
+    return track(runs, "episodes", transient=True, disable=quiet)
+
+
+def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str) -> None:
+    """The figures, and under them those of evaluate.py (`measured`, empty where they were not exported)."""
+    table = Table(title=title, title_justify="left")
+    if "types" not in figures:
+        for heading in ("figure", "value", *(("evaluate.py",) if measured else ())):
+            table.add_column(heading)
+        for name in ("fall_rate", "lin_vel_error", "ang_vel_error", "mean_episode_length_s", "num_episodes"):
+            table.add_row(name, *(as_text(tree.get(name)) for tree in (figures, measured) if tree))
+    else:
+        table.add_column("type")
+        for heading in COLUMNS.values():
+            table.add_column(heading, justify="right")
+        theirs = dict(measured.get("types", {}))
+        if theirs.keys() <= figures["types"].keys():  # else the two totals are of other types
+            theirs["total"] = measured.get("total")
+        for kind, row in {**figures["types"], "total": figures.get("total")}.items():
+            if row is not None:
+                style = "bold" if kind == "total" else None
+                table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style=style)
+            if row is not None and theirs.get(kind):
+                table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in COLUMNS), style="dim")
+    Console().print(table)

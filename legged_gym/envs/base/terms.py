@@ -1,0 +1,100 @@
+"""Observation terms that more than one task has; `env` is a `LeggedRobot`."""
+
+from typing import Any
+
+import torch
+
+from legged_gym.observations import Term
+from legged_gym.utils.math import quat_roll_pitch
+
+
+# -- what a robot measures ---------------------------------------------------------------------------------------------
+def base_ang_vel(env: Any) -> Term:
+    return Term(
+        "base_ang_vel",
+        lambda: env.base_ang_vel_b,
+        "measured",
+        "rad/s, gyroscope, in the base's frame (x ahead, y left, z up)",
+        scale=env.cfg.normalization.obs_scales.ang_vel,
+        noise=env.cfg.noise.noise_scales.ang_vel,
+    )
+
+
+def gravity(env: Any) -> Term:
+    return Term(
+        "gravity",
+        lambda: env.gravity_b,
+        "measured",
+        "unit vector of gravity in the base's frame",
+        noise=env.cfg.noise.noise_scales.gravity,
+    )
+
+
+def roll_pitch(env: Any) -> Term:
+    """The noise is gravity's: a small tilt in rad is as large as what it adds to the unit vector."""
+    return Term(
+        "roll_pitch",
+        lambda: torch.stack(quat_roll_pitch(env.sim.root_quat_w), 1),
+        "measured",
+        "rad, of the base, ZYX Euler angles",
+        noise=env.cfg.noise.noise_scales.gravity,
+    )
+
+
+def joints(env: Any) -> list[Term]:
+    """Positions and velocities, and the actions that they follow."""
+    scales, noise = env.cfg.normalization.obs_scales, env.cfg.noise.noise_scales
+    return [
+        Term(
+            "joint_pos",
+            lambda: env.sim.joint_pos,
+            "measured",
+            "rad, in the order of robot.joint_names",
+            scale=scales.dof_pos,
+            offset=env.default_joint_pos,
+            noise=noise.dof_pos,
+        ),
+        Term("joint_vel", lambda: env.sim.joint_vel, "measured", "rad/s", scale=scales.dof_vel, noise=noise.dof_vel),
+        Term("actions", lambda: env.actions, "remembered", "the policy's last output actions; 0 at the start"),
+    ]
+
+
+def feet_contacts(env: Any) -> Term:
+    return Term(
+        "feet_contacts",
+        lambda: env.feet_contacts.float(),
+        "measured",
+        "1 for a foot with more than 2 N now or one control step ago, else 0, in the order of robot.feet",
+        offset=0.5,
+    )
+
+
+# -- what only a simulator knows ---------------------------------------------------------------------------------------
+def base_lin_vel(env: Any) -> Term:
+    scale = env.cfg.normalization.obs_scales.lin_vel
+    return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale)
+
+
+def true_feet_contacts(env: Any) -> Term:
+    return Term("feet_contacts", lambda: env.feet_contacts.float(), "privileged", "1 for a foot in contact")
+
+
+def friction(env: Any) -> Term:
+    return Term("friction", lambda: env.randomization.friction[:, None], "privileged", "of the feet's contacts")
+
+
+def base_mass(env: Any, com_scale: float = 1.0) -> list[Term]:
+    random = env.randomization
+    return [
+        Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base"),
+        Term("added_com", lambda: random.added_com, "privileged", "m, of the base", scale=com_scale),
+    ]
+
+
+def gains(env: Any) -> list[Term]:
+    """How much stronger than nominal the joints' drives are."""
+    random = env.randomization
+    return [
+        Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", offset=1.0),
+        Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", offset=1.0),
+    ]

@@ -1,0 +1,41 @@
+"""How Go2's tasks are trained: apart from the environments' configs, as environments do not need `rsl_rl`."""
+
+from dataclasses import dataclass, field
+
+from rsl_rl.config import AlgorithmCfg, DistillationTrainCfg, PolicyCfg, RmaTrainCfg, RunnerCfg, TrainCfg
+
+
+@dataclass
+class Go2TrainCfg(TrainCfg):
+    policy: PolicyCfg = field(
+        default_factory=lambda: PolicyCfg(actor_hidden_dims=(128, 128, 64), critic_hidden_dims=(128, 128, 64))
+    )
+    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(experiment_name="go2", num_steps_per_env=24, max_iterations=360)
+    )
+
+    def cpu(self) -> None:
+        """Windows half as long, and twice as many: with few robots, their policies fall less (benchmarks/README.md)."""
+        self.runner.num_steps_per_env, self.runner.max_iterations = 12, 480
+
+
+@dataclass
+class Go2ParkourTeacherTrainCfg(RmaTrainCfg):
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="go2_parkour_teacher", num_steps_per_env=24, max_iterations=4400, save_interval=200
+        )
+    )
+
+
+@dataclass
+class Go2ParkourStudentTrainCfg(DistillationTrainCfg):
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1100, save_interval=100
+        )
+    )
+
+    def cpu(self) -> None:
+        self.algorithm.num_mini_batches = 8

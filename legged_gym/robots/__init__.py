@@ -1,0 +1,9 @@
+"""Robots come in through one door: `RobotSpec` reads, normalises and checks; one file here holds one robot's facts.
+
+The facts (`Robot`) are free of MuJoCo; `RobotSpec` is in `legged_gym.robots.spec`.
+"""
+
+from legged_gym.robots.go2 import GO2
+from legged_gym.robots.robot import Mount, Robot, Sdk, find_robot, known_robot, register_robot
+
+__all__ = ["GO2", "Mount", "Robot", "Sdk", "find_robot", "known_robot", "register_robot"]

@@ -1,0 +1,92 @@
+"""A robot as one file says it: where its model is, its feet, default pose, gains, motors, SDK order, sensor mounts.
+
+Free of MuJoCo and torch: configs and the command line read it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.utils.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Sdk:
+    """A vendor's low-level interface."""
+
+    name: str
+    joint_names: tuple[str, ...]
+    """in its order"""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a sensor sits."""
+
+    position: tuple[float, float, float]
+    """m, in the base's frame"""
+    pitch_degrees: float = 0.0
+    """down from straight ahead"""
+
+
+@dataclass(frozen=True)
+class Robot:
+    """Facts of one robot, SI units and radians. Dicts are by joint, or by a part of the joints' names."""
+
+    name: str
+    source: Any
+    """path of its MJCF or URDF, or a `mujoco.MjSpec`"""
+    feet: str = "foot"
+    """parts of names of bodies, geoms or sites, with spaces between: as config `asset.foot_name`"""
+    default_pose: Mapping[str, float] = field(default_factory=dict)
+    """joint angles that a zero action holds, by joint"""
+    start_height: float = 0.0
+    """of the base over the ground, in the default pose with bent knees, m"""
+    stiffness: Mapping[str, float] = field(default_factory=dict)
+    """kp in N·m/rad"""
+    damping: Mapping[str, float] = field(default_factory=dict)
+    """kd in N·m·s/rad"""
+    no_load_speed: Mapping[str, float] = field(default_factory=dict)
+    """of the motors at the joint, rad/s"""
+    torque_limits: Mapping[str, float] = field(default_factory=dict)
+    """N·m at the joint, for a file that does not say them"""
+    armature: float = -1.0
+    """of all joints, kg·m², for a file that does not say it; negative: the file's"""
+    sdk: Sdk | None = None
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    """places of sensors, by name"""
+
+
+_robots: dict[str, Robot] = {}
+
+
+def register_robot(robot: Robot) -> Robot:
+    """Makes `robot` known as `asset.name`; returns it."""
+    if robot.name in _robots:
+        raise ValueError(f"robot '{robot.name}' is registered twice")
+    _robots[robot.name] = robot
+    return robot
+
+
+def known_robot(name: str) -> Robot | None:
+    """The registered robot called `name`, if there is one."""
+    return _robots.get(name)
+
+
+def find_robot(name: str) -> Robot:
+    """The robot called `name`: registered, or an MJCF in resources/robots/<name>/<name>.xml and nothing more.
+
+    Raises UserError if there is neither.
+    """
+    if name in _robots:
+        return _robots[name]
+    folder = RESOURCES_DIR / "robots"
+    path = folder / name / f"{name}.xml"
+    if not name.isidentifier() or not path.is_file():
+        known = {*_robots, *(p.parent.name for p in folder.glob("*/*.xml") if p.stem == p.parent.name)}
+        raise UserError(
+            f"asset.name: there is no robot '{name}', nor {path}; {nearest(name, known)} "
+            "(asset.file takes the path of any other)"
+        )
+    return Robot(name, path)

@@ -1,0 +1,129 @@
+"""A training, from what the command line asks for to the evaluation of what was learnt."""
+
+import copy
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from legged_gym.cli import run_config, runs
+from legged_gym.cli.parse import Command
+from legged_gym.cli.processes import rank, rank_seed, seed_everything, told_by_rank_0
+from legged_gym.utils.config import plain
+from legged_gym.utils.errors import value_errors_are_the_users
+
+
+def train(command: Command, typed: list[str]) -> None:
+    """Trains and, where the training came to its end, evaluates. `typed`: the command line, to be kept with the run."""
+    from rsl_rl.utils import distributed
+
+    if command.args.multi_gpu:
+        distributed.start(command.device)
+    checkpoint = _train(command, shlex.join(typed))
+    first = distributed.rank() == 0
+    if command.args.multi_gpu:
+        distributed.stop()
+    if checkpoint is not None and first and not command.args.no_eval:
+        _show_how_well_it_does(command, checkpoint)
+
+
+def _train(command: Command, typed: str) -> Path | None:
+    """The last checkpoint, on rank 0 and if no signal ended the training. Lets go of all that it made on the device."""
+    from rsl_rl.runners import OnPolicyRunner
+    from rsl_rl.utils import distributed
+
+    args, env_cfg, train_cfg = command.args, command.env_cfg, command.train_cfg
+    seed_everything(rank_seed(train_cfg.seed))
+    with told_by_rank_0(), value_errors_are_the_users():
+        env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
+        wandb = _wandb_options(command) if args.wandb else None
+        runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
+        if command.checkpoint is not None:
+            runner.load(command.checkpoint)
+        if command.teacher is not None:
+            runner.load_teacher(command.teacher)
+            print(f"teacher: {command.teacher}")
+        runner.prepare()
+
+    with _page(command, runner):
+        # Only now is anything written: every mistake above leaves no run behind.
+        if distributed.rank() == 0:
+            runner.log_dir = _create_run(command, typed)
+        finished = runner.learn(train_cfg.runner.max_iterations)
+    env.close()
+    if not finished or runner.log_dir is None:
+        return None
+    checkpoint = runner.log_dir / f"model_{runner.iteration}.pt"
+    print(f"saved {checkpoint}")
+    return checkpoint
+
+
+def _create_run(command: Command, typed: str) -> Path:
+    """The folder of the new run, with what it was started with."""
+    runner_cfg = command.train_cfg.runner
+    run = runs.create_run(command.args.log_root, runner_cfg.experiment_name, runner_cfg.run_name)
+    origin = {"command": typed, "resumed_from": str(command.checkpoint or ""), "teacher": str(command.teacher or "")}
+    origin["imports"] = list(command.args.imports)
+    run_config.save_config(run, command.task.name, command.env_cfg, command.train_cfg, **origin)
+    runs.save_git_state(run)
+    print(f"run: {run}")
+    return run
+
+
+@contextmanager
+def _page(command: Command, runner: Any) -> Iterator[None]:
+    """With --viewer, and on rank 0 of several, the page that shows the training."""
+    if not command.env_cfg.viser.enable or rank() > 0:
+        yield
+        return
+    from legged_gym.viewer.page.training_viewer import TrainingViewer
+
+    last = runner.iteration + command.train_cfg.runner.max_iterations
+    viewer = TrainingViewer(runner.env, lambda: f"iteration {runner.iteration + 1} of {last}")
+    print(f"viewer: {viewer.url}", flush=True)
+    runner.watch = viewer
+    try:
+        yield
+    finally:
+        viewer.close()
+
+
+def _with_a_share_of_the_cores(env_cfg: Any) -> Any:
+    """`env_cfg` for one of several ranks on a machine, which simulate on its cores side by side."""
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if ranks == 1 or env_cfg.sim.num_threads:
+        return env_cfg
+    from legged_gym.simulators.mujoco_engine import usable_cores
+
+    env_cfg = copy.deepcopy(env_cfg)
+    env_cfg.sim.num_threads = max(1, usable_cores() // ranks)
+    return env_cfg
+
+
+def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
+    """The table that evaluate.py prints for this run."""
+    from rsl_rl.runners import load_policy
+
+    evaluator = command.task.evaluator()
+    cfg = copy.deepcopy(command.env_cfg)
+    cfg.evaluation()
+    evaluator.prepare(cfg, difficulty=None)
+    seed_everything(1)
+    env = command.task.make_env(cfg, command.device)
+    policy = load_policy(checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
+    figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
+    evaluator.print_figures(figures, f"{command.task.name}: the trained policy")
+    env.close()
+
+
+def _wandb_options(command: Command) -> dict:
+    runner = command.train_cfg.runner
+    config = plain({"task": command.task.name, "env": command.env_cfg, "train": command.train_cfg})
+    return {
+        "project": runner.experiment_name,
+        "name": runner.run_name or None,
+        "notes": command.args.wandb_note or None,
+        "config": config,
+    }
