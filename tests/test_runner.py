@@ -18,7 +18,7 @@ import torch
 from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
 
-from legged_gym.cli import runs
+from legged_gym.cli import run_config
 from legged_gym.scripts import train
 from rsl_rl.algorithms.phases import Phase, due
 from rsl_rl.config import (
@@ -524,6 +524,18 @@ def test_an_outside_policy_comes_back_through_the_task_s_config(tmp_path):
             load_policy(path, env=runner.env, task_cfg=other)
 
 
+def test_a_file_that_contradicts_itself_is_refused(tmp_path):
+    path = tmp_path / "model_0.pt"
+    make_runner(None).save(path)
+    for change in ({"actor_hidden_dims": (17,)}, {"actor_hidden_dims": "many"}, {"actor_class_name": "Estimator"}):
+        checkpoint = load_safe(path, 1)
+        checkpoint["policy_cfg"] |= change
+        save_atomic(checkpoint, tmp_path / "changed.pt")
+        with pytest.raises(ValueError, match="changed.pt holds a network that cannot be built: .") as found:
+            load_policy(tmp_path / "changed.pt")
+        assert "\n" not in str(found.value)
+
+
 @pytest.mark.parametrize("where", ["class_name", "actor_class_name", "encoder"])
 def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
     """Wherever in the saved config it is named."""
@@ -546,9 +558,9 @@ def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
 def test_a_run_s_config_yaml_names_no_classes_either(tmp_path):
     saved, encoders = TrainCfg(), {"privileged": EncoderCfg("trap:Trap", hidden_dims=(3,))}
     saved.policy = PolicyCfg(class_name="trap:Trap", actor_encoders=encoders, init_noise_std=0.25)
-    runs.save_config(tmp_path, "toy", RunnerCfg(), saved)
+    run_config.save_config(tmp_path, "toy", RunnerCfg(), saved)
     config = TrainCfg(policy=PolicyCfg(actor_encoders={"privileged": EncoderCfg()}))
-    assert runs.load_config(tmp_path / "config.yaml", "toy", RunnerCfg(), config) == ([], [])
+    assert run_config.load_config(tmp_path / "config.yaml", "toy", RunnerCfg(), config) == ([], [])
     expected = PolicyCfg(actor_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
     assert config.policy == expected
 
