@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from legged_gym.cli import runs
-from legged_gym.cli.parse import EvaluateArgs, TrainArgs, parse
+from legged_gym.cli.args import EvaluateArgs, TrainArgs
+from legged_gym.cli.parse import parse
 from legged_gym.deploy.course import Course as DeployedCourse
 from legged_gym.deploy.course import course_tile
 from legged_gym.envs.base.parkour_robot import ParkourRobot

@@ -20,7 +20,8 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.envs import LEGGED_ROBOT
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
-from legged_gym.envs.go2.go2_config import Go2Cfg, Go2TrainCfg
+from legged_gym.envs.go2.go2_config import Go2Cfg
+from legged_gym.envs.go2.go2_train_config import Go2TrainCfg
 from legged_gym.export import files as export
 from legged_gym.registry import Task, get_task
 from legged_gym.scripts import check_robot
