@@ -18,10 +18,7 @@ from rsl_rl.utils.resolve import class_names, from_plain, refuse_foreign, resolv
 
 def policy_class(name: str) -> type[nn.Module]:
     """The class of policies that a `policy.class_name` means; ValueError if there is none."""
-    found = resolve(name, "rsl_rl.modules", "policy.class_name")
-    if not issubclass(found, nn.Module) or not hasattr(found, "config_class"):
-        raise ValueError(f"policy.class_name is '{name}': a policy is a torch module that has a config_class")
-    return found
+    return resolve(name, "rsl_rl.modules", "policy.class_name", mark="config_class")
 
 
 def make_policy(obs_dims: Mapping[str, int], num_actions: int, cfg: ClassCfg) -> nn.Module:
@@ -33,9 +30,7 @@ def make_policy(obs_dims: Mapping[str, int], num_actions: int, cfg: ClassCfg) ->
 
 def make_algorithm(policy: nn.Module, env: VecEnv, num_steps: int, cfg: ClassCfg, *, graph: bool) -> Algorithm:
     """The algorithm of `cfg.class_name`, with storage for `num_steps` control steps of all robots in `env`."""
-    cls = resolve(cfg.class_name, "rsl_rl.algorithms", "algorithm.class_name")
-    if not hasattr(cls, "trains"):
-        raise ValueError(f"algorithm.class_name is '{cfg.class_name}': an algorithm is a class that trains policies")
+    cls = resolve(cfg.class_name, "rsl_rl.algorithms", "algorithm.class_name", mark="trains")
     _check_cfg(cfg, cls, "algorithm")
     if not isinstance(policy, cls.trains):
         raise ValueError(f"algorithm {cls.__name__} trains {cls.trains.__name__}, not {type(policy).__name__}")

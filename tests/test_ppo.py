@@ -397,8 +397,14 @@ def test_parts_do_not_change_what_policies_without_them_are():
 @pytest.mark.parametrize(
     ("cfg", "message"),
     [
-        (dict(class_name="ActorCritik"), "policy.class_name is 'ActorCritik': rsl_rl.modules has MLP, ActorCritic"),
-        (dict(class_name="torch.nn:Linear"), "a policy is a torch module that has a config_class"),
+        (
+            dict(class_name="ActorCritik"),
+            "policy.class_name is 'ActorCritik': rsl_rl.modules has ActorCritic, ActorCriticRMA, DepthStudent; a",
+        ),
+        (
+            dict(class_name="torch.nn:Linear"),
+            "policy.class_name is 'torch.nn:Linear', which is no class that has config_class",
+        ),
         (dict(class_name="no_such_module:Policy"), "which cannot be imported: No module named 'no_such_module'"),
         (dict(actor_class_name="test_ppo:observe"), "policy.actor_class_name is 'test_ppo:observe', which is no class"),
         (

@@ -48,8 +48,12 @@ def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None) -> n
     if env is not None:
         check_observations(path, checkpoint, env)
     cfg = saved_policy_cfg(checkpoint, path, task_cfg)
-    policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
-    policy.load_state_dict(checkpoint["policy"])
+    try:
+        policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
+        policy.load_state_dict(checkpoint["policy"])
+    except (AttributeError, KeyError, RuntimeError, TypeError) as error:  # sizes and weights contradict each other
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} holds a network that cannot be built: {reason[:200]}") from error
     return policy
 
 

@@ -6,26 +6,27 @@ from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 
-def resolve(name: str, home: str, key: str) -> type:
+def resolve(name: str, home: str, key: str, mark: str = "__name__") -> type:
     """The class `name`: one that the package `home` exports, or `module:Class`, whose module is imported.
 
-    Call it only with a name that the user or the task wrote. ValueError names `key` when there is no such class.
+    `mark`: attribute that classes of the wanted kind have. Call it only with a name that the user or the task wrote.
+    ValueError names `key` when there is no such class.
     """
     module, colon, attribute = name.partition(":")
     if not colon:
         package = importlib.import_module(home)
-        if name not in package.__all__:
-            known = ", ".join(known for known in package.__all__ if isinstance(getattr(package, known), type))
+        known = [known for known in package.__all__ if hasattr(getattr(package, known), mark)]
+        if name not in known:
             raise ValueError(
-                f"{key} is '{name}': {home} has {known}; a class that lives elsewhere is named module:Class"
+                f"{key} is '{name}': {home} has {', '.join(known)}; a class that lives elsewhere is named module:Class"
             )
         return getattr(package, name)
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"{key} is '{name}', which cannot be imported: {error}") from error
-    if not isinstance(found, type):
-        raise ValueError(f"{key} is '{name}', which is no class")
+    if not isinstance(found, type) or not hasattr(found, mark):
+        raise ValueError(f"{key} is '{name}', which is no class" + (f" that has {mark}" if mark[0] != "_" else ""))
     return found
 
 
