@@ -81,7 +81,7 @@ def test_a_script_ends_with_one_line(tmp_path: Path) -> None:
 def test_make_refuses_them_too() -> None:
     with pytest.raises(UserError, match=r"^camera\.latency is -1\.0: it has to be at least 0$"):
         make(STUDENT, 1, **{"camera.latency": -1})
-    with pytest.raises(UserError, match="all shares are 0"):
+    with pytest.raises(UserError, match="terrain.proportions are all zero"):
         make(TEACHER, 1, cfg=lambda cfg: vars(cfg.terrain.proportions).update(dict.fromkeys(TYPES, 0.0)))
 
 

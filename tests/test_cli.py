@@ -67,6 +67,11 @@ BAD = {
     "stray word": ("train", [GO2, "now"], "Unrecognized options: now"),
     "no robots": ("train", [GO2, "--num_envs=0"], "at least one robot"),
     "no iterations": ("train", [GO2, "--max_iterations=0"], "at least one is needed"),
+    "no minibatches": (
+        "train",
+        [GO2, "--train.algorithm.num_mini_batches=0"],
+        "--train.algorithm.num_mini_batches is 0: it has to be at least 1",
+    ),
     "negative seed": ("train", [GO2, "--seed=-1"], "--seed is -1"),
     "folder in run name": ("train", [GO2, "--run_name=../x"], "cannot name a folder"),
     "folder in experiment": ("train", [GO2, "--experiment_name=a/b"], "cannot name a folder"),
@@ -341,7 +346,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_tasks_are_plain_dataclasses_registered_once() -> None:
     for task in all_tasks().values():
-        assert dataclasses.is_dataclass(task.env_cfg) and dataclasses.is_dataclass(task.train_cfg)
+        assert dataclasses.is_dataclass(task.env_cfg()) and dataclasses.is_dataclass(task.train_cfg())
         assert task.env_cfg() == task.env_cfg() and task.env_cfg() is not task.env_cfg()
         with pytest.raises(ValueError, match="twice"):
             register(task.name, task.env_class, task.env_cfg, task.train_cfg, task.description)

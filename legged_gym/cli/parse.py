@@ -24,7 +24,7 @@ from legged_gym.cli.run_config import changes, trained_configs
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.bounds import check_env_cfg, refuse_nan
 from legged_gym.utils.config import plain
-from legged_gym.utils.errors import UserError, value_errors_are_the_users
+from legged_gym.utils.errors import UserError
 
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
 S = TypeVar("S", bound=Script)
@@ -165,11 +165,11 @@ def _check(args: Any, task: Task) -> None:
         raise UserError(f"--num_envs is {args.env.env.num_envs}: at least one robot is needed")
     check_env_cfg(args.env, "--env")
     refuse_nan(args.train, "--train")
-    check = getattr(args.train, "check", None)
-    if check is not None:
-        with value_errors_are_the_users():
-            check()
     args.check(task, args.train)
+    try:
+        args.train.check()
+    except ValueError as error:
+        raise UserError(f"--train.{error}") from error
 
 
 def _checkpoint(args: Any, task: Task) -> Path | None:

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from legged_gym.terrain.tile import Tile
+from legged_gym.utils.bounds import NotNegative
 from legged_gym.utils.errors import UserError, nearest
 
 LATERAL = 0.4  # m; extreme-parkour's teacher's; its students have 0.1
@@ -91,7 +92,7 @@ def _proportions_class(names: tuple[str, ...]) -> type[TerrainProportions]:
     import tyro  # not above: configs need it, but a robot's computer, which has tiles too, may not have it
 
     fields = [
-        (name, Annotated[float, tyro.conf.arg(help=TERRAINS[name].description)], dataclasses.field(default=0.0))
+        (name, Annotated[NotNegative, tyro.conf.arg(help=TERRAINS[name].description)], dataclasses.field(default=0.0))
         for name in names
     ]
     return dataclasses.make_dataclass("Proportions", fields, bases=(TerrainProportions,))

@@ -102,10 +102,10 @@ def test_what_a_client_sends_cannot_end_the_loop(env, run_folder: Path, capsys: 
 def test_levels_stay_on_the_grid(courses) -> None:
     viewer = ViserViewer(Player(courses, stand))
     try:
-        for level, placed in ((10**6, courses.num_levels - 1), (-3, 0)):
+        for level, placed in ((10**6, courses.course.num_levels - 1), (-3, 0)):
             viewer.control.level._impl.value = level
             viewer.control._place()
-            assert courses.level[viewer.picked] == placed
+            assert courses.course.level[viewer.picked] == placed
     finally:
         viewer.close()
 

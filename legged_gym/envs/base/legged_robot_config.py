@@ -51,7 +51,7 @@ class AssetCfg:
     """N"""
     armature: float = -1.0
     """reflected rotor inertia of all joints, kg·m²; negative: as in the asset"""
-    torque_limits: dict[str, float] = field(default_factory=dict)
+    torque_limits: dict[str, Positive] = field(default_factory=dict)
     """N·m, by a part of the joints' names, instead of the asset's"""
     self_collisions: bool = False
     """links collide with each other as the asset has it"""
