@@ -9,6 +9,7 @@ import torch
 from legged_gym.cli import runs
 from legged_gym.cli.args import EvaluateArgs, TrainArgs
 from legged_gym.cli.parse import parse
+from legged_gym.cli.run_config import trained_configs
 from legged_gym.deploy.course import Course as DeployedCourse
 from legged_gym.deploy.course import course_tile
 from legged_gym.envs.base.parkour_robot import ParkourRobot
@@ -88,7 +89,7 @@ def test_an_unknown_type_is_no_flag(capsys):
 
 def test_shipped_configs_load_without_a_word():
     for name, task in all_tasks().items():
-        *_, notes = runs.trained_configs(runs.pretrained_checkpoint(name), task)
+        *_, notes = trained_configs(runs.pretrained_checkpoint(name), task)
         assert notes == []
 
 
@@ -175,7 +176,7 @@ def test_sim2sim_has_the_tiles_of_the_evaluation(fence):
     cfg = config(num_envs=2, fence=0.2, hurdle=0.1, gap=0.1)
     cfg.rules.max_tilt, cfg.rules.foot_rim = 0.7, 0.02
     cfg.terrain.num_columns, cfg.terrain.difficulty, cfg.terrain.num_levels = 9, (1.0, 1.0), 1
-    course = _trial(cfg)["course"]
+    course = _trial(cfg, 1.0)["course"]
     assert course["types"] == ["hurdle", "gap", "fence"]
     assert course["columns"] == {"hurdle": [0, 2], "gap": [2, 2], "fence": [4, 5]}, "as many as their shares give"
     grid = TerrainGrid(cfg.terrain, "cpu")
