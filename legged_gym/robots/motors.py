@@ -132,16 +132,16 @@ def _say_what_changes(draft: Draft, found: dict) -> None:
     servos = [a.name or a.target for a in found.values() if not _is_motor(a)]
     if servos:
         draft.say(
-            f"{len(servos)} actuators that are no motors ({_some(servos)}) replaced by motors with their force range; "
+            f"actuators that are no motors, replaced by motors with their force range: {_some(servos)}; "
             "their gains belong in control.stiffness and control.damping"
         )
     geared = [a.name or a.target for a in found.values() if _is_motor(a) and a.gear[0] * a.gainprm[0] != 1.0]
     if geared:
-        draft.say(f"gears of {len(geared)} motors ({_some(geared)}) taken into their limits: a torque is the joint's")
+        draft.say(f"gears taken into the limits, so that a torque is the joint's: {_some(geared)}")
     late = [a.name or a.target for a in found.values() if a.nsample > 0]
     if late:
-        draft.say(f"delays of {len(late)} actuators ({_some(late)}) left out: domain_rand.control_delays has one")
+        draft.say(f"delays of actuators left out, as domain_rand.control_delays has one: {_some(late)}")
 
 
 def _some(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} …"
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

@@ -58,8 +58,10 @@ def name_everything(draft: Draft) -> None:
             clash = kind != "joint" and _OF_THE_GROUND.fullmatch(element.name or "")
             if element.name and not clash:
                 continue
-            # what is only seen is nobody's business
-            unnamed += not element.name and (kind != "geom" or element.contype or element.conaffinity) != 0
+            if kind == "geom":  # what is only seen is nobody's business
+                unnamed += not element.name and (element.contype != 0 or element.conaffinity != 0)
+            else:
+                unnamed += not element.name and (kind == "body" or element.type != _FREE)
             stem = f"{element.name}_" if clash else f"{element.parent.name or 'robot'}_{kind}"
             name = next(n for n in (stem, *(f"{stem}{k}" for k in range(2, 10_000))) if n not in taken)
             if clash:
@@ -68,7 +70,7 @@ def name_everything(draft: Draft) -> None:
             element.name = name
             taken.add(name)
         if unnamed:
-            draft.say(f"{unnamed} {kind}s without a name were given one")
+            draft.say(f"{kind}s without a name, which were given one: {unnamed}")
         if renamed:
             draft.say(f"{kind}s with names of the ground's were renamed: {', '.join(renamed)}")
 
@@ -107,7 +109,7 @@ def clear_world(draft: Draft) -> mujoco.MjsBody:
         spec.delete(element)
     prune_sensors(spec)
     if scenery:
-        draft.say(f"left out {len(scenery)} shapes and bodies of the world: the simulator brings its own ground")
+        draft.say(f"shapes and bodies of the world, left out as the simulator brings its ground: {len(scenery)}")
     return base
 
 
@@ -204,7 +206,7 @@ def sort_shapes(draft: Draft, paired: set[str], self_collisions: bool, pairs: tu
             geom.condim, smooth = 3, smooth + 1
     prune_sensors(spec)
     if smooth:
-        draft.say(f"{smooth} shapes without friction (condim 1) were given condim 3: no ground is there to add it")
+        draft.say(f"shapes without friction (condim 1), which were given condim 3: {smooth}")
     if not any(geom.conaffinity & 1 for geom in spec.geoms):
         raise draft.error(
             "none of its shapes collides: give links <geom>s with contype or conaffinity 1 (URDF: <collision>)"

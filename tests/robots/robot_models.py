@@ -152,10 +152,12 @@ FOREIGN: dict[str, Foreign] = {
     "motors in another order": Foreign(mjcf(actuators=actuators(
         '<motor name="{j}" joint="{j}" forcerange="-8 8"/>', JOINTS[::-1])), ("reordered",)
     ),
-    "position actuators": Foreign(mjcf(actuators=actuators(SERVO)), ("4 actuators that are no motors",)),
-    "gears": Foreign(mjcf(actuators=actuators(HALF)), ("gears of 4 motors",)),
-    "gears that turn it round": Foreign(mjcf(actuators=actuators(TURNED)), ("gears of 4 motors",)),
-    "general actuators with a gain": Foreign(mjcf(actuators=actuators(GENERAL)), ("gears of 4 motors",)),
+    "position actuators": Foreign(
+        mjcf(actuators=actuators(SERVO)), ("replaced by motors with their force range: left_hip_servo and 3 more",)
+    ),
+    "gears": Foreign(mjcf(actuators=actuators(HALF)), ("gears taken into the limits",)),
+    "gears that turn it round": Foreign(mjcf(actuators=actuators(TURNED)), ("gears taken into the limits",)),
+    "general actuators with a gain": Foreign(mjcf(actuators=actuators(GENERAL)), ("gears taken into the limits",)),
     "limits as ctrlrange": Foreign(mjcf(actuators=actuators('<motor joint="{j}" ctrlrange="-8 8"/>')), ()),
     "limits on the joints": Foreign(
         mjcf(actuators=actuators('<motor joint="{j}"/>'), joint='actuatorfrcrange="-8 8"'), ()
@@ -165,25 +167,28 @@ FOREIGN: dict[str, Foreign] = {
     ),
     "rotors written on the actuators": Foreign(
         mjcf(actuators=actuators('<motor joint="{j}" gear="2" forcerange="-4 4" armature="0.0025"/>')),
-        ("gears of 4",),
+        ("gears taken",),
         mjcf().replace('armature="0.01"', 'armature="0.02"'),
     ),
     "no sensors": Foreign(mjcf(sensors=""), ("no accelerometer", "no gyro")),
     "sensors of things that go": Foreign(
         mjcf(world=SCENE, sensors=SENSORS + '<contact geom1="floor" geom2="left_foot"/><touch site="imu"/>'),
-        ("left out 2 shapes and bodies",),
+        ("its ground: 2",),
     ),
     "collisions in group 0": Foreign(mjcf(collision=""), ()),
     "collisions by pairs alone": Foreign(
         mjcf(world='<geom name="floor" type="plane" size="5 5 1"/>', collision='contype="0" conaffinity="0" group="3"',
              tail="<contact>" + "".join(f'<pair geom1="floor" geom2="{g}"/>' for g in (
                  "trunk", *(f"{s}_{p}" for s in SIDES for p in ("thigh", "foot")))) + "</contact>"),
-        ("left out 1 shapes and bodies",),
+        ("its ground: 1",),
     ),
     "shapes without names": Foreign(
-        mjcf().replace('geom name="trunk"', "geom").replace('geom name="left_thigh"', "geom"), ("2 geoms without a",)
+        mjcf().replace('geom name="trunk"', "geom").replace('geom name="left_thigh"', "geom"),
+        ("geoms without a name, which were given one: 2",),
     ),
-    "names of the ground's": Foreign(mjcf().replace('geom name="trunk"', 'geom name="box0"'), ("renamed: box0 box0_",)),
+    "names of the ground's": Foreign(
+        mjcf().replace('geom name="trunk"', 'geom name="box0"'), ("renamed: box0 box0_",)
+    ),
     "feet that are shapes": Foreign(
         mjcf(foot=FOOT_SHAPE, shank=SHIN), ("feet made links of their own",), mjcf(shank=SHIN)
     ),
@@ -210,7 +215,7 @@ FOREIGN: dict[str, Foreign] = {
     ),
     "a scene with a floor, a key and no gravity": Foreign(
         mjcf(world=SCENE, tail=KEY, head='<option gravity="0 0 0" cone="elliptic" impratio="100" timestep="0.01"/>'),
-        ("left out 2 shapes and bodies of the world", "option gravity"),
+        ("bodies of the world, left out as the simulator brings its ground: 2", "option gravity"),
     ),
     "defaults that would change the ground": Foreign(
         mjcf(head='<default><geom priority="3" friction="0.1" condim="1"/></default>',

@@ -223,3 +223,13 @@ def test_training_refuses_in_one_line_and_writes_nothing(tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "error: robot.xml: the joint 'left_knee' has two actuators" in done.stderr
     assert files(tmp_path) == {"robot.xml"}
+
+
+def test_the_file_in_the_docs_makes_a_task(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "own_robot.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    (tmp_path / "go1.py").write_text(code)
+    done = run("list_tasks", "--import=go1.py", cwd=tmp_path)
+    assert done.returncode == 0 and "mjlab's Go1 follows velocity commands" in done.stdout, done.stderr
+    done = run("train", "--import=go1.py", "--task=go1", "--num_envs=2", cwd=tmp_path)
+    assert done.returncode == 2 and "unitree_go1/xmls/go1.xml: there is no such file" in done.stderr

@@ -223,6 +223,28 @@ def test_sensors_of_the_file_stay_for_the_robot_and_cost_training_nothing():
     assert model.nsensor == 0
 
 
+@pytest.mark.slow  # Warp compiles its kernels for a minute at first
+@pytest.mark.parametrize("name", ["feet that are shapes", "gears that turn it round", "a URDF"])
+def test_engines_agree_on_foreign_robots(name, write):
+    foreign, sims = FOREIGN[name], []
+    robot = RobotSpec.load(source_of(foreign, write), **foreign.options)
+    for engine in ("mujoco", "warp"):
+        sim = make_simulator(robot, N, "cpu", ModelOptions(), engine=engine, num_threads=1)
+        qpos = torch.zeros(N, 11)
+        qpos[:, 2] = torch.linspace(0.39, 0.4, N)
+        qpos[:, 3], qpos[:, 7:] = 1.0, torch.tensor([0.4, -0.8, 0.3, -0.6])
+        sim.set_state(torch.ones(N, dtype=torch.bool), qpos, torch.zeros(N, 10))
+        for step in range(20):
+            sim.step(torch.full((N, 4), 20.0 if step == 0 else 0.0))  # a kick beyond the limits, then limp
+        sim.refresh()
+        sims.append(sim)
+    torch.testing.assert_close(sims[0].qpos, sims[1].qpos, atol=1e-3, rtol=0)
+    feet = [sims[0].robot.body_names.index(foot) for foot in robot.feet]
+    forces = [sim.contact_forces_w[:, feet].norm(dim=-1) for sim in sims]
+    assert forces[0].max() > 5.0
+    torch.testing.assert_close(*forces, atol=1.0, rtol=0.05)
+
+
 # -- numbers -----------------------------------------------------------------------------------------------------------
 def test_armature_of_the_config_is_the_engines():
     robot = RobotSpec.load(GO2.source, armature=0.05)
