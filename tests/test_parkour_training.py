@@ -44,6 +44,7 @@ class Course:
 
     def __init__(self):
         self.course = SimpleNamespace(types=("hurdle", "flat"), type=torch.tensor([0, 0, 1, 1]))
+        self.parts = {"course": self.course}
         self.observations, self.time = {}, 0
         self.measured_lin_vel_b = torch.tensor([[0.6, 0.8, 9.0]]).repeat(4, 1)
         self.measured_power = torch.tensor([100.0, 100.0, 50.0, torch.nan])

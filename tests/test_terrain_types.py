@@ -176,7 +176,7 @@ def test_sim2sim_has_the_tiles_of_the_evaluation(fence):
     cfg = config(num_envs=2, fence=0.2, hurdle=0.1, gap=0.1)
     cfg.rules.max_tilt, cfg.rules.foot_rim = 0.7, 0.02
     cfg.terrain.num_columns, cfg.terrain.difficulty, cfg.terrain.num_levels = 9, (1.0, 1.0), 1
-    course = _trial(cfg, 1.0)["course"]
+    course = _trial(cfg, 1.0, courses=True)["course"]
     assert course["types"] == ["hurdle", "gap", "fence"]
     assert course["columns"] == {"hurdle": [0, 2], "gap": [2, 2], "fence": [4, 5]}, "as many as their shares give"
     grid = TerrainGrid(cfg.terrain, "cpu")

@@ -15,6 +15,8 @@ class HeightScan(Part):
     `heights` (N, len(x) * len(y)) in the world's frame keeps its values until they are measured again.
     """
 
+    settings = ("perception",)
+
     def __init__(self, ground: Ground, x: tuple[float, ...], y: tuple[float, ...], num_envs: int):
         self._ground, device = ground, ground.device
         self._offsets = torch.cartesian_prod(torch.tensor(x, device=device), torch.tensor(y, device=device))

@@ -11,6 +11,8 @@ import torch
 
 from legged_gym import register
 from legged_gym.deploy.measure import sensor
+from legged_gym.envs.base.legged_robot_config import AssetCfg, NoiseCfg
+from legged_gym.envs.base.parkour_config import ParkourTerrainCfg, TerrainProportions
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourTeacherCfg
 from legged_gym.observations import Term
@@ -139,15 +141,19 @@ class CautiousPPO(PPO):
 
 
 # -- the task ----------------------------------------------------------------------------------------------------------
+def _shares() -> TerrainProportions:
+    return proportions(ditch=0.5, flat=0.5)
+
+
 @dataclass
 class MyDogCfg(Go2ParkourTeacherCfg):
-    def __post_init__(self):
-        self.asset.name, self.noise.add_noise = "my_dog", True
-        self.terrain.proportions = proportions(ditch=0.5, flat=0.5)
+    asset: AssetCfg = field(default_factory=lambda: AssetCfg(name="my_dog", penalize_contacts_on=("base", "thigh")))
+    noise: NoiseCfg = field(default_factory=NoiseCfg)
+    terrain: ParkourTerrainCfg = field(default_factory=lambda: ParkourTerrainCfg(proportions=_shares()))
 
     def evaluation(self):
         super().evaluation()
-        self.terrain.proportions = proportions(ditch=0.5, flat=0.5)
+        self.terrain.proportions = _shares()
 
 
 @dataclass
