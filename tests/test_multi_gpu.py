@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
-from test_rma import SMALL, WindyEnv
-from test_rma import make_runner as make_rma_runner
 from test_runner import ToyEnv, make_runner, parameters
+from windy_env import SMALL, WindyEnv
+from windy_env import make_runner as make_rma_runner
 
 from legged_gym.cli.processes import rank_seed
 from legged_gym.parts.statistics import Statistics

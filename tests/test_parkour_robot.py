@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from test_legged_robot import NoHostSync
+from host_sync import NoHostSync
 
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourTeacherCfg

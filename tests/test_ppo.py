@@ -4,48 +4,16 @@ import math
 
 import pytest
 import torch
+from ppo_models import OBS_DIMS, fill, make_policy, make_ppo, observe
 
-from rsl_rl.algorithms.losses import Derived, Loss, adapted_learning_rate, bounds_loss, surrogate_loss, value_loss
-from rsl_rl.algorithms.ppo import PPO
-from rsl_rl.config import AlgorithmCfg, EncoderCfg, PolicyCfg
-from rsl_rl.factory import make_policy as build_policy
-from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
+from rsl_rl.algorithms.losses import adapted_learning_rate, bounds_loss, surrogate_loss, value_loss
+from rsl_rl.modules.actor_critic import gaussian_kl
 from rsl_rl.modules.mlp import Linear
 from rsl_rl.storage.rollout_storage import RolloutStorage
 from rsl_rl.utils.graphs import parity_error
 
 CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA"))
 DEVICES = ["cpu", CUDA]
-
-OBS_DIMS = {"proprio": 5, "privileged": 3}
-
-
-def make_policy(**cfg) -> ActorCritic:
-    torch.manual_seed(0)
-    return build_policy(OBS_DIMS, 2, PolicyCfg(actor_hidden_dims=(16,), critic_hidden_dims=(16,), **cfg))
-
-
-def make_ppo(device="cpu", graph=True, num_steps=8, num_envs=6, losses=(), **cfg) -> PPO:
-    policy = make_policy().to(device)
-    cfg = AlgorithmCfg(num_mini_batches=2, num_learning_epochs=2, **cfg)
-    dims = OBS_DIMS | {"teacher_only": 4}
-    return PPO(policy, dims, num_steps, num_envs, cfg, graph=graph, losses=losses)
-
-
-def observe(num_envs, device="cpu"):
-    dims = OBS_DIMS | {"teacher_only": 4}
-    return {group: torch.randn(num_envs, dim, device=device) for group, dim in dims.items()}
-
-
-def fill(ppo: PPO, device="cpu"):
-    """A rollout of noise; returns the observations after it."""
-    num_envs = ppo.storage.num_envs
-    with torch.no_grad():
-        for _ in range(ppo.storage.num_steps):
-            ppo.act(observe(num_envs, device))
-            dones = torch.rand(num_envs, device=device) < 0.2
-            ppo.record(torch.randn(num_envs, device=device), dones, dones & (torch.rand_like(dones.float()) < 0.5))
-    return observe(num_envs, device)
 
 
 def returns_of(rewards, values, dones, time_outs, last_value, gamma=0.5, lam=0.5):
@@ -271,148 +239,3 @@ def test_linear_refuses_other_widths():
     for given in (torch.zeros(7, 8), [torch.zeros(7, 6), torch.zeros(7, 2)]):
         with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
             Linear(6, 3)(given)
-
-
-# -- losses from outside -----------------------------------------------------------------------------------------------
-
-
-def cloning(teacher):
-    """Behaviour cloning of a teacher that reads what the policy does not; its actions are worked out once a rollout."""
-    labels = Derived(2, lambda observations: teacher(observations["teacher_only"]))
-
-    def distance(policy, batch, means):
-        return (means - batch.observations["labels"]).square().sum(-1).mean()
-
-    return Loss("bc", distance, 3.0, groups=("teacher_only",), derived={"labels": labels})
-
-
-def symmetry(policy, batch, means):
-    """Mirrored observations shall give mirrored actions."""
-    mirrored = {group: -value for group, value in batch.observations.items()}
-    return (policy.act_inference(mirrored) + means).square().sum(-1).mean()
-
-
-def test_losses_from_outside_are_added_weighted_logged_and_scheduled():
-    teacher = torch.nn.Linear(4, 2)
-    weight = {0: 0.25, 3: 0.5}
-    ppo = make_ppo(losses=[cloning(teacher), Loss("symmetry", symmetry, weight.get)], bounds_loss_coef=0.1, bounds=0.01)
-    plain = make_ppo()
-    last = fill(ppo)
-    plain.storage = ppo.storage
-    ppo.begin(None, 3)
-    ppo.prepare(last)
-    ppo.storage.indices.copy_(torch.randperm(ppo.storage.num_samples)[: ppo.storage.mini_batch_size])
-    batch = ppo.storage.gather(ppo.step_groups)
-    assert torch.equal(batch.observations["labels"], teacher(batch.observations["teacher_only"]))
-    means = ppo.means(batch)
-    bc = (means - teacher(batch.observations["teacher_only"])).square().sum(-1).mean()
-    expected = plain.ppo_loss(batch, means) + 0.1 * bounds_loss(means, 0.01) + 3.0 * bc
-    expected = expected + 0.5 * symmetry(ppo.policy, batch, means)
-    assert ppo.ppo_loss(batch, means).item() == pytest.approx(expected.item(), rel=1e-5)
-    ppo.begin(None, 0)
-    losses = ppo.update(fill(ppo))
-    assert {"bc", "symmetry", "bounds", "symmetry_coef", "surrogate"} <= set(losses)
-    assert losses["symmetry_coef"] == 0.25 and losses["bc"] > 0.0
-
-
-def test_cloning_brings_the_policy_to_the_teacher():
-    teacher = torch.nn.Linear(5, 2).requires_grad_(False)
-    labels = Derived(2, lambda observations: teacher(observations["proprio"]))
-
-    def distance(policy, batch, means):
-        return (means - batch.observations["labels"]).square().sum(-1).mean()
-
-    ppo = make_ppo(losses=[Loss("bc", distance, 10.0, derived={"labels": labels})], num_envs=64, schedule="fixed")
-    found = []
-    for iteration in range(60):
-        ppo.begin(None, iteration)
-        found.append(ppo.update(fill(ppo))["bc"])
-    assert found[-1] < 0.3 * found[0]
-
-
-def test_what_losses_cannot_be():
-    with pytest.raises(ValueError, match="two losses are called kl"):
-        make_ppo(losses=[Loss("kl", symmetry)])
-    with pytest.raises(
-        ValueError, match="no observation group nowhere: the environment has proprio, privileged, teach"
-    ):
-        make_ppo(losses=[Loss("other", symmetry, groups=("nowhere",))])
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_losses_from_outside_are_captured():
-    teacher = torch.nn.Linear(4, 2).cuda().requires_grad_(False)
-    ppo = make_ppo("cuda", losses=[cloning(teacher), Loss("symmetry", symmetry, lambda iteration: 0.5)])
-    for iteration in range(3):
-        ppo.begin(None, iteration)
-        losses = ppo.update(fill(ppo, "cuda"))
-    assert losses["bc"] > 0.0 and losses["symmetry"] > 0.0
-
-
-# -- parts of a policy -------------------------------------------------------------------------------------------------
-
-
-class TwoExperts(torch.nn.Module):
-    """An actor from outside: the mean of two networks."""
-
-    def __init__(self, in_dim, hidden_dims, out_dim, activation, out_gain=1.0):
-        super().__init__()
-        self.experts = torch.nn.ModuleList(Linear(in_dim, out_dim) for _ in range(2))
-
-    def forward(self, x):
-        return sum(expert(x) for expert in self.experts) / 2
-
-
-def test_parts_by_config():
-    encoders = {"privileged": EncoderCfg(hidden_dims=(8,), latent_dim=6)}
-    policy = make_policy(
-        actor_groups=("proprio", "privileged"), actor_encoders=encoders, actor_class_name="test_ppo:TwoExperts"
-    )
-    assert type(policy.actor).__name__ == "TwoExperts" and policy.actor.experts[0].in_features == 5 + 6
-    observations = observe(7)
-    latent = policy.actor_encoders["privileged"](observations["privileged"])
-    assert latent.shape == (7, 6) and latent.abs().max() <= 1.0
-    expected = policy.actor(torch.cat([observations["proprio"], latent], 1))
-    assert torch.allclose(policy.act_inference(observations), expected)
-    assert policy.evaluate(observations).shape == (7,) and policy.critic[0].in_features == 8
-    both = make_policy(critic_encoders={"privileged": EncoderCfg()})
-    assert both.critic[0].in_features == 5 + 32
-    both.evaluate(observations).sum().backward()
-    assert any(
-        name.startswith("critic_encoders.privileged") for name, p in both.named_parameters() if p.grad is not None
-    )
-
-
-def test_parts_do_not_change_what_policies_without_them_are():
-    torch.manual_seed(0)
-    policy = ActorCritic(OBS_DIMS, 2, PolicyCfg(actor_hidden_dims=(16,), critic_hidden_dims=(16,)))
-    parameters = {"actor.0.weight", "actor.0.bias", "actor.2.weight", "actor.2.bias"}
-    parameters |= {name.replace("actor", "critic") for name in parameters} | {"log_std"}
-    assert set(policy.state_dict()) == parameters
-    torch.manual_seed(0)
-    weight = torch.nn.init.orthogonal_(Linear(5, 16).weight, math.sqrt(2.0))
-    assert torch.equal(policy.actor[0].weight, weight)
-
-
-@pytest.mark.parametrize(
-    ("cfg", "message"),
-    [
-        (
-            dict(class_name="ActorCritik"),
-            "policy.class_name is 'ActorCritik': rsl_rl.modules has ActorCritic, ActorCriticRMA, DepthStudent; a",
-        ),
-        (
-            dict(class_name="torch.nn:Linear"),
-            "policy.class_name is 'torch.nn:Linear', which is no class that has config_class",
-        ),
-        (dict(class_name="no_such_module:Policy"), "which cannot be imported: No module named 'no_such_module'"),
-        (dict(actor_class_name="test_ppo:observe"), "policy.actor_class_name is 'test_ppo:observe', which is no class"),
-        (
-            dict(actor_encoders={"scan": EncoderCfg()}),
-            "policy.actor_encoders has one for scan, which policy.actor_groups",
-        ),
-    ],
-)
-def test_classes_that_do_not_exist_are_named(cfg, message):
-    with pytest.raises(ValueError, match=message):
-        make_policy(**cfg)
