@@ -8,6 +8,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from legged_gym.utils.warp import start_warp
+
 
 class EnvLaunches:
     """Kernels whose first dimension is the environment.
@@ -18,7 +20,7 @@ class EnvLaunches:
     """
 
     def __init__(self, num_envs: int, device: torch.device):
-        wp.init()
+        start_warp()
         self._device = wp.device_from_torch(device)
         shares = min(torch.get_num_threads(), num_envs) if self._device.is_cpu else 1
         self._shares = list(pairwise(num_envs * k // shares for k in range(shares + 1)))

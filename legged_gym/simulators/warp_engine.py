@@ -14,8 +14,7 @@ from legged_gym.robots.spec import RobotSpec
 from legged_gym.simulators.base import Simulator
 from legged_gym.simulators.model import ModelOptions, build_model
 from legged_gym.utils.math import assign_where
-
-wp.config.log_level = wp.LOG_WARNING  # else a line for each of the ~60 kernels that are loaded
+from legged_gym.utils.warp import start_warp
 
 # The solver that stops at its cap of iterations is usual; every other bit is a buffer that lost contacts.
 _IGNORED_OVERFLOW = int(mjw.OverflowType.ITERATIONS | mjw.OverflowType.LS_ITERATIONS)
@@ -36,7 +35,7 @@ class WarpSimulator(Simulator):
         self.num_envs, self.device, self.dt = num_envs, device, options.dt
         self.num_boxes, self._options = options.num_boxes, options
         self._stream = self._wp_stream = None
-        wp.init()
+        start_warp()
         self._wp_device = wp.get_device(str(device))
         if self._wp_device.is_cuda:
             print("loading the physics kernels; the first run on a GPU compiles them, for 1-2 minutes", flush=True)

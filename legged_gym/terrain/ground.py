@@ -8,7 +8,7 @@ import warp as wp
 from torch import Tensor
 
 from legged_gym.part import Part
-from legged_gym.terrain import kernels  # noqa: F401  which keeps Warp quiet
+from legged_gym.utils.warp import start_warp
 
 
 class Shapes(NamedTuple):
@@ -34,7 +34,7 @@ class Shapes(NamedTuple):
 
     def arrays(self) -> list[wp.array]:
         """The five as arrays of Warp, for kernels."""
-        wp.init()
+        start_warp()
         types = (wp.int32, wp.float32, wp.vec3, wp.vec4, wp.vec3)
         return [wp.from_torch(x, dtype=dtype) for x, dtype in zip(self, types, strict=True)]
 

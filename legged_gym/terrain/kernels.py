@@ -6,8 +6,6 @@ Every kernel reads the tile of its environment out of one table: `plane_z` (T,),
 
 import warp as wp
 
-wp.config.log_level = wp.LOG_ERROR  # else a line for each kernel, and a warning on machines without a GPU
-
 FAR = wp.constant(1.0e9)
 
 
