@@ -243,6 +243,9 @@ class DistillationCfg(ClassCfg):
     """Adam's step size after learning_rate_iterations."""
     learning_rate_iterations: int = 1100
     """Iterations over which the step size changes linearly from one to the other."""
+    averaging: float = 0.0
+    """Share that the running average of the weights keeps at each gradient step, less in the first ones; the average
+    is what is saved as the policy. 0: no average, the last weights are saved."""
     estimator_learning_rate: float = 1e-4
     """Adam's step size for the estimator."""
     num_mini_batches: int = 32
@@ -262,6 +265,8 @@ class DistillationCfg(ClassCfg):
         counts = ("learning_rate_iterations", "num_mini_batches", "blanked_interval")
         require("algorithm", self, "at least 1", *counts)
         require("algorithm", self, "not negative", "warm_up_iterations", "yaw_tolerance")
+        if not 0.0 <= self.averaging < 1.0:
+            raise ValueError(f"algorithm.averaging is {self.averaging}: it has to be in 0 .. 1, and less than 1")
 
 
 @dataclass

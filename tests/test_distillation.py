@@ -158,6 +158,47 @@ def test_the_step_size_falls_linearly(env):
     assert rates == pytest.approx([1e-3, 5.5e-4, 1e-4, 1e-4])
 
 
+def test_the_average_of_the_weights_is_what_is_saved(env, tmp_path):
+    runner = make_runner(env, averaging=0.2, num_mini_batches=4)
+    algorithm, name = runner.algorithm, "depth_encoder.mix.0.weight"
+    env.reset()
+    collect(runner)
+    averages = [algorithm.policy.state_dict()[name].clone()]
+    renew, shares = algorithm.renew_average, [10 / 11, 10 / 12, 0.8, 0.8]
+
+    def renewing():
+        weights = algorithm.policy.state_dict()[name]
+        averages.append(averages[-1] + shares.pop(0) * (weights - averages[-1]))
+        renew()
+
+    algorithm.renew_average = renewing
+    algorithm.update(env.observations)
+    assert not shares
+    runner.save(tmp_path / "model_0.pt")
+    saved = torch.load(tmp_path / "model_0.pt", weights_only=True)
+    assert torch.allclose(saved["policy"][name], averages[-1], atol=1e-7)
+    assert equal(saved["learner"], algorithm.policy.state_dict()) and not equal(saved["learner"], saved["policy"])
+    used = load_policy(tmp_path / "model_0.pt", "cpu", env)(env.observations)
+    algorithm.policy.load_state_dict(saved["policy"])
+    assert torch.equal(used, algorithm.policy.in_use(env.num_envs, estimated=False)(env.observations))
+
+
+def test_resume_with_and_without_an_average(env):
+    averaged = make_runner(env, averaging=0.2).algorithm
+    env.reset()
+    averaged.average.depth_encoder.mix[0].weight.add_(1.0)
+    saved = averaged.state_dict()
+    without = make_runner(env, averaging=0.0).algorithm
+    without.load_state_dict(saved)
+    assert equal(without.state_dict()["policy"], saved["learner"]) and "learner" not in without.state_dict()
+    again = make_runner(env, averaging=0.2).algorithm
+    again.load_state_dict(without.state_dict())
+    assert equal(again.state_dict()["policy"], saved["learner"])
+    again.load_state_dict(saved)
+    assert equal(again.state_dict()["policy"], saved["policy"])
+    assert equal(again.state_dict()["learner"], saved["learner"])
+
+
 def test_teacher_acts_in_the_warm_up(env):
     runner = make_runner(env, warm_up_iterations=1)
     taken = []
@@ -182,15 +223,16 @@ def test_training_brings_the_student_nearer_and_needs_images(env):
 
 def test_resume_is_exact(tmp_path):
     torch.manual_seed(0)
-    whole = make_runner(make_env(), tmp_path / "whole")
+    whole = make_runner(make_env(), tmp_path / "whole", averaging=0.9)
     whole.learn(4)
     torch.manual_seed(0)
-    first = make_runner(make_env(), tmp_path / "parts")
+    first = make_runner(make_env(), tmp_path / "parts", averaging=0.9)
     first.learn(2)
-    second = make_runner(make_env(), tmp_path / "more", teacher=False)
+    second = make_runner(make_env(), tmp_path / "more", teacher=False, averaging=0.9)
     second.load(tmp_path / "parts" / "model_2.pt")
     second.learn(2)
-    assert equal(whole.algorithm.policy.state_dict(), second.algorithm.policy.state_dict())
+    ours, theirs = whole.algorithm.state_dict(), second.algorithm.state_dict()
+    assert equal(ours["learner"], theirs["learner"]) and equal(ours["policy"], theirs["policy"])
 
 
 def recorded_newness(runner):
