@@ -158,6 +158,17 @@ def test_the_step_size_falls_linearly(env):
     assert rates == pytest.approx([1e-3, 5.5e-4, 1e-4, 1e-4])
 
 
+def test_the_step_size_falls_until_the_training_s_end(env, tmp_path):
+    runner = make_runner(env, tmp_path, learning_rate=1e-3, final_learning_rate=1e-4, learning_rate_iterations=0)
+    with pytest.raises(RuntimeError, match="call begin_training"):
+        runner.algorithm.begin(env, 0)
+    rates = []
+    runner.watch = lambda: rates.append(runner.algorithm.scalars()["Loss/learning_rate"])
+    runner.learn(2)
+    runner.learn(1)  # the end moves
+    assert rates[::3] == pytest.approx([1e-3, 5.5e-4, 4e-4])
+
+
 def test_the_average_of_the_weights_is_what_is_saved(env, tmp_path):
     runner = make_runner(env, averaging=0.2, num_mini_batches=4)
     algorithm, name = runner.algorithm, "depth_encoder.mix.0.weight"
@@ -222,13 +233,20 @@ def test_training_brings_the_student_nearer_and_needs_images(env):
 
 
 def test_resume_is_exact(tmp_path):
+    """Also of a training that was interrupted, and whose step size falls until its end."""
+    settings = dict(averaging=0.9, learning_rate_iterations=0)
     torch.manual_seed(0)
-    whole = make_runner(make_env(), tmp_path / "whole", averaging=0.9)
+    whole = make_runner(make_env(), tmp_path / "whole", **settings)
     whole.learn(4)
     torch.manual_seed(0)
-    first = make_runner(make_env(), tmp_path / "parts", averaging=0.9)
-    first.learn(2)
-    second = make_runner(make_env(), tmp_path / "more", teacher=False, averaging=0.9)
+    first = make_runner(make_env(), tmp_path / "parts", **settings)
+
+    def interrupt():
+        first._stop = first.iteration == 1 and int(first.algorithm.storage.frame) == 0  # with its last images
+
+    first.watch = interrupt
+    assert not first.learn(4) and first.iteration == 2
+    second = make_runner(make_env(), tmp_path / "more", teacher=False, **settings)
     second.load(tmp_path / "parts" / "model_2.pt")
     second.learn(2)
     ours, theirs = whole.algorithm.state_dict(), second.algorithm.state_dict()

@@ -116,7 +116,7 @@ BAD_OF_OTHERS = [
     (RmaAlgorithmCfg, "priv_reg_coef", (0.0, -0.1), "algorithm.priv_reg_coef is"),
     (RmaPolicyCfg, "priv_encoder_dims", (), "need at least one layer"),
     (DistillationCfg, "num_mini_batches", 0, "algorithm.num_mini_batches is 0: it has to be at least 1"),
-    (DistillationCfg, "learning_rate_iterations", 0, "algorithm.learning_rate_iterations is 0"),
+    (DistillationCfg, "learning_rate_iterations", -1, "algorithm.learning_rate_iterations is -1"),
     (DistillationCfg, "averaging", 1.0, "algorithm.averaging is 1.0: it has to be in 0 .. 1, and less than 1"),
     (DistillationCfg, "final_learning_rate", -1.0, "algorithm.final_learning_rate is -1.0"),
     (DistillationCfg, "blanked_interval", 0, "algorithm.blanked_interval is 0"),

@@ -104,6 +104,7 @@ class Distillation:
         self.stale = torch.zeros((), device=device)  # looks at images of which one or more were not new
         self.other_interval = False  # the image at hand is of a saved run, and says nothing of when the next one comes
         self.iteration = 0
+        self.last: int | None = None  # iteration with which the training ends
         shared = dict(update=self.update, num_steps=num_steps, begin=self.begin, control_steps=interval)
         self.phases = (Phase("distill", self.rollout_step, **shared),)
         if cfg.warm_up_iterations > 0:
@@ -142,13 +143,20 @@ class Distillation:
                 self.average.imitate(teacher)
 
     # -- collecting ---------------------------------------------------------------------------------------------------
+    def begin_training(self, last: int) -> None:
+        """As in `Algorithm`; a schedule of 0 iterations ends with `last`."""
+        self.last = last
+
     def begin(self, env: VecEnv, iteration: int) -> None:
         """Call before collecting; `iteration` counts those completed. Waits for an image if there is no new one."""
         if self.teacher is None:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
         first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
-        progress = min(iteration / self.cfg.learning_rate_iterations, 1.0)
+        falls_for = self.cfg.learning_rate_iterations or self.last
+        if falls_for is None:
+            raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
+        progress = min(iteration / falls_for, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
         self.storage.clear()
         self.await_image(env)
