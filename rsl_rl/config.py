@@ -241,10 +241,10 @@ class DistillationCfg(ClassCfg):
     """Adam's step size at the start."""
     final_learning_rate: float = 1e-4
     """Adam's step size after learning_rate_iterations."""
-    learning_rate_iterations: int = 1100
+    learning_rate_iterations: int = 0
     """Iterations over which the step size changes linearly from one to the other; 0: until the end of the training,
     which moves when it is resumed for longer."""
-    averaging: float = 0.0
+    averaging: float = 0.999
     """Share that the running average of the weights keeps at each gradient step, less in the first ones; the average
     is what is saved as the policy. 0: no average, the last weights are saved."""
     estimator_learning_rate: float = 1e-4

@@ -44,7 +44,7 @@ def make_env(num_envs=4, camera_interval=5, **env):
 def make_runner(env, log_dir=None, *, teacher=True, num_steps_per_env=15, **algorithm):
     cfg = get_task("go2_parkour_student").train_cfg()
     cfg.runner.num_steps_per_env, cfg.runner.save_interval = num_steps_per_env, 100
-    cfg.algorithm.num_mini_batches = 2
+    cfg.algorithm.num_mini_batches, cfg.algorithm.learning_rate_iterations = 2, 1100  # a lone window has no end
     for name, value in algorithm.items():
         setattr(cfg.algorithm, name, value)
     torch.manual_seed(3)
