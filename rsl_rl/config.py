@@ -241,8 +241,12 @@ class DistillationCfg(ClassCfg):
     """Adam's step size at the start."""
     final_learning_rate: float = 1e-4
     """Adam's step size after learning_rate_iterations."""
-    learning_rate_iterations: int = 1100
-    """Iterations over which the step size changes linearly from one to the other."""
+    learning_rate_iterations: int = 0
+    """Iterations over which the step size changes linearly from one to the other; 0: until the end of the training,
+    which moves when it is resumed for longer."""
+    averaging: float = 0.999
+    """Share that the running average of the weights keeps at each gradient step, less in the first ones; the average
+    is what is saved as the policy. 0: no average, the last weights are saved."""
     estimator_learning_rate: float = 1e-4
     """Adam's step size for the estimator."""
     num_mini_batches: int = 32
@@ -259,9 +263,10 @@ class DistillationCfg(ClassCfg):
     def check(self) -> None:
         rates = ("learning_rate", "final_learning_rate", "estimator_learning_rate")
         require("algorithm", self, "positive", *rates, "max_grad_norm")
-        counts = ("learning_rate_iterations", "num_mini_batches", "blanked_interval")
-        require("algorithm", self, "at least 1", *counts)
-        require("algorithm", self, "not negative", "warm_up_iterations", "yaw_tolerance")
+        require("algorithm", self, "at least 1", "num_mini_batches", "blanked_interval")
+        require("algorithm", self, "not negative", "learning_rate_iterations", "warm_up_iterations", "yaw_tolerance")
+        if not 0.0 <= self.averaging < 1.0:
+            raise ValueError(f"algorithm.averaging is {self.averaging}: it has to be in 0 .. 1, and less than 1")
 
 
 @dataclass

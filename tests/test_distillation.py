@@ -44,7 +44,7 @@ def make_env(num_envs=4, camera_interval=5, **env):
 def make_runner(env, log_dir=None, *, teacher=True, num_steps_per_env=15, **algorithm):
     cfg = get_task("go2_parkour_student").train_cfg()
     cfg.runner.num_steps_per_env, cfg.runner.save_interval = num_steps_per_env, 100
-    cfg.algorithm.num_mini_batches = 2
+    cfg.algorithm.num_mini_batches, cfg.algorithm.learning_rate_iterations = 2, 1100  # a lone window has no end
     for name, value in algorithm.items():
         setattr(cfg.algorithm, name, value)
     torch.manual_seed(3)
@@ -158,6 +158,58 @@ def test_the_step_size_falls_linearly(env):
     assert rates == pytest.approx([1e-3, 5.5e-4, 1e-4, 1e-4])
 
 
+def test_the_step_size_falls_until_the_training_s_end(env, tmp_path):
+    runner = make_runner(env, tmp_path, learning_rate=1e-3, final_learning_rate=1e-4, learning_rate_iterations=0)
+    with pytest.raises(RuntimeError, match="call begin_training"):
+        runner.algorithm.begin(env, 0)
+    rates = []
+    runner.watch = lambda: rates.append(runner.algorithm.scalars()["Loss/learning_rate"])
+    runner.learn(2)
+    runner.learn(1)  # the end moves
+    assert rates[::3] == pytest.approx([1e-3, 5.5e-4, 4e-4])
+
+
+def test_the_average_of_the_weights_is_what_is_saved(env, tmp_path):
+    runner = make_runner(env, averaging=0.2, num_mini_batches=4)
+    algorithm, name = runner.algorithm, "depth_encoder.mix.0.weight"
+    env.reset()
+    collect(runner)
+    averages = [algorithm.policy.state_dict()[name].clone()]
+    renew, shares = algorithm.renew_average, [10 / 11, 10 / 12, 0.8, 0.8]
+
+    def renewing():
+        weights = algorithm.policy.state_dict()[name]
+        averages.append(averages[-1] + shares.pop(0) * (weights - averages[-1]))
+        renew()
+
+    algorithm.renew_average = renewing
+    algorithm.update(env.observations)
+    assert not shares
+    runner.save(tmp_path / "model_0.pt")
+    saved = torch.load(tmp_path / "model_0.pt", weights_only=True)
+    assert torch.allclose(saved["policy"][name], averages[-1], atol=1e-7)
+    assert equal(saved["learner"], algorithm.policy.state_dict()) and not equal(saved["learner"], saved["policy"])
+    used = load_policy(tmp_path / "model_0.pt", "cpu", env)(env.observations)
+    algorithm.policy.load_state_dict(saved["policy"])
+    assert torch.equal(used, algorithm.policy.in_use(env.num_envs, estimated=False)(env.observations))
+
+
+def test_resume_with_and_without_an_average(env):
+    averaged = make_runner(env, averaging=0.2).algorithm
+    env.reset()
+    averaged.average.depth_encoder.mix[0].weight.add_(1.0)
+    saved = averaged.state_dict()
+    without = make_runner(env, averaging=0.0).algorithm
+    without.load_state_dict(saved)
+    assert equal(without.state_dict()["policy"], saved["learner"]) and "learner" not in without.state_dict()
+    again = make_runner(env, averaging=0.2).algorithm
+    again.load_state_dict(without.state_dict())
+    assert equal(again.state_dict()["policy"], saved["learner"])
+    again.load_state_dict(saved)
+    assert equal(again.state_dict()["policy"], saved["policy"])
+    assert equal(again.state_dict()["learner"], saved["learner"])
+
+
 def test_teacher_acts_in_the_warm_up(env):
     runner = make_runner(env, warm_up_iterations=1)
     taken = []
@@ -181,16 +233,24 @@ def test_training_brings_the_student_nearer_and_needs_images(env):
 
 
 def test_resume_is_exact(tmp_path):
+    """Also of a training that was interrupted, and whose step size falls until its end."""
+    settings = dict(averaging=0.9, learning_rate_iterations=0)
     torch.manual_seed(0)
-    whole = make_runner(make_env(), tmp_path / "whole")
+    whole = make_runner(make_env(), tmp_path / "whole", **settings)
     whole.learn(4)
     torch.manual_seed(0)
-    first = make_runner(make_env(), tmp_path / "parts")
-    first.learn(2)
-    second = make_runner(make_env(), tmp_path / "more", teacher=False)
+    first = make_runner(make_env(), tmp_path / "parts", **settings)
+
+    def interrupt():
+        first._stop = first.iteration == 1 and int(first.algorithm.storage.frame) == 0  # with its last images
+
+    first.watch = interrupt
+    assert not first.learn(4) and first.iteration == 2
+    second = make_runner(make_env(), tmp_path / "more", teacher=False, **settings)
     second.load(tmp_path / "parts" / "model_2.pt")
     second.learn(2)
-    assert equal(whole.algorithm.policy.state_dict(), second.algorithm.policy.state_dict())
+    ours, theirs = whole.algorithm.state_dict(), second.algorithm.state_dict()
+    assert equal(ours["learner"], theirs["learner"]) and equal(ours["policy"], theirs["policy"])
 
 
 def recorded_newness(runner):

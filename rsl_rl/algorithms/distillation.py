@@ -3,6 +3,7 @@
 The student acts, the teacher labels. The loss goes back through the recurrence over the whole window of an iteration.
 """
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -97,11 +98,13 @@ class Distillation:
             estimator, cfg.estimator_learning_rate, cfg.max_grad_norm, capturable=False
         )
         self.learning_rate = self.optimizer.learning_rate
+        self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
         self.yaw_ok = torch.zeros(2, device=device)  # headings within the tolerance, and all
         self.stale = torch.zeros((), device=device)  # looks at images of which one or more were not new
         self.other_interval = False  # the image at hand is of a saved run, and says nothing of when the next one comes
         self.iteration = 0
+        self.last: int | None = None  # iteration with which the training ends
         shared = dict(update=self.update, num_steps=num_steps, begin=self.begin, control_steps=interval)
         self.phases = (Phase("distill", self.rollout_step, **shared),)
         if cfg.warm_up_iterations > 0:
@@ -136,15 +139,24 @@ class Distillation:
         self.teacher = teacher.to(self.storage.hidden.device).eval().requires_grad_(False)
         if start_from_it:
             self.policy.imitate(teacher)
+            if self.average is not None:
+                self.average.imitate(teacher)
 
     # -- collecting ---------------------------------------------------------------------------------------------------
+    def begin_training(self, last: int) -> None:
+        """As in `Algorithm`; a schedule of 0 iterations ends with `last`."""
+        self.last = last
+
     def begin(self, env: VecEnv, iteration: int) -> None:
         """Call before collecting; `iteration` counts those completed. Waits for an image if there is no new one."""
         if self.teacher is None:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
         first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
-        progress = min(iteration / self.cfg.learning_rate_iterations, 1.0)
+        falls_for = self.cfg.learning_rate_iterations or self.last
+        if falls_for is None:
+            raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
+        progress = min(iteration / falls_for, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
         self.storage.clear()
         self.await_image(env)
@@ -240,6 +252,7 @@ class Distillation:
             actor_loss, yaw_loss, estimator_loss = self.losses(share)
             self.optimizer.minimize(actor_loss + yaw_loss)
             self.estimator_optimizer.minimize(estimator_loss)
+            self.renew_average()
             totals.append(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
         names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
@@ -257,6 +270,21 @@ class Distillation:
             blanked = distributed.average_(blanked).tolist()
             values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
         return values
+
+    @torch.no_grad()
+    def renew_average(self) -> None:
+        """Call after each gradient step. Without host sync.
+
+        Of the first steps, the average is over about the last tenth, until that is as many as `averaging` keeps.
+        """
+        if self.average is None:
+            return
+        averages, weights = list(self.average.parameters()), list(self.policy.parameters())
+        steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
+        share = (10.0 / (10.0 + steps)).clamp(min=1.0 - self.cfg.averaging)
+        changes = torch._foreach_sub(weights, averages)
+        torch._foreach_mul_(changes, share)
+        torch._foreach_add_(averages, changes)
 
     def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Mean distances () of actions and headings to the teacher's, and the estimator's error, of the robots `share`.
@@ -293,14 +321,16 @@ class Distillation:
         return {name: value for name, value in vars(self.cfg).items() if name.endswith("learning_rate")}
 
     def state_tensors(self) -> list[Tensor]:
-        """What all ranks start with the same of: student, optimisers, teacher."""
+        """What all ranks start with the same of: student, optimisers, average, teacher."""
         optimizers = [*self.optimizer.state_tensors(), *self.estimator_optimizer.state_tensors()]
-        return [*optimizers, *self.teacher.parameters()]
+        averages = [] if self.average is None else list(self.average.parameters())
+        return [*optimizers, *averages, *self.teacher.parameters()]
 
     # -- saving -------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:
-        """Networks, the teacher's too, and optimisers."""
-        return {
+        """Networks, the teacher's too, and optimisers. `policy` is the average if there is one, and what goes on
+        learning is `learner` then."""
+        state = {
             "policy": self.policy.state_dict(),
             "teacher": self.teacher.state_dict(),
             "teacher_dims": self.teacher.obs_dims,
@@ -308,16 +338,21 @@ class Distillation:
             "optimizer": self.optimizer.state_dict(),
             "estimator_optimizer": self.estimator_optimizer.state_dict(),
         }
+        if self.average is not None:
+            state |= {"policy": self.average.state_dict(), "learner": state["policy"]}
+        return state
 
     def load_state_dict(self, state: dict) -> None:
-        """In place; the teacher as it was."""
+        """In place; the teacher as it was. An average that the saved run did not have starts from its weights."""
         # Its critic may be of other sizes than the student's config says.
         expected = self.policy.cfg.teacher
         cfg = from_plain(type(expected), state.get("teacher_cfg", asdict(expected)), "the checkpoint's teacher")
         teacher = self.teacher_class(state["teacher_dims"], self.policy.num_actions, cfg)
         teacher.load_state_dict(state["teacher"])
         self.load_teacher(teacher, "of the checkpoint", start_from_it=False)
-        self.policy.load_state_dict(state["policy"])
+        self.policy.load_state_dict(state.get("learner", state["policy"]))
+        if self.average is not None:
+            self.average.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.estimator_optimizer.load_state_dict(state["estimator_optimizer"])
 

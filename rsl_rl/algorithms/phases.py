@@ -80,6 +80,10 @@ class Algorithm(Protocol):
     def make(cls, policy: Policy, env: VecEnv, num_steps: int, cfg: Any, *, graph: bool) -> "Algorithm":
         """With memory for `num_steps` control steps (`runner.num_steps_per_env`) of all robots in `env`."""
 
+    def begin_training(self, last: int) -> None:
+        """Called before the first iteration; the training ends when `last` iterations are completed, those of the run
+        that it resumes included."""
+
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses, by log key."""
 

@@ -116,6 +116,9 @@ class PPO:
         return StaticAdam(parameters, learning_rate, self.cfg.max_grad_norm, capturable=self._graph)
 
     # -- collecting ---------------------------------------------------------------------------------------------------
+    def begin_training(self, last: int) -> None:
+        """As in `Algorithm`: nothing here depends on the training's end."""
+
     def begin(self, env: VecEnv, iteration: int) -> None:
         """Call before collecting; `iteration` counts those completed. Sets the scheduled weights."""
         self.iteration = iteration

@@ -96,6 +96,7 @@ class OnPolicyRunner:
         if not self._running_episodes:
             self._start_episodes()
         last = self.iteration + num_iterations
+        self.algorithm.begin_training(last)
         saved = self.iteration if self.iteration > 0 else None
         with Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger, self._signals(logger):
             while self.iteration < last:
