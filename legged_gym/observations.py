@@ -138,12 +138,15 @@ class History(Group):
 
 
 class Given(Group):
-    """A single term whose memory is written elsewhere, as a camera's image: no copy is made."""
+    """A single term whose memory is written elsewhere, as a camera's image: no copy is made.
+
+    Whoever writes it saves it.
+    """
 
     def __init__(self, name: str, term: str, values: Tensor):
         """`values` (N, d)."""
         self.name, self.terms, self.layout = name, (), {term: values.shape[1]}
-        self.keep(values=values)
+        self.values = values
 
     def update(self, fresh: Tensor) -> None:
         """It is current already."""
