@@ -90,8 +90,9 @@ class BaseTask(Part):
         return steps
 
     def mirror(self, name: str) -> tuple[Tensor, Tensor]:
-        """Index and sign (d,) with which x[:, index] * sign is how x (N, d) looks in a mirror that swaps left and right:
-        of the observation group `name`, or of the `actions`.
+        """Index and sign (d,) with which x[:, index] * sign is the mirror image, left and right swapped, of x (N, d).
+
+        `name`: of an observation group, or `actions`.
 
         Raises:
             UserError: the robot is not the same on both sides, or a term does not say how it mirrors.
