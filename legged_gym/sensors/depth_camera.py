@@ -68,11 +68,6 @@ class DepthCamera(Part):
             self.position[:, 2] += uniform(*cfg.mount_height, n, device=device)
         if cfg.rate[0] > 0.0:
             self.period.copy_(1.0 / uniform(*cfg.rate, n, device=device))
-        # What episodes draw from; follows from the config. Whoever tries other values changes these in place.
-        self.latency_range = torch.tensor(cfg.latency, dtype=torch.float64, device=device)
-        self.latency_jitter, self.dropped_frames = (
-            torch.tensor(value, device=device) for value in (cfg.latency_jitter, cfg.dropped_frames)
-        )
         self._slots = torch.arange(slots, device=device)
         self._record(EnvLaunches(n, device))
 
@@ -148,7 +143,7 @@ class DepthCamera(Part):
         look = step % interval == 0
         number = torch.div(step, interval, rounding_mode="floor")  # of the last look
         of_this_look = look & (self._slots == number % slots)
-        dropped = torch.rand(len(fresh), device=fresh.device) < self.dropped_frames
+        dropped = torch.rand(len(fresh), device=fresh.device) < self.cfg.dropped_frames
         sees_now = ((self.due == step) & of_this_look).any(1)
         sees_old = (self.arrived & of_this_look).any(1)
 
@@ -172,7 +167,7 @@ class DepthCamera(Part):
         """Latency and phase of the robots in `fresh` (N,)."""
         cfg = self.cfg
         if cfg.latency[0] < cfg.latency[1]:
-            low, high = self.latency_range
+            low, high = cfg.latency
             assign_where(fresh, self.latency, low + (high - low) * torch.rand_like(self.latency))
         if cfg.rate[0] > 0.0:
             assign_where(fresh, self.phase, self.period * torch.rand_like(self.phase))
@@ -181,13 +176,14 @@ class DepthCamera(Part):
         """(N, F) the control steps in which the images for the looks in the steps `looks` (F,) are taken."""
         cfg, latency = self.cfg, self.latency[:, None]
         if cfg.latency_jitter > 0.0:
-            latency = latency + self.latency_jitter * (2.0 * torch.rand_like(self.due, dtype=torch.float64) - 1.0)
+            latency = latency + cfg.latency_jitter * (2.0 * torch.rand_like(self.due, dtype=torch.float64) - 1.0)
         moment = looks * self._dt - latency.clamp(min=0.0)  # s
+        due = torch.round(moment / self._dt)
         if cfg.rate[0] > 0.0:
             period, phase = self.period[:, None], self.phase[:, None]
-            moment = phase + period * torch.floor((moment - phase) / period + _SLACK)
-            return torch.floor(moment / self._dt + _SLACK).long()
-        return torch.round(moment / self._dt).long()
+            taken = phase + period * torch.floor((moment - phase) / period + _SLACK)
+            due = torch.where(period > 0.0, torch.floor(taken / self._dt + _SLACK), due)
+        return due.long()
 
     def render(self, mask: Tensor) -> Tensor:
         """Planar depth (N, height, width) in m, of the robots in `mask` (N,) anew."""
