@@ -3,7 +3,7 @@
     python benchmarks/reproduce.py --task=go2_parkour_student --seeds 1 2 3 --gpus 3 --use_pretrained_checkpoint
     python benchmarks/reproduce.py --task=go2 --seeds 1 2 3 --max_iterations=300 --env.control.beta=0.8
 
-All other flags go to train.py as they are. Seeds train side by side, one on each GPU, or one after the other on the CPU.
+All other flags go to train.py as they are. Seeds train side by side, one on each GPU, or one after the other on a CPU.
 Finished seeds are not done again: run it once more with the same --out to go on, also with more seeds. Ctrl-C ends the
 trainings; those that it ended start afresh then.
 """

@@ -320,11 +320,14 @@ def draw(results: dict[str, Any], title: str, path: Path) -> None:
         for kind in base["types"]:
             panel.plot(x, [row["types"][kind]["goals_reached"] for row in rows], lw=0.9, alpha=0.7, label=kind)
         panel.plot(x, [row["total"]["goals_reached"] for row in rows], "k.-", label="mean")
-        units = {row["name"].removeprefix(group).split()[-1].lstrip("+-.0123456789") for row in rows}
-        panel.set(xlabel=f"{group} {units.pop()}".strip(), ylim=(0.0, 1.02))
+        unit = rows[0]["name"].removeprefix(group).split()[-1].lstrip("+-.0123456789")
+        panel.set(xlabel=f"{group}, {unit}" if unit else group, ylim=(0.0, 1.02))
     if others:
-        axes[len(curves)].barh([row["name"] for row in others], [row["total"]["goals_reached"] for row in others])
-        axes[len(curves)].set(xlim=(0.0, 1.02), xlabel="goals reached")
+        bars = axes[len(curves)]
+        bars.barh(range(len(others)), [row["total"]["goals_reached"] for row in others], color="lightsteelblue")
+        for k, row in enumerate(others):
+            bars.text(0.02, k, row["name"], va="center", fontsize=8)
+        bars.set(xlim=(0.0, 1.02), xlabel="goals reached", yticks=[])
     for panel in axes[: len(curves)]:
         panel.axhline(base["total"]["goals_reached"], color="black", ls=":", lw=0.8)
         panel.grid(alpha=0.3)
