@@ -80,9 +80,8 @@ def fake_scripts(folder, train):
 
 
 def test_finished_seeds_are_not_trained_again(tmp_path, monkeypatch):
-    fake_scripts(
-        tmp_path, "logs.mkdir(parents=True); (logs / 'model_1.pt').touch()\nif seed == '--seed=2': sys.exit('bad')"
-    )
+    saves = "logs.mkdir(parents=True, exist_ok=True); (logs / 'model_1.pt').touch()\n"
+    fake_scripts(tmp_path, saves + "if seed == '--seed=2': sys.exit('bad')")
     monkeypatch.setattr(reproduce, "SCRIPTS", tmp_path)
     args = reproduce.Args(task="go2")
     seeds = [reproduce.Seed(args, tmp_path / "out", seed) for seed in (1, 2)]

@@ -293,6 +293,9 @@ def hand_over(
     """
     share, row, lane = wp.tid()
     env = first_env + share
+    slot = at_hand[env]
+    if not taken[env] and slot == NOTHING:
+        return
     for column in range(lane, image.shape[2], lanes):
         value = far
         if taken[env]:
@@ -311,11 +314,11 @@ def hand_over(
             value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
             if blank:
                 value = 0.5
-        slot = at_hand[env]
         if slot == NEW:
             image[env, row, column] = value
         elif slot >= 0:
             image[env, row, column] = frames[env, slot, row, column]
-        for k in range(frames.shape[1]):
-            if kept[env, k]:
-                frames[env, k, row, column] = value
+        if taken[env]:
+            for k in range(frames.shape[1]):
+                if kept[env, k]:
+                    frames[env, k, row, column] = value
