@@ -24,7 +24,7 @@ class _Tables(NamedTuple):
     goals_xy: Tensor  # (T * G, 2)
     num_goals: Tensor  # (T,) long
     path_length: Tensor  # (T, G), less the goals' radius
-    obstacles: Tensor  # (T, M, 5), rows of `Obstacle`
+    obstacles: Tensor  # (T, M, 7), rows of `Obstacle`
     type_of_column: Tensor  # (C,) long
     flat_types: Tensor  # (types,) bool
     type_rows: Tensor  # (types, 1) long, 0, 1, …
@@ -146,7 +146,7 @@ class Course(Part):
         """The next obstacle of each robot: `distance` (N,) m along the course to where it begins, at least -`behind`;
         its `height` and `underside` (N,) m over the start's level; `mode` (N,) long. After the last one the distance is
         inf, the mode NONE and the rest 0."""
-        obstacles = self._tables.obstacles.index_select(0, self.tile)  # (N, M, 5)
+        obstacles = self._tables.obstacles.index_select(0, self.tile)  # (N, M, 7)
         column = Obstacle._fields.index
         distance = obstacles[..., column("x")] - self._sim.root_pos_w[:, :1]
         ahead = (distance >= -behind) & (obstacles[..., column("mode")] != Mode.NONE)
