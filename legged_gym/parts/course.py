@@ -115,6 +115,19 @@ class Course(Part):
         """(N, G, 3) of each robot's course; where it has fewer than others, its last one again."""
         return self._tables.goals.index_select(0, self.tile)
 
+    @property
+    def obstacles(self) -> Tensor:
+        """(N, M, 7), rows of `Obstacle`, of each robot's course; where it has fewer than others, the mode NONE."""
+        return self._tables.obstacles.index_select(0, self.tile)
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether there are such, as bars on posts, on any tile. Syncs with the host."""
+        mode, half_width = (
+            self._tables.obstacles[..., Obstacle._fields.index(name)] for name in ("mode", "half_width")
+        )
+        return bool(((mode != Mode.NONE) & half_width.isfinite()).any())
+
     def update(self) -> None:
         """After the physics of a control step: what was reached, and where to go on."""
         self.commanded_distance.add_(self._commands[:, 0] * self._dt)
@@ -146,15 +159,19 @@ class Course(Part):
         """The next obstacle of each robot: `distance` (N,) m along the course to where it begins, at least -`behind`;
         its `height` and `underside` (N,) m over the start's level; `mode` (N,) long. After the last one the distance is
         inf, the mode NONE and the rest 0."""
-        obstacles = self._tables.obstacles.index_select(0, self.tile)  # (N, M, 7)
-        column = Obstacle._fields.index
+        return {name: value[:, 0] for name, value in self.obstacles_ahead(1, behind).items()}
+
+    def obstacles_ahead(self, count: int, behind: float = 0.0, reach: float = torch.inf) -> dict[str, Tensor]:
+        """The same of the next `count` that begin within `reach` m, each (N, count), the nearest first."""
+        obstacles, column = self.obstacles, Obstacle._fields.index
+        if obstacles.shape[1] < count:  # no tile has as many
+            obstacles = torch.nn.functional.pad(obstacles, (0, 0, 0, count - obstacles.shape[1]))
         distance = obstacles[..., column("x")] - self._sim.root_pos_w[:, :1]
-        ahead = (distance >= -behind) & (obstacles[..., column("mode")] != Mode.NONE)
-        nearest, which = torch.where(ahead, distance, torch.inf).min(1)
-        found = obstacles.gather(1, which[:, None, None].expand(-1, 1, obstacles.shape[2]))[:, 0]
-        found = torch.where(nearest.isfinite()[:, None], found, 0.0)
-        height, underside, mode = (found[:, column(name)] for name in ("height", "underside", "mode"))
-        return {"distance": nearest, "height": height, "underside": underside, "mode": mode.long()}
+        ahead = (distance >= -behind) & (distance <= reach) & (obstacles[..., column("mode")] != Mode.NONE)
+        nearest, which = torch.where(ahead, distance, torch.inf).topk(count, 1, largest=False)
+        found = {name: obstacles[..., column(name)].gather(1, which) for name in ("height", "underside", "mode")}
+        found = {name: torch.where(nearest.isfinite(), value, 0.0) for name, value in found.items()}
+        return {"distance": nearest, **found, "mode": found["mode"].long()}
 
     # -- episodes -----------------------------------------------------------------------------------------------------
     def change_levels(self, mask: Tensor, fallen: Tensor, length: Tensor, longest: int) -> None:

@@ -20,8 +20,8 @@ GALILEO = register_robot(
         stiffness={"joint": 70.0},
         damping={"joint": 3.5},
         no_load_speed={"joint": 16.0},
-        # Galileo's parkour tasks have the D435 where Go2's have it
-        mounts={"head": Mount(position=(0.33, 0.0, 0.08), pitch_degrees=20.0)},
+        # at the nose: where the published tasks have it (0.33, 0, 0.08), the robot sees its own back
+        mounts={"head": Mount(position=(0.44, 0.0, 0.06), pitch_degrees=10.0)},
     )
 )
 

@@ -1,10 +1,13 @@
 """Observation terms that more than one task has; `env` is a `LeggedRobot`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from legged_gym.observations import Term
+from legged_gym.terrain.tile import Mode
 from legged_gym.utils.math import quat_roll_pitch
 
 
@@ -73,6 +76,25 @@ def feet_contacts(env: Any) -> Term:
 def base_lin_vel(env: Any) -> Term:
     scale = env.cfg.normalization.obs_scales.lin_vel
     return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale)
+
+
+def obstacles(course: Any, count: int, behind: float, reach: float) -> list[Term]:
+    """The next `count` obstacles of a `Course`, the nearest first; of those that are not there, `reach` and zeros."""
+
+    def read(name: str) -> Callable[[], Tensor]:
+        return lambda: course.obstacles_ahead(count, behind, reach)[name]
+
+    def mode() -> Tensor:
+        found = read("mode")()
+        return (found == Mode.JUMP).float() - (found == Mode.CRAWL).float()
+
+    metres = "m, of the next obstacles:"
+    return [
+        Term("obstacle_distance", read("distance"), "privileged", f"{metres} along the course to them", clip=reach),
+        Term("obstacle_height", read("height"), "privileged", f"{metres} upper side", scale=2.0),
+        Term("obstacle_underside", read("underside"), "privileged", f"{metres} 0 of what stands", scale=2.0),
+        Term("obstacle_mode", mode, "privileged", "1 to jump over, -1 to crawl under, 0: none within reach"),
+    ]
 
 
 def true_feet_contacts(env: Any) -> Term:
