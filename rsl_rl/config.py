@@ -54,6 +54,34 @@ class EncoderCfg(ClassCfg):
 
 
 @dataclass
+class GatingCfg:
+    """Experts of an actor GatedExperts, and the gate that mixes them; sizes of Galileo's hurdle parkour."""
+
+    experts: tuple[str, ...] = ("flat", "jump", "crawl")
+    """Their names, for the logs; each is a network of actor_hidden_dims."""
+    group: str = "priv_explicit"
+    """Observation group that the gate reads, one that the actor reads as it is."""
+    columns: tuple[int, int] = (0, 8)
+    """First and end of what it reads of that group."""
+    hidden_dims: tuple[int, ...] = (64, 64)
+    """Widths of the gate's hidden layers."""
+    top: int = 2
+    """Experts that are mixed for an observation; the others get no weight."""
+    blind: bool = False
+    """The gate reads nothing: how much does it matter what it sees?"""
+
+    def check(self) -> None:
+        require("policy.gating", self, "at least 1", "top", "hidden_dims")
+        first, end = self.columns
+        if len(self.experts) < 2 or len(set(self.experts)) < len(self.experts):
+            raise ValueError(
+                f"policy.gating.experts is {' '.join(self.experts)}: it takes two or more, of one name each"
+            )
+        if not 0 <= first < end:
+            raise ValueError(f"policy.gating.columns is {first} {end}: it goes from 0 or more to more")
+
+
+@dataclass
 class PolicyCfg(ClassCfg):
     """Networks and exploration noise."""
 
@@ -81,9 +109,17 @@ class PolicyCfg(ClassCfg):
     """Encoders in front of the actor, by the observation group that each reads; other groups are read as they are."""
     critic_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
     """Encoders in front of the critic, likewise; actor and critic share none."""
+    gating: GatingCfg = field(default_factory=GatingCfg)
+    """Of an actor_class_name GatedExperts."""
+    min_noise_std: float = 0.0
+    """Least standard deviation of the action noise, held to once an iteration; 0: none."""
 
     def check(self) -> None:
         require("policy", self, "positive", "init_noise_std")
+        require("policy", self, "not negative", "min_noise_std")
+        self.gating.check()
+        if self.actor_class_name != "GatedExperts" and self.gating != GatingCfg():
+            raise ValueError(f"policy.gating is for actor_class_name GatedExperts, not {self.actor_class_name}")
         require("policy", self, "at least 1", "actor_hidden_dims", "critic_hidden_dims")
         for key, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
             for group, encoder in getattr(self, f"{key}_encoders").items():
@@ -109,6 +145,8 @@ class RmaPolicyCfg(PolicyCfg):
     """Widths of the privilege encoder's layers; the last is the latent's."""
     estimator_hidden_dims: tuple[int, ...] = (128, 64)
     """Widths of the hidden layers of the estimator of priv_explicit."""
+    estimator_groups: tuple[Literal["proprio", "scan"], ...] = ("proprio",)
+    """Observation groups that it is told from."""
     history_length: Literal[10, 20, 50] = 10
     """Frames of proprio in the observation group history."""
 
@@ -138,14 +176,51 @@ class DepthPolicyCfg(ClassCfg):
     """Where they stand in proprio."""
     max_yaw: float = 1.5
     """Largest heading that the network can tell, rad."""
+    seen_columns: tuple[int, int] = (0, 0)
+    """First and end of the columns of priv_explicit that are told from images, not from proprio; alike: none."""
     teacher: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
     """Networks of the teacher, whose sizes actor, history encoder and estimator have."""
 
     def check(self) -> None:
         require("policy", self, "at least 1", "image_shape", "gru_hidden_dim")
-        require("policy", self, "not negative", "num_yaws", "yaw_index")
+        require("policy", self, "not negative", "num_yaws", "yaw_index", "seen_columns")
         require("policy", self, "positive", "max_yaw")
         self.teacher.check()
+
+
+@dataclass
+class GateTrainingCfg:
+    """How the gate of an actor GatedExperts learns; numbers of Galileo's hurdle parkour where not said otherwise."""
+
+    temperature: tuple[float, float] = (2.0, 0.6)
+    """Of the gate's softmax at the start and at the end of its schedule."""
+    temperature_iterations: int = 2000
+    """Iterations in which a cosine leads from one to the other (6000 there)."""
+    balance_coef: float = 0.03
+    """Weight of the squared differences of the experts' mean weights from an even share."""
+    usage_coef: float = 0.05
+    """Weight of what the least used expert's mean weight lacks to min_usage."""
+    min_usage: float = 0.1
+    """See usage_coef."""
+    balance_iterations: tuple[int, int] = (500, 1500)
+    """First and last iteration in which both of these fall to 0 (constant there)."""
+    entropy_coef: float = 0.02
+    """Weight of the weights' entropy, which sharpens the gate."""
+    target_group: str = ""
+    """Observation group of the weights that the gate should give, one column for each expert (none there)."""
+    target_coef: float = 0.0
+    """Weight of the cross entropy to these; 0 switches it off."""
+
+    def check(self) -> None:
+        require("algorithm.gating", self, "positive", "temperature")
+        require("algorithm.gating", self, "at least 1", "temperature_iterations")
+        require("algorithm.gating", self, "not negative", "balance_coef", "usage_coef", "entropy_coef", "target_coef")
+        require("algorithm.gating", self, "in 0 .. 1", "min_usage")
+        first, last = self.balance_iterations
+        if not 0 <= first < last:
+            raise ValueError(f"algorithm.gating.balance_iterations is {first} {last}: it goes from 0 or later to later")
+        if self.target_coef > 0.0 and not self.target_group:
+            raise ValueError("algorithm.gating.target_coef needs algorithm.gating.target_group")
 
 
 @dataclass
@@ -186,8 +261,11 @@ class AlgorithmCfg(ClassCfg):
     """Minibatches per pass."""
     max_grad_norm: float = 1.0
     """Global gradient norm is clipped to this, per optimiser."""
+    gating: GateTrainingCfg = field(default_factory=GateTrainingCfg)
+    """Of a policy whose actor is GatedExperts."""
 
     def check(self) -> None:
+        self.gating.check()
         positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
         require("algorithm", self, "positive", *positive, "bounds", "max_grad_norm")
         require("algorithm", self, "not negative", "value_loss_coef", "entropy_coef", "bounds_loss_coef")
