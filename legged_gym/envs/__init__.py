@@ -3,7 +3,7 @@
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
-from legged_gym.registry import register
+from legged_gym.registry import register, register_names
 
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
@@ -55,3 +55,14 @@ register(
     PARKOUR_EVALUATION,
     teacher="galileo_parkour_teacher",
 )
+
+# -- what Isaac Lab's parkour projects call these tasks ----------------------------------------------------------------
+VARIANTS = ("-v0", "-Play-v0", "-Eval-v0")
+for _task, _name in (
+    ("go2_parkour_teacher", "Isaac-Extreme-Parkour-Teacher-Unitree-Go2"),
+    ("go2_parkour_student", "Isaac-Extreme-Parkour-Student-Unitree-Go2"),
+    ("galileo_parkour_teacher", "Isaac-Galileo-Parkour-Teacher"),
+    ("galileo_parkour_student", "Isaac-Galileo-Parkour-Student"),
+    ("g1_depth", "Isaac-Velocity-Rough-G1-Depth"),
+):
+    register_names(_task, *(_name + variant for variant in VARIANTS))

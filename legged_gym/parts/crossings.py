@@ -93,6 +93,10 @@ class Crossings(Part):
         high = sim.body_pos_w.index_select(1, self._feet)[..., 2] > ON_GATE
         return body | ((force.index_select(1, self._feet) > TOUCH) & high).any(1)
 
+    def all_as_asked(self) -> Tensor:
+        """(N,) whether all gates were passed between the posts and in the way that was asked for, touched or not."""
+        return ((self.way == AS_ASKED) | ~self.gates().there).all(1)
+
     def reset(self, mask: Tensor) -> None:
         """New episodes of the robots in `mask` (N,), which start before all gates."""
         for buffer in (self.way, self.touched, self.left, self.clean, self.last_x):

@@ -1,6 +1,7 @@
 """An actor of several experts, mixed by a gate that reads a few of the observations."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,8 @@ class GatedExperts(nn.Sequential):
     layer, as they read the same. `temperature` () of the softmax is a buffer, so that whoever loads, resumes or exports
     the network has the one that it was trained with. With two experts, both on top, the weights are a soft alpha and
     1 - alpha.
+
+    `shown`: weights (B, K) of the last call without gradients, for whoever looks on.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class GatedExperts(nn.Sequential):
         self._first, self._width = first, gating.columns[1] - gating.columns[0]
         self.gate = MLP(self._width, gating.hidden_dims, count, activation, out_gain=0.1)
         self.register_buffer("temperature", torch.ones(()))
+        self.shown: Tensor | None = None
 
     def forward(self, x: Tensor | Sequence[Tensor]) -> Tensor:
         """`x`: (B, in), or parts (B, d) of it, of which one has all that the gate reads."""
@@ -85,6 +89,8 @@ class GatedExperts(nn.Sequential):
         for layer in list(self)[2 : self._depth]:
             hidden = layer(hidden)
         weights = self.weights(self._gate_inputs(x))
+        if not torch.is_grad_enabled():
+            self.shown = weights  # the same memory at each replay of a graph
         return (weights.t().unsqueeze(-1) * hidden).sum(0)
 
     def _gate_inputs(self, x: Tensor | Sequence[Tensor]) -> Tensor:
@@ -109,6 +115,14 @@ class GatedExperts(nn.Sequential):
         lowest = found.topk(self.cfg.top, -1).values[:, -1:]
         kept = found * (found >= lowest)
         return kept / kept.sum(-1, keepdim=True)
+
+
+def gate_of(policy: Callable) -> GatedExperts | None:
+    """The experts of what acts (`Policy.in_use`), if it has such."""
+    owner = policy.func if isinstance(policy, functools.partial) else policy
+    owner = getattr(owner, "__self__", owner)
+    actor = getattr(getattr(owner, "student", owner), "actor", None)
+    return actor if isinstance(actor, GatedExperts) else None
 
 
 def gate_start(widths: dict[str, int], gating: GatingCfg) -> int:

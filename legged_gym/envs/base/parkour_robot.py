@@ -116,7 +116,8 @@ class ParkourRobot(LeggedRobot):
     # -- episodes -----------------------------------------------------------------------------------------------------
     def reset_where(self, mask: Tensor) -> None:
         course = self.course
-        course.change_levels(mask, self.falls, self.episode_length, self.max_episode_length)
+        earned = None if self.crossings is None else self.crossings.all_as_asked()
+        course.change_levels(mask, self.falls, self.episode_length, self.max_episode_length, earned)
         course.reset(mask)
         self.ground.move(mask, course.level, course.column)
         self.sim.set_ground(mask, *self.ground.slots())
