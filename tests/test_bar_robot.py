@@ -6,8 +6,8 @@ import torch
 from legged_gym.envs.base.bar_robot import BarRobot, outline
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourTeacherCfg
 from legged_gym.evaluation.bars import BarJudge
-from legged_gym.parts.crossings import AS_ASKED, OUTSIDE, WRONG_WAY
 from legged_gym.terrain import Mode, proportions
+from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw
 

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.evaluation.figures import as_text
-from legged_gym.parts.crossings import AS_ASKED, MODES, OUTSIDE
+from legged_gym.evaluation.figures import BAR_COLUMNS, as_text
+from legged_gym.parts.crossings import MODES
 from legged_gym.terrain.bars import PLATE_HEIGHT
+from legged_gym.terrain.rules import AS_ASKED, OUTSIDE
 from rsl_rl.modules.gated_experts import gate_of
 
 BEFORE = 1.0  # m ahead of a bar, from which on the gate's weights count as those before it
 BIN_CM = 5  # heights of bars are told apart by this
-COLUMNS = {"clean_courses": "all bars clean", "clean_crossings": "bars clean", "outside_posts": "went round one"}
 
 
 class BarJudge:
@@ -101,12 +101,12 @@ def print_bars(figures: Mapping[str, Any]) -> None:
     console = Console()
     table = Table(title="courses of bars", title_justify="left")
     table.add_column("type")
-    for heading in COLUMNS.values():
+    for heading in BAR_COLUMNS.values():
         table.add_column(heading, justify="right")
     rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
     for kind, row in rows.items():
-        if COLUMNS.keys() <= row.keys():
-            table.add_row(kind, *(as_text(row[name]) for name in COLUMNS))
+        if BAR_COLUMNS.keys() <= row.keys():
+            table.add_row(kind, *(as_text(row[name]) for name in BAR_COLUMNS))
     console.print(table)
     table = Table(title="bars by mode and height of their opening", title_justify="left")
     for heading in ("type", "mode", "cm", "bars", "clean", "as asked"):

@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.evaluation.bars import COLUMNS as BAR_COLUMNS
 from legged_gym.evaluation.bars import BarJudge, print_bars
-from legged_gym.evaluation.figures import COLUMNS, as_text, with_total
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, with_total
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.terrain.registry import shares_of
 

@@ -9,13 +9,10 @@ from torch import Tensor
 from legged_gym.part import Part
 from legged_gym.parts.course import KEY, Course
 from legged_gym.simulators import Simulator
+from legged_gym.terrain.rules import AS_ASKED, ON_GATE, OUTSIDE, REACH, TOUCH, WRONG_WAY
 from legged_gym.terrain.tile import Mode, Obstacle
 from legged_gym.utils.math import assign_where
 
-REACH = 0.65  # m along the course, before and behind a gate, within which a robot may touch it
-TOUCH = 1.0  # N
-ON_GATE = 0.1  # m; a foot in contact whose centre is higher over the start's level touches the gate
-AS_ASKED, WRONG_WAY, OUTSIDE = 1, 2, 3  # how a gate was passed
 MODES = {"jump": Mode.JUMP, "crawl": Mode.CRAWL}
 
 

@@ -5,9 +5,8 @@ from torch import Tensor
 
 from legged_gym.part import Part
 from legged_gym.terrain.ground import Ground
+from legged_gym.terrain.rules import HANGS
 from legged_gym.utils.math import assign_where, quat_yaw
-
-HANGS = 0.02  # m; what begins higher than this over the lowest ground hangs free
 
 
 class HeightScan(Part):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rsl_rl.config import EncoderCfg, PolicyCfg
-from rsl_rl.modules.gated_experts import GatedExperts, gate_start
+from rsl_rl.modules.gated_experts import GatedExperts
 from rsl_rl.utils.resolve import resolve
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -124,7 +124,7 @@ def make_actor(widths: dict[str, int], num_actions: int, cfg: PolicyCfg) -> nn.M
     if issubclass(actor, GatedExperts):
         if cfg.gating.group in cfg.actor_encoders:
             raise ValueError(f"policy.gating.group is {cfg.gating.group}, of which the actor reads an encoder's latent")
-        gate = {"gating": cfg.gating, "first": gate_start(widths, cfg.gating)}
+        gate = {"gating": cfg.gating, "parts": widths}
     return actor(sum(widths.values()), cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01, **gate)
 
 

@@ -1,7 +1,7 @@
 """An actor of several experts, mixed by a gate that reads a few of the observations."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -63,9 +63,10 @@ class GatedExperts(nn.Sequential):
         out_gain: float = 1.0,
         *,
         gating: GatingCfg,
-        first: int,
+        parts: Mapping[str, int],
     ):
-        """`first`: column of the input with which what the gate reads begins."""
+        """`parts`: widths of the parts of the input, by the observation group of each. ValueError if the gate reads
+        what is not among them."""
         count, dims = len(gating.experts), [*hidden_dims, out_dim]
         wide = Linear(in_dim, count * dims[0])
         for weight in wide.weight.detach().chunk(count):
@@ -78,13 +79,14 @@ class GatedExperts(nn.Sequential):
         super().__init__(*layers)
         self._depth = len(layers)
         self.cfg, self.num_experts = gating, count
-        self._first, self._width = first, gating.columns[1] - gating.columns[0]
-        self.gate = MLP(self._width, gating.hidden_dims, count, activation, out_gain=0.1)
+        self._part, self._parts = _place(gating, parts), tuple(parts.values())
+        self._columns = slice(*gating.columns)
+        self.gate = MLP(gating.columns[1] - gating.columns[0], gating.hidden_dims, count, activation, out_gain=0.1)
         self.register_buffer("temperature", torch.ones(()))
         self.shown: Tensor | None = None
 
     def forward(self, x: Tensor | Sequence[Tensor]) -> Tensor:
-        """`x`: (B, in), or parts (B, d) of it, of which one has all that the gate reads."""
+        """`x`: (B, in), or the parts (B, d) of it."""
         hidden = self[1](self[0](x)).unflatten(-1, (self.num_experts, -1)).transpose(0, 1)  # (K, B, H)
         for layer in list(self)[2 : self._depth]:
             hidden = layer(hidden)
@@ -94,12 +96,8 @@ class GatedExperts(nn.Sequential):
         return (weights.t().unsqueeze(-1) * hidden).sum(0)
 
     def _gate_inputs(self, x: Tensor | Sequence[Tensor]) -> Tensor:
-        begin = self._first
-        for part in [x] if isinstance(x, Tensor) else x:
-            if begin < part.shape[-1]:
-                return part[:, begin : begin + self._width]
-            begin -= part.shape[-1]
-        raise ValueError(f"the gate reads from column {self._first} on, and there is none")
+        parts = x.split(self._parts, -1) if isinstance(x, Tensor) else x
+        return parts[self._part][:, self._columns]
 
     def probabilities(self, inputs: Tensor) -> Tensor:
         """Weights (B, K) before all but the best are left out, of what the gate reads (B, n)."""
@@ -125,16 +123,11 @@ def gate_of(policy: Callable) -> GatedExperts | None:
     return actor if isinstance(actor, GatedExperts) else None
 
 
-def gate_start(widths: dict[str, int], gating: GatingCfg) -> int:
-    """First of the columns that the gate reads, of an actor whose parts, by observation group, are `widths` wide.
-
-    ValueError if the actor does not read them.
-    """
+def _place(gating: GatingCfg, parts: Mapping[str, int]) -> int:
+    """Index of the part that the gate reads columns of."""
+    if gating.group not in parts:
+        raise ValueError(f"policy.gating.group is {gating.group}: the actor reads {', '.join(parts)}")
     first, end = gating.columns
-    if gating.group not in widths:
-        raise ValueError(f"policy.gating.group is {gating.group}: the actor reads {', '.join(widths)}")
-    if end > widths[gating.group]:
-        raise ValueError(
-            f"policy.gating.columns are {first} to {end}: the group {gating.group} has {widths[gating.group]}"
-        )
-    return sum(list(widths.values())[: list(widths).index(gating.group)]) + first
+    if end > parts[gating.group]:
+        raise ValueError(f"policy.gating.columns is {first} {end}: {gating.group} is {parts[gating.group]} wide")
+    return list(parts).index(gating.group)

@@ -8,9 +8,9 @@ from legged_gym.envs.base.bar_config import BarCfg
 from legged_gym.envs.base.depth_robot import DepthParkourRobot
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.observations import Group, Term
-from legged_gym.parts.crossings import AS_ASKED
 from legged_gym.simulators.model import RobotModel
 from legged_gym.terrain.bars import PLATE_HEIGHT
+from legged_gym.terrain.rules import AS_ASKED
 from legged_gym.terrain.tile import Mode, rotation_matrix
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_rotate
