@@ -74,9 +74,7 @@ class GatingCfg:
         require("policy.gating", self, "at least 1", "top", "hidden_dims")
         first, end = self.columns
         if len(self.experts) < 2 or len(set(self.experts)) < len(self.experts):
-            raise ValueError(
-                f"policy.gating.experts is {' '.join(self.experts)}: it takes two or more, of one name each"
-            )
+            raise ValueError(f"policy.gating.experts is {' '.join(self.experts)}: it takes two or more different names")
         if not 0 <= first < end:
             raise ValueError(f"policy.gating.columns is {first} {end}: it goes from 0 or more to more")
 
