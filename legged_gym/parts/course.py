@@ -44,6 +44,7 @@ class Course(Part):
         done: (N,) bool, whether all were, as of the last `update`
         to_goal, goal_distance: (N, 2) unit vector and (N,) m to the current goal, in the plane, world frame
         yaw_errors: (N, 2) rad to turn by to face the current goal and the next one
+        obstacles: (N, M, 7) rows of `Obstacle` of each robot's course; where it has fewer than others, the mode NONE
         measured_goals, measured_share: (N,) goals reached and their share of all, kept over resets by `measure`
     """
 
@@ -85,6 +86,7 @@ class Course(Part):
             goal_distance=zeros(n),
             yaw_errors=zeros(n, 2),
         )
+        self.obstacles = self._tables.obstacles.index_select(0, self.tile)  # follows from `tile`
         self.placed = zeros(n, dtype=torch.bool)  # by hand: these stay on their level
         self.measured_goals, self.measured_share = zeros(n, dtype=torch.long), zeros(n)
         self._everyone = torch.ones_like(self.done)
@@ -116,11 +118,6 @@ class Course(Part):
         return self._tables.goals.index_select(0, self.tile)
 
     @property
-    def obstacles(self) -> Tensor:
-        """(N, M, 7), rows of `Obstacle`, of each robot's course; where it has fewer than others, the mode NONE."""
-        return self._tables.obstacles.index_select(0, self.tile)
-
-    @property
     def has_gates(self) -> bool:
         """Whether there are such, as bars on posts, on any tile. Syncs with the host."""
         mode, half_width = (
@@ -128,8 +125,12 @@ class Course(Part):
         )
         return bool(((mode != Mode.NONE) & half_width.isfinite()).any())
 
+    def _find_obstacles(self) -> None:
+        self.obstacles.copy_(self._tables.obstacles.index_select(0, self.tile))
+
     def update(self) -> None:
         """After the physics of a control step: what was reached, and where to go on."""
+        self._find_obstacles()
         self.commanded_distance.add_(self._commands[:, 0] * self._dt)
         inside = self._to_goals(self.goal_index[:, None])[:, 0].norm(dim=1) < self._cfg.goals.radius
         self.goal_timer.copy_(torch.where(inside, self.goal_timer + 1, 0))
@@ -204,6 +205,7 @@ class Course(Part):
     def reset(self, mask: Tensor) -> None:
         """Put the robots in `mask` (N,) at the start of the tile of their level and column."""
         assign_where(mask, self.tile, self.level * self._num_columns + self.column)
+        self._find_obstacles()
         for buffer in (self.goal_index, self.goal_timer, self.commanded_distance):
             assign_where(mask, buffer, 0)
 

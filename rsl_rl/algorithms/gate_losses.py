@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from rsl_rl.algorithms.losses import Loss
-from rsl_rl.config import GateTrainingCfg, GatingCfg
+from rsl_rl.gating_config import GateTrainingCfg, GatingCfg
 from rsl_rl.storage.rollout_storage import Samples
 
 Figure = Callable[[nn.Module, Samples], Tensor]

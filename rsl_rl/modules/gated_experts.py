@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from rsl_rl.config import GatingCfg
+from rsl_rl.gating_config import GatingCfg
 from rsl_rl.modules.mlp import MLP, Linear, make_activation
 
 COLDEST = 1e-3

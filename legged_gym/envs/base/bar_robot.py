@@ -62,11 +62,10 @@ class BarRobot(ParkourRobot):
 
     def _observation_groups(self) -> list[Group]:
         groups = super()._observation_groups()
-        behind, reach = self.cfg.perception.obstacle_behind, self.cfg.perception.obstacle_range
 
         def mode() -> Tensor:
-            found = self.course.obstacles_ahead(1, behind, reach)["mode"]
-            return torch.cat([found == kind for kind in (Mode.NONE, Mode.JUMP, Mode.CRAWL)], 1).float()
+            nearest = self.ahead["mode"][:, :1]
+            return torch.cat([nearest == kind for kind in (Mode.NONE, Mode.JUMP, Mode.CRAWL)], 1).float()
 
         return [*groups, self._group("mode", [Term("mode", mode, "privileged", "1 for one of flat, jump, crawl")])]
 

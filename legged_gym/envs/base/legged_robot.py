@@ -100,7 +100,6 @@ class LeggedRobot(BaseTask):
 
     def _make_motors(self) -> Motors:
         control, robot = self.cfg.control, known_robot(self.cfg.asset.name) or Robot(self.cfg.asset.name, "")
-        stiffness, damping = control.stiffness or robot.stiffness, control.damping or robot.damping
         if control.control_type not in ("P", "DC"):
             raise UserError(f"control.control_type is {control.control_type!r}; it must be P or DC")
         no_load_speed = None
@@ -108,8 +107,8 @@ class LeggedRobot(BaseTask):
             no_load_speed = self._per_joint(control.no_load_speed or robot.no_load_speed, "control.no_load_speed")
         return Motors(
             default_joint_pos=self.default_joint_pos,
-            p_gains=self._per_joint(stiffness, "control.stiffness"),
-            d_gains=self._per_joint(damping, "control.damping"),
+            p_gains=self._per_joint(control.stiffness or robot.stiffness, "control.stiffness"),
+            d_gains=self._per_joint(control.damping or robot.damping, "control.damping"),
             torque_limits=torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=self.device),
             no_load_speed=no_load_speed,
         )

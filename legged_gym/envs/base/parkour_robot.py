@@ -40,6 +40,8 @@ class ParkourRobot(LeggedRobot):
         dwell_steps = self.in_steps(cfg.goals.dwell, "goals.dwell")
         self.course = Course(cfg, grid, self.sim, self.commands, self.dt, dwell_steps)
         self.parts |= {"course": self.course, "ground": self.ground, "scan": self.scan}
+        # The next obstacles (N, k), by `Course.obstacles_ahead`
+        self.ahead = {k: v.clone() for k, v in self.course.obstacles_ahead(perception.num_obstacles).items()}
         self.crossings: Crossings | None = None
         if self.course.has_gates:
             body = [i for i, name in enumerate(self.robot.body_names) if name not in self.robot.feet]
@@ -192,13 +194,21 @@ class ParkourRobot(LeggedRobot):
         perception = self.cfg.perception
         if perception.num_obstacles == 0:
             return velocity
-        count, behind, reach = perception.num_obstacles, perception.obstacle_behind, perception.obstacle_range
-        return [*terms.obstacles(self.course, count, behind, reach), *velocity]
+        return [*terms.obstacles(self.ahead, perception.obstacle_range), *velocity]
+
+    def _look_ahead(self) -> None:
+        """The next obstacles, as far as they are told."""
+        perception = self.cfg.perception
+        if perception.num_obstacles:
+            limits = perception.obstacle_behind, perception.obstacle_range
+            for name, value in self.course.obstacles_ahead(perception.num_obstacles, *limits).items():
+                self.ahead[name].copy_(value)
 
     def compute_observations(self) -> None:
         """Headings and scan where it is time to look, then all groups."""
         look = (self.episode_length == 0) | (self.step_count % self.cfg.perception.interval == 0)
         self.course.aim()
+        self._look_ahead()
         assign_where(look, self.perceived_yaw, self.course.yaw_errors)
         self.scan.measure(look, self.sim.root_pos_w, self.sim.root_quat_w)
         super().compute_observations()

@@ -1,6 +1,6 @@
 """Observation terms that more than one task has; `env` is a `LeggedRobot`."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -78,21 +78,24 @@ def base_lin_vel(env: Any) -> Term:
     return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale)
 
 
-def obstacles(course: Any, count: int, behind: float, reach: float) -> list[Term]:
-    """The next `count` obstacles of a `Course`, the nearest first; of those that are not there, `reach` and zeros."""
-
-    def read(name: str) -> Callable[[], Tensor]:
-        return lambda: course.obstacles_ahead(count, behind, reach)[name]
+def obstacles(ahead: Mapping[str, Tensor], reach: float) -> list[Term]:
+    """Of `Course.obstacles_ahead`, as `ahead` (N, k) has them by name; those that are not there are at `reach`."""
 
     def mode() -> Tensor:
-        found = read("mode")()
-        return (found == Mode.JUMP).float() - (found == Mode.CRAWL).float()
+        return (ahead["mode"] == Mode.JUMP).float() - (ahead["mode"] == Mode.CRAWL).float()
 
     metres = "m, of the next obstacles:"
+    rows = {
+        "distance": (f"{metres} along the course to them", 1.0),
+        "height": (f"{metres} upper side", 2.0),
+        "underside": (f"{metres} 0 of what stands", 2.0),
+    }
+    numbers = [
+        Term(f"obstacle_{name}", lambda name=name: ahead[name], "privileged", meaning, scale=scale, clip=scale * reach)
+        for name, (meaning, scale) in rows.items()
+    ]
     return [
-        Term("obstacle_distance", read("distance"), "privileged", f"{metres} along the course to them", clip=reach),
-        Term("obstacle_height", read("height"), "privileged", f"{metres} upper side", scale=2.0),
-        Term("obstacle_underside", read("underside"), "privileged", f"{metres} 0 of what stands", scale=2.0),
+        *numbers,
         Term("obstacle_mode", mode, "privileged", "1 to jump over, -1 to crawl under, 0: none within reach"),
     ]
 
