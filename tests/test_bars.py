@@ -1,14 +1,22 @@
 """Courses of bars, by hand: heights by stage, posts, what is over and under a bar, and what the ground says of it."""
 
+from types import SimpleNamespace
+
+import mujoco
 import numpy as np
 import pytest
 import torch
 
+from legged_gym.deploy.course import Crossings
+from legged_gym.deploy.robot import GROUND_GROUP
+from legged_gym.deploy.sensors import RayScan
 from legged_gym.envs.base.parkour_config import ParkourTerrainCfg
 from legged_gym.terrain import TERRAINS, Mode, Obstacle, proportions
 from legged_gym.terrain.bars import stage_heights
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.terrain.grid import TerrainGrid
+from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
+from legged_gym.viewer.page.ground_view import hanging
 
 
 def make(kind, difficulty=1.0, seed=0, lateral=0.1):
@@ -98,3 +106,44 @@ def test_the_ground_answers_for_each_slot():
     # A camera's ray straight ahead, at 0.28 m: under the first bar's upper side, over its underside.
     ray = ground.cast(torch.tensor([[[0.0, 0.0, 0.28]]]), torch.tensor([[[1.0, 0.0, 0.0]]]), 10.0)
     assert ray.item() == pytest.approx(2.47)
+
+
+# -- without torch, as sim2sim has it ----------------------------------------------------------------------------------
+def test_sim2sim_counts_crossings():
+    """Over the first, round the second, over the third, which is to be crawled under, and under the last, touching."""
+    crossings = Crossings(make("competition"))
+    for x in np.arange(0.0, 10.0, 0.05):
+        y, z = (1.0, 0.9) if 3.5 < x < 5.5 else (0.0, 0.2 if x > 7.5 else 0.9)
+        crossings.advance(np.array([x, y, z]), touching=8.0 < x < 8.1)
+    assert crossings.way.tolist() == [AS_ASKED, OUTSIDE, WRONG_WAY, AS_ASKED]
+    assert crossings.left.all() and crossings.clean.tolist() == [True, False, False, False]
+    assert len(Crossings(make("hurdle", 0.5)).way) == 0, "walls are no gates"
+
+
+def test_sim2sim_s_scan_has_two_layers():
+    tile, spec = make("competition"), mujoco.MjSpec()
+    spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[50, 50, 1], group=GROUND_GROUP)
+    for centre, half_size in zip(tile.centre, tile.half_size, strict=True):
+        spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=half_size, pos=centre, group=GROUND_GROUP)
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    at = SimpleNamespace(
+        model=model, data=data, position=np.array([1.6, 0.1, 0.4]), orientation=np.array([1.0, 0, 0, 0])
+    )
+    lines = {"x": [0.7, 0.85, 1.0], "y": [0.0, 2.0], "samples": 3, "undersides": True}
+    layers = RayScan(at, tile, lines).measure()
+    # The bar reaches from 2.47 to 2.53: of the points at 2.25 .. 2.65, every 5 cm, that at 2.5 alone meets it.
+    np.testing.assert_allclose(layers["scan"], [0.4, 0.4, 0.4 - 0.31, 0.4, 0.4 - 0.04, 0.4], atol=1e-9)
+    np.testing.assert_allclose(layers["undersides"][2], 0.24 - 0.4)
+    assert np.isinf(layers["undersides"][[0, 1, 3, 4, 5]]).all()
+    plain = RayScan(at, tile, {"x": [0.9], "y": [0.0]}).measure()
+    assert list(plain) == ["scan"] and plain["scan"][0] == pytest.approx(0.4 - 0.31)
+
+
+def test_the_page_knows_bars_by_their_mode():
+    tile = make("crouch", 1.0)
+    crawls = tile.obstacles[:, Obstacle._fields.index("mode")] == Mode.CRAWL
+    for mode, own in ((Mode.CRAWL, crawls), (Mode.JUMP, ~crawls)):
+        found = hanging(tile.centre[None], tile.half_size[None], tile.obstacles[None], mode)[0]
+        assert np.flatnonzero(found).tolist() == (4 * np.flatnonzero(own)).tolist(), "of a frame's boxes the bar alone"
