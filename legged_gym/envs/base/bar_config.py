@@ -48,9 +48,11 @@ class BarRewardScales(ParkourRewardScales):
     """Weights of the Galileo hurdle parkour (January 2026).
 
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
-    so that going slowly past a bar paid more.
+    so that going slowly past a bar paid more. A fall costs as much as a clean crossing pays (nothing there, where it
+    counted as a time-out); else, while costs outweigh what is paid, falling would be the best that there is.
     """
 
+    termination: float = -200.0
     alive: float = 0.5
     tracking_goal_vel: float = 2.0
     tracking_yaw: float = 1.0
