@@ -280,6 +280,17 @@ def test_torque_costs_less_at_bars():
     assert env._reward_torques().tolist() == pytest.approx([1200.0, 120.0, 12.0])
 
 
+def test_motors_are_those_of_the_revision_unless_typed():
+    cfg = quiet(1)
+    cfg.asset.name = "galileo_2025_12"
+    motors = BarRobot(cfg).motors
+    for found, expected in ((motors.p_gains, 90.0), (motors.d_gains, 4.0), (motors.torque_limits, 150.0)):
+        assert (found == expected).all()
+    assert (motors.no_load_speed == 22.0).all()
+    cfg.control.stiffness = {"joint": 55.0}
+    assert (BarRobot(cfg).motors.p_gains == 55.0).all()
+
+
 def test_a_course_without_bars_is_refused():
     with pytest.raises(UserError, match="terrain.proportions: BarRobot needs bars, and there are none on hurdle"):
         BarRobot(quiet(hurdle=1.0))
