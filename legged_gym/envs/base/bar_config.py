@@ -1,6 +1,7 @@
 """Configuration of `BarRobot`: what it adds to `ParkourRobot`'s."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_config import (
@@ -19,6 +20,7 @@ from legged_gym.utils.bounds import AtLeastOne, NotNegative, NotNegativeInt, Not
 class BarTerrainCfg(ParkourTerrainCfg):
     """A level is a stage of the courses of bars, and the share of early crawling is one of the columns."""
 
+    demo: ClassVar[str] = "competition"
     num_boxes: NotNegativeInt = 16
     num_levels: AtLeastOne = LAST_STAGE + 1
     proportions: TerrainProportions = field(
