@@ -35,6 +35,8 @@ class BarRobot(ParkourRobot):
         if self.crossings is None:
             kinds = ", ".join(self.course.types)
             raise UserError(f"terrain.proportions: {type(self).__name__} needs bars, and there are none on {kinds}")
+        if self.cfg.perception.num_obstacles < 1:
+            raise UserError(f"perception.num_obstacles is 0: {type(self).__name__} tells the mode of one or more")
         self.body_points = torch.tensor(outline(self.robot), dtype=torch.float32, device=self.device)[None]  # (1, P, 3)
         numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest")
         for name in numbers:
