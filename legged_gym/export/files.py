@@ -264,8 +264,8 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
             return offset + normal(layout.frame_width) / scale
         if name == "history":
             return offset + normal(env.groups["history"].length, layout.frame_width) / scale
-        if name == "scan":
-            return uniform(-1.0, 1.6, env.observation_layout["scan"]["scan"])
+        if name in env.observation_layout.get("scan", {}):  # its layers
+            return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
         if name == "depth":
             depth = uniform(0.1, 1.2 * env.cfg.camera.far, env.cfg.camera.height, env.cfg.camera.width)
             return torch.where(torch.rand(depth.shape, generator=generator) < 0.05, 0.0, depth)
@@ -299,7 +299,7 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
         if "history" in env.groups:
             frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
-            inputs |= {"history": history, "scan": env.groups["scan"].terms[0].read()}
+            inputs |= {"history": history} | {term.name: term.read() for term in env.groups["scan"].terms}
             history = torch.cat([history[:, 1:], frame[:, None]], 1)
         if "camera" in env.parts:
             inputs["depth"] = env.parts["camera"].depth  # a rehearsal's images are handed over at once

@@ -50,7 +50,7 @@ class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
     stiffness: dict[str, NotNegative] = field(default_factory=dict)
-    """kp in N·m/rad, by a part of the joints' names"""
+    """kp in N·m/rad, by a part of the joints' names; empty: the robot's, as of damping and no_load_speed"""
     damping: dict[str, NotNegative] = field(default_factory=dict)
     """kd in N·m·s/rad, by a part of the joints' names"""
     no_load_speed: dict[str, Positive] = field(default_factory=dict)

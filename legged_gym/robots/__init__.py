@@ -3,7 +3,8 @@
 The facts (`Robot`) are free of MuJoCo; `RobotSpec` is in `legged_gym.robots.spec`.
 """
 
+from legged_gym.robots.galileo import GALILEO
 from legged_gym.robots.go2 import GO2
 from legged_gym.robots.robot import Mount, Robot, Sdk, find_robot, known_robot, register_robot
 
-__all__ = ["GO2", "Mount", "Robot", "Sdk", "find_robot", "known_robot", "register_robot"]
+__all__ = ["GALILEO", "GO2", "Mount", "Robot", "Sdk", "find_robot", "known_robot", "register_robot"]

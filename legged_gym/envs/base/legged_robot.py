@@ -14,6 +14,7 @@ from legged_gym.parts.commands import VelocityCommands
 from legged_gym.parts.joint_drive import JointDrive, Motors
 from legged_gym.parts.randomization import Randomization
 from legged_gym.parts.statistics import Statistics
+from legged_gym.robots.robot import Robot, known_robot
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, projected_gravity, quat_from_yaw, quat_rotate_inverse, uniform
 
@@ -98,16 +99,16 @@ class LeggedRobot(BaseTask):
         )
 
     def _make_motors(self) -> Motors:
-        control = self.cfg.control
+        control, robot = self.cfg.control, known_robot(self.cfg.asset.name) or Robot(self.cfg.asset.name, "")
         if control.control_type not in ("P", "DC"):
             raise UserError(f"control.control_type is {control.control_type!r}; it must be P or DC")
         no_load_speed = None
         if control.control_type == "DC":
-            no_load_speed = self._per_joint(control.no_load_speed, "control.no_load_speed")
+            no_load_speed = self._per_joint(control.no_load_speed or robot.no_load_speed, "control.no_load_speed")
         return Motors(
             default_joint_pos=self.default_joint_pos,
-            p_gains=self._per_joint(control.stiffness, "control.stiffness"),
-            d_gains=self._per_joint(control.damping, "control.damping"),
+            p_gains=self._per_joint(control.stiffness or robot.stiffness, "control.stiffness"),
+            d_gains=self._per_joint(control.damping or robot.damping, "control.damping"),
             torque_limits=torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=self.device),
             no_load_speed=no_load_speed,
         )

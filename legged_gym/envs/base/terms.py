@@ -1,11 +1,14 @@
 """Observation terms that more than one task has; `env` is a `LeggedRobot`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from legged_gym.mirror import AXIAL, UNCHANGED, VECTOR
 from legged_gym.observations import Term
+from legged_gym.terrain.tile import Mode
 from legged_gym.utils.math import quat_roll_pitch
 
 
@@ -94,6 +97,34 @@ def base_lin_vel(env: Any) -> Term:
     scale = env.cfg.normalization.obs_scales.lin_vel
     meaning = "m/s, in the base's frame"
     return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", meaning, scale=scale, mirror=VECTOR)
+
+
+def obstacles(ahead: Mapping[str, Tensor], reach: float) -> list[Term]:
+    """Of `Course.obstacles_ahead`, as `ahead` (N, k) has them by name; those that are not there are at `reach`."""
+
+    def mode() -> Tensor:
+        return (ahead["mode"] == Mode.JUMP).float() - (ahead["mode"] == Mode.CRAWL).float()
+
+    metres = "m, of the next obstacles:"
+    rows = {
+        "distance": (f"{metres} along the course to them", 1.0),
+        "height": (f"{metres} upper side", 2.0),
+        "underside": (f"{metres} 0 of what stands", 2.0),
+    }
+    privileged = dict(on_robot="privileged", mirror=UNCHANGED)
+    numbers = [
+        Term(
+            f"obstacle_{name}",
+            lambda name=name: ahead[name],
+            meaning=text,
+            scale=scale,
+            clip=scale * reach,
+            **privileged,
+        )
+        for name, (text, scale) in rows.items()
+    ]
+    meaning = "1 to jump over, -1 to crawl under, 0: none within reach"
+    return [*numbers, Term("obstacle_mode", mode, meaning=meaning, **privileged)]
 
 
 def true_feet_contacts(env: Any) -> Term:
