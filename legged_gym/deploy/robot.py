@@ -5,6 +5,7 @@ A program for a real robot replaces this class: `measure` reads the low-level st
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -160,6 +161,13 @@ class SimulatedRobot:
         if self.diverged():
             return True
         return len(self._ends_episode) > 0 and bool((self.contact_force(self._ends_episode) > 1.0).any())
+
+    def fallen(self, falls: Mapping[str, float] | None, ground: float = 0.0) -> bool:
+        """Whether the base is tilted by more, or stands lower over the `ground` (m), than `falls` allows."""
+        if falls is None:
+            return False
+        up = -into_body(self.orientation, np.array([0.0, 0.0, -1.0]))[2]
+        return bool(up < np.cos(falls["max_tilt"]) or self.position[2] - ground < falls["min_height"])
 
     def diverged(self) -> bool:
         return not (np.abs(self.data.qpos) < 1e5).all() or not (np.abs(self.data.qvel) < 1e4).all()

@@ -119,7 +119,7 @@ def run_walk(policy: DeployedPolicy, description: dict[str, Any], number: int, p
     while not fallen and steps < round(trial["episode_s"] / period):
         targets = policy.act(robot.measure() | {"commands": command})
         robot.drive(targets)
-        steps, age, fallen = steps + 1, age + 1, robot.crashed()
+        steps, age, fallen = steps + 1, age + 1, robot.crashed() or robot.fallen(trial.get("falls"))
         linear, angular = robot.velocity_b
         if age > settling and not robot.diverged():
             lin += np.linalg.norm(command[:2] - linear[:2])

@@ -1,12 +1,15 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
+from legged_gym.envs.g1.g1_config import G1Cfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
 from legged_gym.registry import register
 
+BIPED_ROBOT = "legged_gym.envs.base.biped:BipedRobot"
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
 DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
+G1_TRAINING = "legged_gym.envs.g1.g1_train_config"
 GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
 
@@ -33,4 +36,11 @@ register(
     "Unitree Go2 crosses them with a depth camera, taught by go2_parkour_teacher",
     PARKOUR_EVALUATION,
     teacher="go2_parkour_teacher",
+)
+register(
+    "g1",
+    BIPED_ROBOT,
+    G1Cfg,
+    f"{G1_TRAINING}:G1TrainCfg",
+    "Unitree G1 follows velocity commands on flat ground",
 )

@@ -195,6 +195,8 @@ def _trial(trial: Any, friction: float, courses: bool) -> dict[str, Any]:
         "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
         "standing_fraction": commands.standing_fraction,
     }
+    if hasattr(trial, "falls"):
+        tree["falls"] = plain(trial.falls)
     if not courses:
         return tree
     terrain = trial.terrain
