@@ -1,6 +1,7 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.g1.g1_config import G1Cfg
+from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
 from legged_gym.registry import register
@@ -12,6 +13,8 @@ DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
 G1_TRAINING = "legged_gym.envs.g1.g1_train_config"
 GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
+ROUGH_BIPED = "legged_gym.envs.base.rough_biped:RoughBiped"
+ROUGH_EVALUATION = "legged_gym.evaluation.rough"
 
 register(
     "go2",
@@ -43,4 +46,12 @@ register(
     G1Cfg,
     f"{G1_TRAINING}:G1TrainCfg",
     "Unitree G1 follows velocity commands on flat ground",
+)
+register(
+    "g1_rough",
+    ROUGH_BIPED,
+    G1RoughCfg,
+    f"{G1_TRAINING}:G1RoughTrainCfg",
+    "Unitree G1 follows velocity commands over stairs, slopes, boxes and rough ground",
+    ROUGH_EVALUATION,
 )

@@ -195,6 +195,8 @@ def _trial(trial: Any, friction: float, courses: bool) -> dict[str, Any]:
         "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
         "standing_fraction": commands.standing_fraction,
     }
+    if hasattr(commands, "goal_speed"):
+        tree["commands"] |= {"goal_speed": list(commands.goal_speed), "heading_gain": commands.heading_gain}
     if hasattr(trial, "falls"):
         tree["falls"] = plain(trial.falls)
     if not courses:

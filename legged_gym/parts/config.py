@@ -46,6 +46,20 @@ class CommandsCfg:
 
 
 @dataclass
+class GoalCommandsCfg(CommandsCfg):
+    heading_gain: float = 1.0
+    """yaw rate per turn to face the goal, 1/s"""
+    goal_speed: NotNegativeRange = (0.3, 1.0)
+    """towards the goals, m/s"""
+    free_on_flat: bool = True
+    """on flat tiles commands are drawn from ranges, and no goals lead"""
+
+    def check(self, key: str) -> None:
+        if self.heading_command:
+            raise UserError(f"{key}.heading_command: the headings of this task are those to its goals")
+
+
+@dataclass
 class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""

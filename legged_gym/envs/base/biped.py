@@ -38,6 +38,7 @@ class Biped:
 
     Attributes:
         sole_pos_w: (N, 2, 5, 3) corners and middle of each sole, as of the last physics step
+        ground_under_soles: (N, 2, 5) m, height of the ground there
         sole_height: (N, 2) m, of the lowest of these over the ground under it
         feet_peak: (N, 2) m, largest `sole_height` of the present swing, or of the last one while the foot stands
         feet_contact_time: (N, 2) s since a foot came down; 0 in the air
@@ -63,6 +64,7 @@ class Biped:
             return torch.zeros(*shape, device=device)
 
         self.sole_pos_w, self._ground_z = zeros(n, *self.soles.shape), zeros(n, 1 + self.soles[:, :, 0].numel())
+        self.ground_under_soles = self._ground_z[:, 1:].view(n, *self.soles.shape[:2])
         self.keep(
             sole_height=zeros(n, 2),
             base_height=zeros(n),  # m over the ground under the base
@@ -86,8 +88,7 @@ class Biped:
         points = torch.cat([self.sim.root_pos_w[:, None, :2], self.sole_pos_w[..., :2].reshape(n, -1, 2)], 1)
         self._ground_heights(points, self._ground_z)
         self.base_height.copy_(self.sim.root_pos_w[:, 2] - self._ground_z[:, 0])
-        over = self.sole_pos_w[..., 2] - self._ground_z[:, 1:].view(n, *self.soles.shape[:2])
-        self.sole_height.copy_(over.amin(-1))
+        self.sole_height.copy_((self.sole_pos_w[..., 2] - self.ground_under_soles).amin(-1))
         landed = self.feet_first_contact > 0
         self.measured_feet_peak.copy_(torch.where(landed, self.feet_peak, 0.0))
         contact = self.feet_contacts
@@ -151,8 +152,8 @@ class Biped:
         return (self._feet_speed() * self.last_raw_contacts).sum(1)
 
     def _reward_feet_clearance(self) -> Tensor:
-        """Distance of moving soles from a target height over the ground under them, times their speed (mjlab)."""
-        off = (self.sole_height - self.cfg.rewards.feet_height_target).abs()
+        """How far moving soles are below a target height over the ground under them, times their speed (mjlab)."""
+        off = (self.cfg.rewards.feet_height_target - self.sole_height).clamp(min=0.0)
         return (off * self._feet_speed() * ~self.last_raw_contacts).sum(1)
 
     def _reward_feet_swing_height(self) -> Tensor:

@@ -33,10 +33,6 @@ def asset() -> AssetCfg:
     )
 
 
-def rewards() -> BipedRewardsCfg:
-    return BipedRewardsCfg(pose_std=dict(POSE_STD))
-
-
 @dataclass
 class G1Cfg(BipedCfg):
     commands: CommandsCfg = field(
@@ -66,5 +62,5 @@ class G1Cfg(BipedCfg):
             max_push_vel_xy=0.5,
         )
     )
-    rewards: BipedRewardsCfg = field(default_factory=rewards)
+    rewards: BipedRewardsCfg = field(default_factory=lambda: BipedRewardsCfg(pose_std=dict(POSE_STD)))
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=250))
