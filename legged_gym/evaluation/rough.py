@@ -17,11 +17,11 @@ SUCCESS = 0.8  # of the commanded distance
 COLUMNS = {
     "success_rate": "success",
     "fall_rate": "falls",
-    "progress": "distance / commanded",
-    "lin_vel_error": "velocity error, m/s",
-    "ang_vel_error": "yaw-rate error, rad/s",
-    "feet_clearance": "swing height, m",
-    "feet_edge": "feet on edge",
+    "progress": "of way",
+    "lin_vel_error": "m/s off",
+    "ang_vel_error": "rad/s off",
+    "feet_clearance": "swing, m",
+    "feet_edge": "on edge",
 }
 
 
@@ -115,7 +115,7 @@ def _mean(values: list[float | None]) -> float | None:
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Prints a table with a row for each type and size."""
     table = Table(title=title, title_justify="left")
-    table.add_column("ground")
+    table.add_column("ground", no_wrap=True)
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right")
     for kind, row in {**figures["types"], "total": figures["total"]}.items():
