@@ -47,6 +47,8 @@ class Args(Script):
     """sets --sim_device and --rl_device"""
     headless: bool = False
     """no viewer"""
+    enable_cameras: bool = False
+    """taken as Isaac Lab's scripts have it; nothing has to be switched on here: a task with a camera renders it"""
     no_graph: bool = False
     """run eagerly on CUDA, not as a CUDA graph (slow; for debugging)"""
     log_root: Path = Path("logs")

@@ -17,6 +17,7 @@ from legged_gym.deploy.description import mjcf_path
 from legged_gym.deploy.measure import SENSORS, Sensor
 from legged_gym.deploy.rotations import into_body
 from legged_gym.robots.spec import RobotSpec, joint_ranges
+from legged_gym.terrain.rules import ON_GATE, TOUCH
 from legged_gym.terrain.tile import Tile
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
@@ -72,6 +73,7 @@ class SimulatedRobot:
         self._motors = np.array([driven.index(joint.id) for joint in joints])
         self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
         self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
+        self._body = np.setdiff1d(np.arange(1, self.model.nbody), self._feet)  # the ground is of the world's
         self._own = self.model.geom_group != GROUND_GROUP
         self._sensors = self._find_sensors()
 
@@ -168,6 +170,12 @@ class SimulatedRobot:
             return False
         up = -into_body(self.orientation, np.array([0.0, 0.0, -1.0]))[2]
         return bool(up < np.cos(falls["max_tilt"]) or self.position[2] - ground < falls["min_height"])
+
+    def touches_more_than_the_floor(self) -> bool:
+        """Whether a link is in contact that is no foot, or a foot that is too high for the floor."""
+        high = self.feet[:, 2] > ON_GATE
+        body, feet = self.contact_force(self._body) > TOUCH, self.contact_force(self._feet) > TOUCH
+        return bool(body.any() or (feet & high).any())
 
     def diverged(self) -> bool:
         return not (np.abs(self.data.qpos) < 1e5).all() or not (np.abs(self.data.qvel) < 1e4).all()

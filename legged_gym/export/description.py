@@ -59,6 +59,7 @@ def describe(
     if "scan" in networks["policy"]["inputs"]:
         perception = cfg.perception
         points = {"x": perception.scan_x, "y": perception.scan_y, "interval": perception.interval}
+        points |= {"samples": perception.scan_samples, "undersides": perception.undersides}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)

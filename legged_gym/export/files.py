@@ -264,8 +264,8 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
             return offset + normal(layout.frame_width) / scale
         if name == "history":
             return offset + normal(env.groups["history"].length, layout.frame_width) / scale
-        if name == "scan":
-            return uniform(-1.0, 1.6, env.observation_layout["scan"]["scan"])
+        if name in env.observation_layout.get("scan", {}):  # its layers
+            return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
         if name == "depth":
             depth = uniform(0.1, 1.2 * env.cfg.camera.far, env.cfg.camera.height, env.cfg.camera.width)
             return torch.where(torch.rand(depth.shape, generator=generator) < 0.05, 0.0, depth)

@@ -6,6 +6,7 @@ batch B, which is 1 on a robot.
 
 import copy
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,19 +163,34 @@ class DeployedTeacher(nn.Module):
 
     inputs, outputs = ("proprio", "scan", "history"), ("actions", "joint_targets")
 
-    def __init__(self, policy: ActorCriticRMA, layout: DeployedLayout, scan: Term):
+    def __init__(self, policy: ActorCriticRMA, layout: DeployedLayout, scan: Sequence[Term]):
         super().__init__()
         self.policy, self.normalize, self.targets = policy, Normalizer(layout), JointTargets(layout)
         self.normalize_history = Normalizer(layout, history=True)
-        self.scan = ScanScale(scan)
+        self.scan = nn.ModuleList(ScanScale(term) for term in scan)
 
     def forward(self, proprio: Tensor, scan: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+        return self.answer(proprio, [scan], history)
+
+    def answer(self, proprio: Tensor, layers: Sequence[Tensor], history: Tensor) -> tuple[Tensor, Tensor]:
+        """With the terms of the scan, (B, P) each, in their order."""
+        seen = [scale(layer) for layer, scale in zip(layers, self.scan, strict=True)]
         observations = {
             "proprio": self.normalize(proprio),
-            "scan": self.scan(scan),
+            "scan": torch.cat(seen, 1),
             "history": self.normalize_history(history).flatten(1),
         }
         return self.targets(self.policy.act_inference(observations, estimated=True), proprio)
+
+
+class DeployedLayeredTeacher(DeployedTeacher):
+    """The same with a scan of two layers: undersides (B, P), height over the base of what hangs over each point, m, inf
+    where nothing does."""
+
+    inputs = ("proprio", "scan", "undersides", "history")
+
+    def forward(self, proprio: Tensor, scan: Tensor, undersides: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+        return self.answer(proprio, [scan, undersides], history)
 
 
 class DeployedStudent(nn.Module):
@@ -278,8 +294,9 @@ def _(policy: ActorCritic, env: Any) -> Deployment:
 
 @deployed.register
 def _(policy: ActorCriticRMA, env: Any) -> Deployment:
-    layout, scan = deployed_layout(env, "proprio"), env.groups["scan"].terms[0]
-    return Deployment({"policy": DeployedTeacher(policy, layout, scan).eval()}, layout, estimated=True)
+    layout, scan = deployed_layout(env, "proprio"), env.groups["scan"].terms
+    teacher = {1: DeployedTeacher, 2: DeployedLayeredTeacher}[len(scan)]
+    return Deployment({"policy": teacher(policy, layout, scan).eval()}, layout, estimated=True)
 
 
 @deployed.register

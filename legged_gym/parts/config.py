@@ -64,19 +64,20 @@ class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
     stiffness: dict[str, NotNegative] = field(default_factory=dict)
-    """kp in N·m/rad, by a part of the joints' names; empty: of gain_set"""
+    """kp in N·m/rad, by a part of the joints' names; empty: of gain_set, else the robot's"""
     damping: dict[str, NotNegative] = field(default_factory=dict)
-    """kd in N·m·s/rad, by a part of the joints' names; empty: of gain_set"""
+    """kd in N·m·s/rad, by a part of the joints' names; empty: of gain_set, else the robot's"""
     gain_set: str = ""
     """gains that the robot's file has under this name, in place of those that are left empty here"""
     no_load_speed: dict[str, Positive] = field(default_factory=dict)
-    """rad/s at which the motors give no torque, by a part of the joints' names; for control_type DC"""
+    """rad/s at which the motors give no torque, by a part of the joints' names; for control_type DC; empty: the
+    robot's, as of the next three"""
     full_torque_speed: dict[str, NotNegative] = field(default_factory=dict)
-    """rad/s, likewise, up to which they give all of driving_torque; empty: 0"""
+    """rad/s, likewise, up to which they give all of driving_torque; else 0"""
     driving_torque: dict[str, Positive] = field(default_factory=dict)
-    """N·m, likewise, to speed a joint up; empty: the joint's limit"""
+    """N·m, likewise, to speed a joint up; else the joint's limit"""
     braking_torque: dict[str, Positive] = field(default_factory=dict)
-    """N·m, likewise, to slow a joint down; empty: the joint's limit"""
+    """N·m, likewise, to slow a joint down; else the joint's limit"""
     action_scale: float = 0.25
     """target angle = default + action_scale * the joint's factor * action"""
     action_factors: dict[str, Positive] = field(default_factory=dict)

@@ -209,7 +209,7 @@ def test_other_gains_by_name_and_by_hand():
     motors, _ = motors_of(G1, gain_set="armature", stiffness={"joint": 50.0}, action_scale=0.5)
     assert (motors.p_gains == 50.0).all(), "what is typed counts"
     assert motors.action_scale[3] == pytest.approx(2 * 0.35066, abs=1e-4)
-    with pytest.raises(UserError, match=r"^control.gain_set: 'g1' has no gains 'armatures'; did you mean 'armature'"):
+    with pytest.raises(UserError, match=r"^control.gain_set: 'g1' has no 'armatures'; did you mean 'armature'"):
         motors_of(G1, gain_set="armatures")
 
 

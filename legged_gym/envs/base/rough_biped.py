@@ -5,9 +5,9 @@ from torch import Tensor
 
 from legged_gym.envs.base.biped import Biped
 from legged_gym.envs.base.legged_robot import LeggedRobot
-from legged_gym.envs.base.parkour_robot import SCAN_LIMIT, ParkourRobot
+from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.envs.base.rough_biped_config import RoughBipedCfg
-from legged_gym.observations import Group, Term
+from legged_gym.observations import Group
 from legged_gym.parts.goal_commands import GoalCommands
 
 
@@ -48,20 +48,9 @@ class RoughBiped(Biped, ParkourRobot):
     def _observation_groups(self) -> list[Group]:
         return [
             self._group("proprio", LeggedRobot._proprio_terms(self)),
-            self._group("scan", [self._scan_term()]),
+            self._group("scan", self._scan_terms()),
             self._group("privileged", self._privileged_terms()),
         ]
-
-    def _scan_term(self) -> Term:
-        return Term(
-            "scan",
-            lambda: self.sim.root_pos_w[:, 2:3] - self.scan.heights,
-            "told",
-            "m, height of the base over the ground at each point",
-            offset=self.cfg.perception.scan_height,
-            clip=SCAN_LIMIT,
-            noise=self.cfg.perception.scan_noise,
-        )
 
     # -- rewards: a course's rewards that are made for jumping dogs give way to those of a walking robot ---------------
     _reward_lin_vel_z = LeggedRobot._reward_lin_vel_z

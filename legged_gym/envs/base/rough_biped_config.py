@@ -35,9 +35,7 @@ class RoughPerceptionCfg(PerceptionCfg):
     """lines of the height scan ahead of the base, m"""
     scan_y: tuple[float, ...] = lines(-0.5, 0.5, 0.1)
     scan_height: NotNegative = 0.76
-    """of the base over level ground, which reads 0 in the scan, m"""
     scan_noise: NotNegative = 0.02
-    """half width of uniform noise of the scan, m"""
 
 
 @dataclass

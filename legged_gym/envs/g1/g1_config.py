@@ -14,16 +14,6 @@ POSE_STD = {
 }  # fmt: skip
 
 
-def control() -> ControlCfg:
-    return ControlCfg(
-        gain_set="armature",
-        no_load_speed=dict(G1.no_load_speed),
-        full_torque_speed=dict(G1.full_torque_speed),
-        driving_torque=dict(G1.driving_torque),
-        braking_torque=dict(G1.braking_torque),
-    )
-
-
 def asset() -> AssetCfg:
     return AssetCfg(
         name=G1.name,
@@ -48,7 +38,7 @@ class G1Cfg(BipedCfg):
             root_vel_noise=0.2,
         )
     )
-    control: ControlCfg = field(default_factory=control)
+    control: ControlCfg = field(default_factory=lambda: ControlCfg(gain_set="armature"))
     asset: AssetCfg = field(default_factory=asset)
     domain_rand: DomainRandCfg = field(
         default_factory=lambda: DomainRandCfg(

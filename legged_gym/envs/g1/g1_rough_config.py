@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from legged_gym.envs.base.legged_robot_config import AssetCfg, SimCfg
 from legged_gym.envs.base.parkour_config import ParkourDomainRandCfg, ParkourInitStateCfg
 from legged_gym.envs.base.rough_biped_config import RoughBipedCfg, RoughBipedRewardsCfg
-from legged_gym.envs.g1.g1_config import POSE_STD, asset, control
+from legged_gym.envs.g1.g1_config import POSE_STD, asset
 from legged_gym.parts.config import ControlCfg
 from legged_gym.robots import G1
 
@@ -24,7 +24,7 @@ class G1RoughCfg(RoughBipedCfg):
             yaw_noise=0.5,
         )
     )
-    control: ControlCfg = field(default_factory=control)
+    control: ControlCfg = field(default_factory=lambda: ControlCfg(gain_set="armature"))
     asset: AssetCfg = field(default_factory=asset)
     domain_rand: ParkourDomainRandCfg = field(
         default_factory=lambda: ParkourDomainRandCfg(

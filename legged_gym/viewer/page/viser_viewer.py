@@ -18,6 +18,7 @@ from legged_gym.viewer.page.rewards_tab import RewardsTab
 from legged_gym.viewer.page.scene import Scene
 from legged_gym.viewer.playing.clock import Clock
 from legged_gym.viewer.playing.player import Player
+from rsl_rl.modules.gated_experts import gate_of
 
 
 class ViserViewer:
@@ -99,6 +100,9 @@ class ViserViewer:
             lines.append(f"- {kind}, level {int(course.level[robot])}, goal {int(goal)} of {int(goals)}")
             if (ahead := _obstacle(course, robot)) is not None:
                 lines.append(f"- {ahead}")
+            if (gate := gate_of(self._player.policy)) is not None and gate.shown is not None:
+                weights = zip(gate.cfg.experts, gate.shown[robot].tolist(), strict=True)
+                lines.append("- experts: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights))
         lines += ["", f"real time x {clock.factor:.2f}"]
         if not (self.control.paused or clock.keeps_up):
             lines += ["", "**slower than asked for**: try fewer robots (`--num_envs`), or a lower speed"]

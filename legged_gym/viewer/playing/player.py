@@ -28,7 +28,7 @@ class Player:
     def use(self, policy: Policy, beside: Policy | None = None) -> None:
         """From now on, this policy; of robots with odd indices `beside`, if given. Captures the step anew, which takes
         one."""
-        env, self.beside = self.env, beside
+        env, self.policy, self.beside = self.env, policy, beside
         act = self._steered(policy)
         if beside is not None:
             first, second = act, self._steered(beside)
