@@ -79,11 +79,13 @@ def evaluate(
     difficulties = np.interp(np.linspace(0.0, 1.0, course.num_levels), (0.0, 1.0), env.cfg.terrain.difficulty)
     types: dict[str, dict[str, Any]] = {}
     for kind in course.types:
-        for k, difficulty in enumerate(difficulties):
-            own = (course.type == course.types.index(kind)) & (level == k)
+        labels = [_label(kind, difficulty) for difficulty in difficulties]  # flat ground has one for all levels
+        for label in dict.fromkeys(labels):
+            of_label = torch.tensor([label == other for other in labels], device=device)
+            own = (course.type == course.types.index(kind)) & of_label[level]
             if own.any():  # play.py may have fewer robots than there are tiles
                 rows = {name: value[own].double().sum().item() for name, value in sums.items()}
-                types[_label(kind, difficulty)] = _figures(rows, share[own], success[own])
+                types[label] = _figures(rows, share[own], success[own])
     total = {name: _mean([row[name] for row in types.values()]) for name in COLUMNS}
     return {"types": types, "total": total | {"num_episodes": n}}
 

@@ -66,15 +66,15 @@ def stairs_down(difficulty: float, rng: np.random.Generator, lateral: float = LA
 
 @terrain("rough", loose=False, size=bump)
 def rough(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
-    """A field of tilted slabs, one over the other, 9 m x 2 m; the highest are 2 to 10 cm high."""
-    num_slabs, length, half_width = 20, 9.0, 1.0
+    """A field of tilted slabs, one over the other, 9 m x 1.4 m; the highest are 2 to 10 cm high."""
+    num_slabs, length, half_width = 20, 9.0, 0.7
     boxes = []
     for k in range(num_slabs):
-        size = rng.uniform(0.4, 0.9, 2)
+        size = rng.uniform(0.5, 1.0, 2)
         x = START + 0.5 + (k + rng.uniform(0.0, 1.0)) / num_slabs * (length - 1.0)
         y = rng.uniform(-1.0, 1.0) * (half_width - 0.5 * size.min())
-        tilt = rng.uniform(-1.0, 1.0, 2) * bump(difficulty) / size
-        top = rng.uniform(0.1, 1.0) * bump(difficulty) - 0.5 * float(np.abs(tilt * size).sum())
+        tilt = rng.uniform(-0.6, 0.6, 2) * bump(difficulty) / size
+        top = rng.uniform(0.3, 1.0) * bump(difficulty) - 0.5 * float(np.abs(tilt * size).sum())
         quat = compose(compose(turn(2, rng.uniform(0.0, math.pi)), turn(0, tilt[1])), turn(1, tilt[0]))
         boxes.append(box_below((x, y, max(top, 0.0)), *size, SINK + bump(difficulty), quat))
     return make_tile(0.0, boxes, _along(np.linspace(START - 0.5, START + length + 1.0, 8)))
