@@ -53,4 +53,4 @@ class G1Cfg(BipedCfg):
         )
     )
     rewards: BipedRewardsCfg = field(default_factory=lambda: BipedRewardsCfg(pose_std=dict(POSE_STD)))
-    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=250))
+    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=40, constraints_per_env=200))

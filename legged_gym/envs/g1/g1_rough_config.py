@@ -37,4 +37,4 @@ class G1RoughCfg(RoughBipedCfg):
         )
     )
     rewards: RoughBipedRewardsCfg = field(default_factory=lambda: RoughBipedRewardsCfg(pose_std=dict(ROUGH_POSE_STD)))
-    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=64, constraints_per_env=320))
+    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=240))
