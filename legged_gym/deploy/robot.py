@@ -246,10 +246,11 @@ def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoc
 
 
 def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:
-    """On the base, looking ahead and down by the pitch."""
+    """On its link, looking ahead and down by the pitch."""
     sin, cos = np.sin(camera["pitch"]), np.cos(camera["pitch"])
     right, up = np.array([0.0, -1.0, 0.0]), np.array([sin, 0.0, cos])
     quat = np.zeros(4)
     mujoco.mju_mat2Quat(quat, np.column_stack([right, up, np.cross(right, up)]).ravel())
     vertical = 2.0 * np.arctan(np.tan(0.5 * camera["horizontal_fov"]) * camera["height"] / camera["width"])
-    spec.worldbody.first_body().add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))
+    link = spec.body(camera["link"]) if camera["link"] else spec.worldbody.first_body()
+    link.add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))

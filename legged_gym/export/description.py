@@ -163,6 +163,7 @@ def _short(values: Tensor) -> float | list[float]:
 def _camera(camera: Any) -> dict[str, Any]:
     low, high = camera.pitch
     return {
+        "link": camera.link,  # empty: the base
         "position": list(camera.position),
         "pitch": 0.5 * (low + high),
         "horizontal_fov": camera.horizontal_fov,
