@@ -6,6 +6,7 @@ import torch
 from legged_gym.envs.base.bar_robot import BarRobot, outline
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourTeacherCfg
 from legged_gym.evaluation.bars import BarJudge
+from legged_gym.registry import make
 from legged_gym.terrain import Mode, proportions
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
 from legged_gym.utils.errors import UserError
@@ -278,6 +279,19 @@ def test_torque_costs_less_at_bars():
     looked(env)
     env.torques.fill_(10.0)
     assert env._reward_torques().tolist() == pytest.approx([1200.0, 120.0, 12.0])
+
+
+def test_motors_are_those_of_the_revision_unless_typed():
+    cfg = quiet(1)
+    cfg.asset.name = "galileo_2025_12"
+    motors = BarRobot(cfg).motors
+    for found, expected in ((motors.p_gains, 90.0), (motors.d_gains, 4.0), (motors.torque_limits, 150.0)):
+        assert (found == expected).all()
+    assert (motors.no_load_speed == 22.0).all()
+    cfg.control.stiffness = {"joint": 55.0}
+    assert (BarRobot(cfg).motors.p_gains == 55.0).all()
+    typed = {"sim.num_threads": 1, "control.damping": {"joint": 1.5}}
+    assert (make("galileo_parkour_teacher", 1, **typed).motors.d_gains == 1.5).all()
 
 
 def test_a_course_without_bars_is_refused():

@@ -16,7 +16,7 @@ from legged_gym.terrain.bars import stage_heights
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
-from legged_gym.viewer.page.ground_view import hanging
+from legged_gym.viewer.bars import hanging
 
 
 def make(kind, difficulty=1.0, seed=0, lateral=0.1):
@@ -141,7 +141,7 @@ def test_sim2sim_s_scan_has_two_layers():
     assert list(plain) == ["scan"] and plain["scan"][0] == pytest.approx(0.4 - 0.31)
 
 
-def test_the_page_knows_bars_by_their_mode():
+def test_pictures_know_bars_by_their_mode():
     tile = make("crouch", 1.0)
     crawls = tile.obstacles[:, Obstacle._fields.index("mode")] == Mode.CRAWL
     for mode, own in ((Mode.CRAWL, crawls), (Mode.JUMP, ~crawls)):

@@ -216,8 +216,8 @@ class DemoArgs(LoadArgs):
 
     num_envs: Count = 1
     """robots that are simulated side by side"""
-    terrain: str = "demo"
-    """type of the course; tasks with obstacle courses"""
+    terrain: Text = None
+    """type of the course, by default the task's own for this; tasks with obstacle courses"""
     difficulty: float = 0.7
     """0 .. 1, of the course"""
     play_seconds: Number = None

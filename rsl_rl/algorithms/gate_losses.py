@@ -33,8 +33,11 @@ def gate_figures(gating: GatingCfg, source: str) -> Mapping[str, Figure]:
     """By name: the mean weight of each expert as it is in use, and that of the one that is used least."""
 
     def usage(policy: nn.Module, batch: Samples) -> Tensor:
-        first, end = gating.columns
-        return policy.actor.weights(batch.observations[source][:, first:end]).mean(0)
+        if "gate_usage" not in batch.outputs:  # the first of the figures that ask
+            first, end = gating.columns
+            weights = policy.actor.weights(batch.observations[source][:, first:end])
+            batch.outputs["gate_usage"] = weights.mean(0)
+        return batch.outputs["gate_usage"]
 
     own = {f"gate_usage/{name}": partial(_entry, usage, k) for k, name in enumerate(gating.experts)}
     return {"gate_min_usage": lambda policy, batch: usage(policy, batch).min(), **own}

@@ -1,6 +1,7 @@
 """Configuration of `BarRobot`: what it adds to `ParkourRobot`'s."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_config import (
@@ -19,6 +20,7 @@ from legged_gym.utils.bounds import AtLeastOne, NotNegative, NotNegativeInt, Not
 class BarTerrainCfg(ParkourTerrainCfg):
     """A level is a stage of the courses of bars, and the share of early crawling is one of the columns."""
 
+    demo: ClassVar[str] = "competition"
     num_boxes: NotNegativeInt = 16
     num_levels: AtLeastOne = LAST_STAGE + 1
     proportions: TerrainProportions = field(
@@ -48,9 +50,11 @@ class BarRewardScales(ParkourRewardScales):
     """Weights of the Galileo hurdle parkour (January 2026).
 
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
-    so that going slowly past a bar paid more.
+    so that going slowly past a bar paid more. A fall costs as much as a clean crossing pays (nothing there, where it
+    counted as a time-out); else, while costs outweigh what is paid, falling would be the best that there is.
     """
 
+    termination: float = -200.0
     alive: float = 0.5
     tracking_goal_vel: float = 2.0
     tracking_yaw: float = 1.0

@@ -1,6 +1,7 @@
 """Configuration of `ParkourRobot`: what it adds to `LeggedRobot`'s."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from legged_gym.envs.base.legged_robot_config import (
     InitStateCfg,
@@ -27,6 +28,8 @@ from legged_gym.utils.errors import UserError
 
 @dataclass
 class ParkourTerrainCfg(TerrainCfg):
+    demo: ClassVar[str] = "demo"
+    """type of the course that demo.py has"""
     num_boxes: NotNegativeInt = 24
     """box slots of each robot's ground"""
     proportions: TerrainProportions = field(

@@ -51,7 +51,7 @@ def _normalization() -> NormalizationCfg:
 
 
 def _sim() -> SimCfg:
-    return SimCfg(contacts_per_env=48, constraints_per_env=212)  # 12 of them are the joints' friction
+    return SimCfg(contacts_per_env=48, constraints_per_env=240)  # 12 of them are the joints' friction
 
 
 def _camera() -> DepthCameraCfg:

@@ -6,12 +6,10 @@ import numpy as np
 import trimesh
 import viser
 
-from legged_gym.terrain.rules import HANGS
-from legged_gym.terrain.tile import Mode, Obstacle
+from legged_gym.viewer.bars import BARS, hanging
 
 SLAB = (20.0, 4.0, 0.05)  # m, what is shown of each tile's plane
 _PLANE, _BOX, _GOAL = (0.62, 0.66, 0.7), (0.85, 0.74, 0.58), (0.9, 0.25, 0.2)
-_BARS = {Mode.JUMP: (0.93, 0.55, 0.13), Mode.CRAWL: (0.35, 0.4, 0.85)}  # what hangs, by how it is passed
 
 
 class GroundView:
@@ -55,17 +53,7 @@ class GroundView:
         self._boxes.batched_scales = size.reshape(-1, 3)
         colors = np.tile(np.array([_PLANE] + [_BOX] * centre.shape[1]), (len(row), 1, 1))
         obstacles = self._env.parts["course"].obstacles.cpu().numpy()
-        for mode, color in _BARS.items():
+        for mode, color in BARS.items():
             colors[:, 1:][hanging(centre, half_size, obstacles, mode)] = color
         self._boxes.batched_colors = colors.reshape(-1, 3)
         self._goals.batched_positions = (goals + self._offsets).reshape(-1, 3)
-
-
-def hanging(centre: np.ndarray, half_size: np.ndarray, obstacles: np.ndarray, mode: Mode) -> np.ndarray:
-    """Which boxes (N, S), at `centre` (N, S, 3), are what hangs of an obstacle (N, M, 7) of that mode."""
-    row = dict(zip(Obstacle._fields, np.moveaxis(obstacles, -1, 0), strict=True))
-    middle, top = row["x"] + 0.5 * row["depth"], row["height"]
-    own = np.abs(centre[..., None, 0] - middle[:, None]) < 1e-3
-    own &= np.abs((centre + half_size)[..., None, 2] - top[:, None]) < 1e-3
-    own &= (row["mode"] == mode)[:, None]
-    return own.any(-1) & ((centre - half_size)[..., 2] > HANGS)
