@@ -1,6 +1,7 @@
 """Configuration of `RoughBiped`: a biped's, on courses."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from legged_gym.envs.base.biped_config import BipedRewardScales, BipedRewardsCfg, FallsCfg
 from legged_gym.envs.base.legged_robot_config import NoiseCfg
@@ -25,6 +26,8 @@ class RoughTerrainCfg(ParkourTerrainCfg):
     proportions: TerrainProportions = field(default_factory=_terrain)
     roughness: NotNegativeRange = (0.0, 0.02)
     """amplitude of debris, tilts and height differences, drawn per tile, m"""
+    demo: ClassVar[str] = "stairs_up"
+    """type that demo.py drives over"""
 
 
 @dataclass
