@@ -54,3 +54,6 @@ class G1Cfg(BipedCfg):
     )
     rewards: BipedRewardsCfg = field(default_factory=lambda: BipedRewardsCfg(pose_std=dict(POSE_STD)))
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=40, constraints_per_env=200))
+
+    def cpu(self) -> None:
+        self.env.num_envs = 1024

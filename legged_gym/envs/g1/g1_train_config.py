@@ -15,6 +15,9 @@ class G1TrainCfg(TrainCfg):
         default_factory=lambda: RunnerCfg(experiment_name="g1", num_steps_per_env=24, max_iterations=800)
     )
 
+    def cpu(self) -> None:
+        self.runner.max_iterations = 500
+
 
 @dataclass
 class G1RoughTrainCfg(TrainCfg):
