@@ -126,6 +126,8 @@ class DepthPolicyCfg(ClassCfg):
     """The policy's class; it follows from the task."""
     image_shape: tuple[int, int] = (58, 87)
     """Rows and columns of the image."""
+    convolutions: Literal["", "extreme_parkour", "videomimic"] = ""
+    """Whose convolutions look at it; empty: those for an image of this shape."""
     gru_hidden_dim: int = 512
     """Width of the recurrent state."""
     num_yaws: int = 2

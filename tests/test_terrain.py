@@ -279,7 +279,7 @@ def test_roughness(kind, difficulty):
         within(middle[:, 2] + half[:, 2] - below, 0.3 * 0.06, 0.06)
         within(half[:, :2], 0.05, 0.25)
         assert (np.hypot(*middle[:, :2].T) > 0.5 + np.hypot(*half[:, :2].T)).all()
-        if tile.plane_z < 0.0:
+        if tile.plane_z < 0.0 and kind != "stairs_down":  # whose lower steps are no pit
             assert (below > -0.1).all()
 
 

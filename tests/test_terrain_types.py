@@ -25,7 +25,7 @@ from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.utils.errors import UserError
 
 BUILT_IN = ("parkour", "hurdle", "step", "gap", "flat", "demo", "stairs", "slope", "discrete", "crawl")
-BUILT_IN += ("bars", "bars_early_crawl", "competition", "crouch")
+BUILT_IN += ("bars", "bars_early_crawl", "competition", "crouch", "stairs_up", "stairs_down", "rough")
 TASK = "--task=go2_parkour_teacher"
 
 

@@ -8,7 +8,7 @@ from legged_gym.deploy.rotations import wrap_to_pi
 from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.roughness import rough_tile
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, REACH, WRONG_WAY, RulesCfg
-from legged_gym.terrain.tile import Mode, Obstacle, Tile, intersect, make_tile
+from legged_gym.terrain.tile import Mode, Obstacle, Tile, intersect, make_tile, render_height
 from legged_gym.utils.errors import UserError
 
 Array = np.ndarray
@@ -83,6 +83,10 @@ class Course:
         on_floor = (feet[:, 2] < floor + rules.on_floor).sum()
         in_pit = floor < rules.pit and on_floor >= rules.num_feet_in_pit(len(feet))
         return max(abs(roll), abs(pitch)) > rules.max_tilt or position[2] < rules.lowest_base or in_pit
+
+    def ground_under(self, position: Array) -> float:
+        """Height of the ground under or over `position` (3,), m."""
+        return float(render_height(self.tile, position[0], position[1]))
 
     def feet_on_edge(self, feet: Array, contact: Array) -> int:
         """How many of `feet` (F, 3) in `contact` (F,) have the ground drop beside them."""

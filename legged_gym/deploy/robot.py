@@ -5,6 +5,7 @@ A program for a real robot replaces this class: `measure` reads the low-level st
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -61,8 +62,10 @@ class SimulatedRobot:
         self.model = _compile(description, tile, physics)
         self.data = mujoco.MjData(self.model)
         self.default_joint_pos, self.kp, self.kd = (np.array(control[k]) for k in ("default_joint_pos", "kp", "kd"))
-        self._stall = np.array(control["torque_limits"])
-        self._no_load_speed = np.array(control["no_load_speed"]) if control["type"] == "DC" else None
+        self._envelope = None
+        if control["type"] == "DC":
+            names = ("no_load_speed", "full_torque_speed", "driving_torque", "braking_torque")
+            self._envelope = [np.array(control[name]) for name in names]
         joints = [self.model.joint(name) for name in robot["joint_names"]]  # by name: never by an assumed order
         self._q, self._dq = (np.array([getattr(j, k)[0] for j in joints]) for k in ("qposadr", "dofadr"))
         self._joint_ranges = joint_ranges(self.model, [joint.id for joint in joints])
@@ -84,9 +87,12 @@ class SimulatedRobot:
         for _ in range(self.substeps):
             self._on_the_way.append(targets)
             torque = self.kp * (self._on_the_way[0] - self.joint_pos) - self.kd * self.joint_vel
-            if self._no_load_speed is not None:  # DC motor: less torque the faster it turns
-                slope = self._stall * self.joint_vel / self._no_load_speed
-                torque = np.clip(torque, np.minimum(-self._stall - slope, 0), np.maximum(self._stall - slope, 0))
+            if self._envelope is not None:  # DC motor: less torque the faster it turns
+                none_left, full, driving, braking = self._envelope
+                share = (none_left - np.abs(self.joint_vel)) / (none_left - full)
+                speeds_up = torque * self.joint_vel > 0
+                limit = np.where(speeds_up, driving * np.clip(share, 0.0, 1.0), braking)
+                torque = np.clip(torque, -limit, limit)
             self.data.ctrl[self._motors] = torque  # MuJoCo clips to the force range in the MJCF
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_forward(self.model, self.data)  # sensors, contacts and poses of now, not of a physics step ago
@@ -157,6 +163,13 @@ class SimulatedRobot:
         if self.diverged():
             return True
         return len(self._ends_episode) > 0 and bool((self.contact_force(self._ends_episode) > 1.0).any())
+
+    def fallen(self, falls: Mapping[str, float] | None, ground: float = 0.0) -> bool:
+        """Whether the base is tilted by more, or stands lower over the `ground` (m), than `falls` allows."""
+        if falls is None:
+            return False
+        up = -into_body(self.orientation, np.array([0.0, 0.0, -1.0]))[2]
+        return bool(up < np.cos(falls["max_tilt"]) or self.position[2] - ground < falls["min_height"])
 
     def touches_more_than_the_floor(self) -> bool:
         """Whether a link is in contact that is no foot, or a foot that is too high for the floor."""
@@ -233,10 +246,11 @@ def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoc
 
 
 def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:
-    """On the base, looking ahead and down by the pitch."""
+    """On its link, looking ahead and down by the pitch."""
     sin, cos = np.sin(camera["pitch"]), np.cos(camera["pitch"])
     right, up = np.array([0.0, -1.0, 0.0]), np.array([sin, 0.0, cos])
     quat = np.zeros(4)
     mujoco.mju_mat2Quat(quat, np.column_stack([right, up, np.cross(right, up)]).ravel())
     vertical = 2.0 * np.arctan(np.tan(0.5 * camera["horizontal_fov"]) * camera["height"] / camera["width"])
-    spec.worldbody.first_body().add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))
+    link = spec.body(camera["link"]) if camera["link"] else spec.worldbody.first_body()
+    link.add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))

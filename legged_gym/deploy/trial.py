@@ -39,7 +39,9 @@ def run_course(
     camera = DepthCamera(robot, description["camera"], period, noise) if policy.sees_depth else None
     # Whoever steers says the speed. Headings and scan are a teacher's alone, from the true pose: a student needs none.
     flat = TERRAINS[kind].flat
-    told = {"command": [rng.uniform(*trial["commands"]["lin_vel_x"])], "flat": [flat], "not_flat": [not flat]}
+    commands = trial["commands"]
+    speed = rng.uniform(*commands.get("goal_speed", commands["lin_vel_x"]))
+    told = {"command": [speed], "flat": [flat], "not_flat": [not flat]}
     perception = description["scan"]["interval"] if scan is not None else 1
     push_steps = round(trial["push_interval_s"] / period)
     policy.reset()
@@ -53,6 +55,9 @@ def run_course(
             told["yaw_errors"] = course.yaw_errors(robot.position, yaw)
             if scan is not None:
                 told |= scan.measure()
+        if "heading_gain" in commands:  # a velocity that leads to the goals
+            turn = course.yaw_errors(robot.position, roll_pitch_yaw(robot.orientation)[2])[0]
+            told["commands"] = [speed, 0.0, np.clip(commands["heading_gain"] * turn, *commands["ang_vel_yaw"])]
         if camera is not None and (image := camera.update(step)) is not None:
             measured["depth"] = image
         targets = policy.act(measured | told)
@@ -66,6 +71,7 @@ def run_course(
         if len(crossings.way):
             crossings.advance(robot.position, robot.touches_more_than_the_floor())
         fallen = robot.crashed() or course.fallen(robot.position, roll, pitch, robot.feet)
+        fallen = fallen or robot.fallen(trial.get("falls"), course.ground_under(robot.position))
         speed = float(np.linalg.norm(robot.velocity_b[0][:2]))
         seconds, metres, energy = seconds + period, metres + speed * period, energy + robot.power * period
         edge += course.feet_on_edge(robot.feet, robot.touching)
@@ -133,7 +139,7 @@ def run_walk(policy: DeployedPolicy, description: dict[str, Any], number: int, p
     while not fallen and steps < round(trial["episode_s"] / period):
         targets = policy.act(robot.measure() | {"commands": command})
         robot.drive(targets)
-        steps, age, fallen = steps + 1, age + 1, robot.crashed()
+        steps, age, fallen = steps + 1, age + 1, robot.crashed() or robot.fallen(trial.get("falls"))
         linear, angular = robot.velocity_b
         if age > settling and not robot.diverged():
             lin += np.linalg.norm(command[:2] - linear[:2])

@@ -113,13 +113,19 @@ def _control(env: Any) -> dict[str, Any]:
         "kd": _rounded(env.motors.d_gains),
         "torque_limits": _rounded(env.motors.torque_limits),
         "default_joint_pos": _rounded(env.default_joint_pos),
-        "action_scale": control.action_scale,
+        "action_scale": _short(env.motors.action_scale),
         "clip_actions": env.cfg.normalization.clip_actions,
         "beta": control.beta,
         "action_delay_s": env.longest_delay() * env.cfg.sim.dt,
     }
-    if control.control_type == "DC":
-        tree["no_load_speed"] = _rounded(env.motors.no_load_speed)
+    if env.motors.envelope is not None:
+        envelope = env.motors.envelope
+        tree |= {
+            "no_load_speed": _rounded(envelope.no_load_speed),
+            "full_torque_speed": _rounded(envelope.full_speed),
+            "driving_torque": _rounded(envelope.driving),
+            "braking_torque": _rounded(envelope.braking),
+        }
     return tree
 
 
@@ -157,6 +163,7 @@ def _short(values: Tensor) -> float | list[float]:
 def _camera(camera: Any) -> dict[str, Any]:
     (x, y, z), raised = camera.position, 0.5 * sum(camera.mount_height)
     return {
+        "link": camera.link,  # empty: the base
         "position": [x, y, z + raised],
         "pitch": 0.5 * sum(camera.pitch),
         "horizontal_fov": camera.horizontal_fov,
@@ -192,6 +199,10 @@ def _trial(trial: Any, friction: float, courses: bool) -> dict[str, Any]:
         "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
         "standing_fraction": commands.standing_fraction,
     }
+    if hasattr(commands, "goal_speed"):
+        tree["commands"] |= {"goal_speed": list(commands.goal_speed), "heading_gain": commands.heading_gain}
+    if hasattr(trial, "falls"):
+        tree["falls"] = plain(trial.falls)
     if not courses:
         return tree
     terrain = trial.terrain

@@ -296,10 +296,12 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
     for _ in range(RECORDED_STEPS):
         frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
+        if "scan" in env.groups:
+            inputs["scan"] = env.groups["scan"].terms[0].read()
         if "history" in env.groups:
             frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
-            inputs |= {"history": history} | {term.name: term.read() for term in env.groups["scan"].terms}
+            inputs["history"] = history
             history = torch.cat([history[:, 1:], frame[:, None]], 1)
         if "camera" in env.parts:
             inputs["depth"] = env.parts["camera"].depth  # a rehearsal's images are handed over at once

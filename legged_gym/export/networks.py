@@ -28,7 +28,7 @@ class DeployedLayout:
     group: Group
     clip_observations: float
     default_joint_pos: Tensor  # (J,) rad
-    action_scale: float
+    action_scale: Tensor  # (J,) rad
     clip_actions: float
     beta: float  # of the actions' moving average
 
@@ -67,7 +67,7 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
         group=found,
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
-        action_scale=cfg.control.action_scale,
+        action_scale=env.motors.action_scale.cpu().clone(),
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
     )
@@ -98,7 +98,8 @@ class JointTargets(nn.Module):
     def __init__(self, layout: DeployedLayout):
         super().__init__()
         self.register_buffer("default", layout.default_joint_pos)
-        self.scale, self.clip, self.beta = layout.action_scale, layout.clip_actions, layout.beta
+        self.register_buffer("scale", layout.action_scale)
+        self.clip, self.beta = layout.clip_actions, layout.beta
         widths = layout.widths
         self.first = sum(list(widths.values())[: list(widths).index("actions")])  # of the previous actions in a frame
         self.last = self.first + widths["actions"]
@@ -109,6 +110,17 @@ class JointTargets(nn.Module):
         return actions, self.default + self.scale * actions
 
 
+class ScanScale(nn.Module):
+    """A height scan (B, P), the height of the base over the ground in m, to what networks see."""
+
+    def __init__(self, term: Term):
+        super().__init__()
+        self.offset, self.scale, self.clip = term.offset, term.scale, term.clip
+
+    def forward(self, scan: Tensor) -> Tensor:
+        return (self.scale * (scan - self.offset)).clamp(-self.clip, self.clip)
+
+
 class DeployedActor(nn.Module):
     """`ActorCritic`: proprio (B, m) to actions and joint targets (B, J)."""
 
@@ -116,13 +128,30 @@ class DeployedActor(nn.Module):
 
     def __init__(self, policy: ActorCritic, layout: DeployedLayout):
         super().__init__()
-        if policy.cfg.actor_groups != ("proprio",):
+        if policy.cfg.actor_groups not in (("proprio",), ("proprio", "scan")):
             groups = ", ".join(policy.cfg.actor_groups)
-            raise UserError(f"policy.actor_groups is {groups}: only an actor that reads proprio alone can be deployed")
+            raise UserError(
+                f"policy.actor_groups is {groups}: only an actor that reads proprio alone can be deployed, or proprio "
+                "and scan"
+            )
         self.policy, self.normalize, self.targets = policy, Normalizer(layout), JointTargets(layout)
 
     def forward(self, proprio: Tensor) -> tuple[Tensor, Tensor]:
         return self.targets(self.policy.act_inference({"proprio": self.normalize(proprio)}), proprio)
+
+
+class DeployedScanActor(DeployedActor):
+    """The same, with a height scan (B, P): height of the base over the ground at each point, m."""
+
+    inputs = ("proprio", "scan")
+
+    def __init__(self, policy: ActorCritic, layout: DeployedLayout, scan: Term):
+        super().__init__(policy, layout)
+        self.scan = ScanScale(scan)
+
+    def forward(self, proprio: Tensor, scan: Tensor) -> tuple[Tensor, Tensor]:
+        observations = {"proprio": self.normalize(proprio), "scan": self.scan(scan)}
+        return self.targets(self.policy.act_inference(observations), proprio)
 
 
 class DeployedTeacher(nn.Module):
@@ -138,17 +167,14 @@ class DeployedTeacher(nn.Module):
         super().__init__()
         self.policy, self.normalize, self.targets = policy, Normalizer(layout), JointTargets(layout)
         self.normalize_history = Normalizer(layout, history=True)
-        self.scan = tuple((term.offset, term.scale, term.clip) for term in scan)
+        self.scan = nn.ModuleList(ScanScale(term) for term in scan)
 
     def forward(self, proprio: Tensor, scan: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
         return self.answer(proprio, [scan], history)
 
     def answer(self, proprio: Tensor, layers: Sequence[Tensor], history: Tensor) -> tuple[Tensor, Tensor]:
         """With the terms of the scan, (B, P) each, in their order."""
-        seen = [
-            (scale * (layer - offset)).clamp(-clip, clip)
-            for layer, (offset, scale, clip) in zip(layers, self.scan, strict=True)
-        ]
+        seen = [scale(layer) for layer, scale in zip(layers, self.scan, strict=True)]
         observations = {
             "proprio": self.normalize(proprio),
             "scan": torch.cat(seen, 1),
@@ -259,7 +285,11 @@ def deployed(policy: nn.Module, env: Any) -> Deployment:
 @deployed.register
 def _(policy: ActorCritic, env: Any) -> Deployment:
     layout = deployed_layout(env, "proprio")
-    return Deployment({"policy": DeployedActor(policy, layout).eval()}, layout)
+    if "scan" in policy.cfg.actor_groups:
+        actor = DeployedScanActor(policy, layout, env.groups["scan"].terms[0])
+    else:
+        actor = DeployedActor(policy, layout)
+    return Deployment({"policy": actor.eval()}, layout)
 
 
 @deployed.register

@@ -156,6 +156,12 @@ class Course(Part):
         goals = self._tables.goals_xy.index_select(0, rows.flatten()).unflatten(0, rows.shape)
         return goals - self._sim.root_pos_w[:, None, :2]
 
+    def progress(self) -> Tensor:
+        """(N,) m gone along the course's line, towards the current goal; less than 0 for who went the other way."""
+        goal = torch.minimum(self.goal_index, self.num_goals - 1)[:, None]
+        path = self._tables.path_length.index_select(0, self.tile).gather(1, goal)[:, 0] + self._cfg.goals.radius
+        return path - self.goal_distance
+
     def obstacle_ahead(self, behind: float = 0.0) -> dict[str, Tensor]:
         """The next obstacle of each robot: `distance` (N,) m along the course to where it begins, at least -`behind`;
         its `height` and `underside` (N,) m over the start's level; `mode` (N,) long. After the last one the distance is

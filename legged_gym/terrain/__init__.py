@@ -6,6 +6,7 @@ and `boxes` answers it for tiles. `python -m legged_gym.terrain` draws them.
 """
 
 from legged_gym.terrain import bars as _bars  # noqa: F401  first, so that other types come after these
+from legged_gym.terrain import walks as _walks  # noqa: F401
 from legged_gym.terrain.registry import LATERAL, TERRAINS, TerrainProportions, proportions, terrain
 from legged_gym.terrain.tile import Box, Mode, Obstacle, Tile, box_below, make_tile, turn
 

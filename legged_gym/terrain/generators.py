@@ -130,7 +130,7 @@ def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     return make_tile(0.0, boxes, [*goals, (x + 0.4, left)], obstacles)
 
 
-@terrain("stairs")
+@terrain("stairs", size=lambda difficulty: 0.05 + 0.13 * difficulty)
 def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two flights of six risers up and down, of legged_gym's tread of 0.31 m; a riser is 5 to 18 cm high."""
     rise, tread, num_risers = 0.05 + 0.13 * difficulty, 0.31, 6
@@ -145,7 +145,7 @@ def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL
     return make_tile(0.0, boxes, goals)
 
 
-@terrain("slope")
+@terrain("slope", size=lambda difficulty: 0.05 + 0.35 * difficulty, unit="rad")
 def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two hills of ramp, landing and ramp; legged_gym's steepest slope, 0.4 rad, at difficulty 1."""
     angle, climb = 0.05 + 0.35 * difficulty, 2.0
@@ -161,7 +161,7 @@ def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL)
     return make_tile(0.0, boxes, goals)
 
 
-@terrain("discrete")
+@terrain("discrete", size=lambda difficulty: 0.05 + 0.15 * difficulty)
 def discrete(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Fourteen low boxes at any angle in a field of 8 m x 2.4 m; the highest are 5 to 20 cm high."""
     num_boxes, begin, length, half_width = 14, PLATFORM_END, 8.0, 1.2

@@ -44,7 +44,7 @@ class DepthStudent(nn.Module):
         self.history_encoder = StateHistoryEncoder(proprio, teacher.history_length, latent, teacher.activation)
         self.estimator = Estimator(proprio, teacher.estimator_hidden_dims, explicit, teacher.activation)
         self.depth_encoder = RecurrentDepthBackbone(
-            cfg.image_shape, proprio, scan_latent, cfg.gru_hidden_dim, cfg.num_yaws, cfg.max_yaw
+            cfg.image_shape, proprio, scan_latent, cfg.gru_hidden_dim, cfg.num_yaws, cfg.max_yaw, cfg.convolutions
         )
         first, end = cfg.seen_columns
         if not first <= end <= explicit:

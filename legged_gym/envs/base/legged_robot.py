@@ -11,10 +11,9 @@ from legged_gym.envs.base.base_task import BaseTask
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.observations import Group, Term
 from legged_gym.parts.commands import VelocityCommands
-from legged_gym.parts.joint_drive import JointDrive, Motors
+from legged_gym.parts.joint_drive import JointDrive, make_motors
 from legged_gym.parts.randomization import Randomization
 from legged_gym.parts.statistics import Statistics
-from legged_gym.robots.robot import Robot, known_robot
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, projected_gravity, quat_from_yaw, quat_rotate_inverse, uniform
 
@@ -30,7 +29,7 @@ class LeggedRobot(BaseTask):
         super().__init__(cfg, device)
         self.randomization = Randomization(cfg.domain_rand, self.sim)
         period = self.in_steps(cfg.commands.resampling_time, "commands.resampling_time")
-        self.velocity_commands = VelocityCommands(cfg.commands, self.num_envs, self.dt, self.device, period)
+        self.velocity_commands = self._make_commands(period)
         self.push_period = self.in_steps(cfg.domain_rand.push_interval_s, "domain_rand.push_interval_s")
         self.commands = self.velocity_commands.values
         self.parts |= {"randomization": self.randomization, "commands": self.velocity_commands}
@@ -56,7 +55,8 @@ class LeggedRobot(BaseTask):
         if unknown:
             raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
         self.default_joint_pos = self._per_joint(cfg.init_state.default_joint_angles, "init_state.default_joint_angles")
-        self.motors = self._make_motors()
+        limits = torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=device)
+        self.motors = make_motors(cfg.control, cfg.asset.name, self.default_joint_pos, limits, self._per_joint)
         self.drive = JointDrive(cfg.control, self.motors, self.randomization, n, self.longest_delay())
         self.parts["drive"] = self.drive
         low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
@@ -98,20 +98,9 @@ class LeggedRobot(BaseTask):
             feet_air_time=zeros(n, num_feet),
         )
 
-    def _make_motors(self) -> Motors:
-        control, robot = self.cfg.control, known_robot(self.cfg.asset.name) or Robot(self.cfg.asset.name, "")
-        if control.control_type not in ("P", "DC"):
-            raise UserError(f"control.control_type is {control.control_type!r}; it must be P or DC")
-        no_load_speed = None
-        if control.control_type == "DC":
-            no_load_speed = self._per_joint(control.no_load_speed or robot.no_load_speed, "control.no_load_speed")
-        return Motors(
-            default_joint_pos=self.default_joint_pos,
-            p_gains=self._per_joint(control.stiffness or robot.stiffness, "control.stiffness"),
-            d_gains=self._per_joint(control.damping or robot.damping, "control.damping"),
-            torque_limits=torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=self.device),
-            no_load_speed=no_load_speed,
-        )
+    def _make_commands(self, period: int) -> VelocityCommands:
+        """`period`: control steps between new commands."""
+        return VelocityCommands(self.cfg.commands, self.num_envs, self.dt, self.device, period)
 
     def longest_delay(self) -> int:
         """Physics steps by which an action may come late."""

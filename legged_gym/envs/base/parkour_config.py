@@ -74,6 +74,10 @@ class PerceptionCfg:
     scan_x: tuple[float, ...] = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     """lines of the height scan ahead of the base, m"""
     scan_y: tuple[float, ...] = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
+    scan_height: NotNegative = 0.3
+    """of the base over level ground, which reads 0 in the scan, m"""
+    scan_noise: NotNegative = 0.0
+    """half width of uniform noise of the scan, m"""
     scan_samples: AtLeastOne = 1
     """points along x that each of the scan's stands for; several, so that no thin bar is missed"""
     undersides: bool = False

@@ -16,7 +16,6 @@ from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import Ground
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, uniform
 
-SCAN_HEIGHT = 0.3  # m: base height at which level ground reads 0 in the scan
 SCAN_LIMIT = 1.0  # m
 
 
@@ -187,7 +186,8 @@ class ParkourRobot(LeggedRobot):
 
         mirror = self.scan.mirror
         meaning = "m, height of the base over the ground at each point"
-        heights = Term("scan", over_ground, "told", meaning, offset=SCAN_HEIGHT, clip=SCAN_LIMIT, mirror=mirror)
+        height, noise = self.cfg.perception.scan_height, self.cfg.perception.scan_noise
+        heights = Term("scan", over_ground, "told", meaning, offset=height, clip=SCAN_LIMIT, noise=noise, mirror=mirror)
         if self.scan.undersides is None:
             return [heights]
         meaning = "m, height over the base of what hangs over each point, inf where nothing does"

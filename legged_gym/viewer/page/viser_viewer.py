@@ -91,6 +91,10 @@ class ViserViewer:
         lines = [f"**robot {robot}{teacher}**: measured (command)"]
         if self.control.command.on_courses:
             lines.append(f"- speed {measured[0]:+.2f} ({asked[0]:+.2f}) m/s")
+        else:
+            names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
+            lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
+        if "course" in env.parts:
             course = env.parts["course"]
             kind, goal, goals = course.types[int(course.type[robot])], course.goal_index[robot], course.num_goals[robot]
             lines.append(f"- {kind}, level {int(course.level[robot])}, goal {int(goal)} of {int(goals)}")
@@ -99,9 +103,6 @@ class ViserViewer:
             if (gate := gate_of(self._player.policy)) is not None and gate.shown is not None:
                 weights = zip(gate.cfg.experts, gate.shown[robot].tolist(), strict=True)
                 lines.append("- experts: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights))
-        else:
-            names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
-            lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
         lines += ["", f"real time x {clock.factor:.2f}"]
         if not (self.control.paused or clock.keeps_up):
             lines += ["", "**slower than asked for**: try fewer robots (`--num_envs`), or a lower speed"]

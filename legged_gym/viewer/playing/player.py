@@ -22,7 +22,7 @@ class Player:
 
     def __init__(self, env: Any, policy: Policy, *, graph: bool = True):
         self.env, self._graph = env, graph
-        self.heading = Heading(env) if "course" in env.parts else None
+        self.heading = Heading(env) if "yaw_errors" in env.groups["proprio"].layout else None
         self.use(policy)
 
     def use(self, policy: Policy, beside: Policy | None = None) -> None:
