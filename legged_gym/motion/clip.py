@@ -1,5 +1,6 @@
 """A clip: a motion on one robot at one rate. `fit` makes it of a file's recording."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from legged_gym.motion.ground import ClipGround, SceneMesh
 from legged_gym.motion.quaternions import Array
 from legged_gym.motion.skeleton import Skeleton
 
-STANCE_HEIGHT = 0.015  # m over the ground under which a sole stands, reference/motions.md: a sole of a public clip
+STANCE_HEIGHT = 0.015  # m over where soles stand at that time, up to which one stands
 STANCE_SPEED = 0.15  # m/s, upwards or downwards, that it may have
+SINKS = 0.03  # m that the 1st percentile of frames may be in the ground for the median to stand on it
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,15 @@ def fit(
     rate: float = 50.0,
     fps: float | None = None,
     quat_order: str | None = None,
-    repair_height: bool = True,
+    height: str = "shift",
     scene: Path | None = None,
 ) -> Clip:
     """`recording` on the robot of `skeleton`, at `rate` Hz.
 
     `fps`: the file's rate, if it does not say it. `quat_order`: "wxyz" or "xyzw", of the file, where it is not
-    its format's. `repair_height`: on the plane, the clip is shifted so that the lowest point of the
-    robot is at 0 in the 1st percentile of frames; clips with boxes or a scene stay where they are.
+    its format's. `height`: on the plane, "shift" puts the median frame's lowest point at 0, as far
+    as the 1st percentile is then no deeper than 30 mm; "follow" also brings it down, or up, wherever it is off the ground for
+    a second, which no jump is; "keep" leaves it. Clips with boxes or a scene stay where they are.
 
     Raises ValueError, in one line, for a motion that is not this robot's, or is broken.
     """
@@ -77,7 +80,8 @@ def fit(
     recording = _finite(recording, notes)
     swapped = quat_order is not None and recording.quat_order not in ("", quat_order)
     quat = recording.other_quat if swapped else recording.root_quat
-    recording = replace(recording, root_quat=_normalised(quat))
+    order = quat_order if swapped else recording.quat_order
+    recording = replace(recording, root_quat=_normalised(quat), quat_order=order)
     recording, joint_pos = orders.to_robot(recording, skeleton, notes)
     if recording.body_pos is None and recording.quat_order and quat_order is None:
         orders.check_scalar(recording, joint_pos, source_fps, skeleton)
@@ -98,11 +102,11 @@ def fit(
         recording.format,
         tuple(notes),
     )
-    if repair_height and scene is None and len(clip.boxes) == 0:
-        clip = repaired(clip, skeleton)
+    if height != "keep" and scene is None and len(clip.boxes) == 0:
+        clip = repaired(clip, skeleton, follow=height == "follow")
     if contacts is None or contacts.shape[1] != len(skeleton.feet):
         clip = replace(clip, contacts=stance(clip, skeleton))
-    return clip
+    return replace(clip, qpos=clip.qpos.astype(np.float32), qvel=clip.qvel.astype(np.float32))
 
 
 def resample(states: Array, contacts: Array | None, fps: float, rate: float) -> tuple[Array, Array | None]:
@@ -127,18 +131,36 @@ def velocities(qpos: Array, rate: float) -> Array:
     return np.concatenate([linear, q.angular_velocity(qpos[:, 3:7], rate), joints], 1)
 
 
-def repaired(clip: Clip, skeleton: Skeleton) -> Clip:
-    """Shifted up or down, so that its lowest point is on the plane in the 1st percentile of frames."""
-    lowest = np.empty(len(clip.qpos))
+def repaired(clip: Clip, skeleton: Skeleton, follow: bool = False) -> Clip:
+    """Shifted up or down, so that the robot's lowest point is on the plane in the median frame.
+
+    Public clips dip into the ground by some cm here and there: shifted by their lowest frames, they would float. If the
+    lowest 1 % would be more than 30 mm deep, as in clips that do float, it is shifted less.
+
+    `follow`: then each frame by the lowest point of half a second before and after, smoothed.
+    """
+    lowest, notes = np.empty(len(clip.qpos)), list(clip.notes)
     for frames, pos, quat in skeleton.in_chunks(clip.qpos):
         lowest[frames] = (skeleton.points.place(pos, quat)[..., 2] - skeleton.points.radius).min(1)
-    shift = -np.percentile(lowest, 1.0)
-    if abs(shift) < 5e-4:
-        return clip
+    shift = np.full(len(lowest), -min(np.median(lowest), np.percentile(lowest, 1.0) + SINKS))
+    if abs(shift[0]) >= 5e-4:
+        notes.append(f"shifted {'up' if shift[0] > 0 else 'down'} by {abs(shift[0]) * 1000:.0f} mm onto the ground")
+    if follow:
+        extra = -_held(lowest + shift, clip.fps, np.min)
+        notes.append(f"followed the ground, by {extra.min() * 1000:+.0f} to {extra.max() * 1000:+.0f} mm")
+        shift = shift + extra
     qpos = clip.qpos.copy()
     qpos[:, 2] += shift
-    way = "up" if shift > 0.0 else "down"
-    return replace(clip, qpos=qpos, notes=(*clip.notes, f"shifted {way} by {abs(shift) * 1000:.0f} mm onto the ground"))
+    return replace(clip, qpos=qpos, qvel=velocities(qpos, clip.fps), notes=tuple(notes))
+
+
+def _held(heights: Array, rate: float, which: Callable) -> Array:
+    """(T,) `which` (`np.min`, `np.median`) of `heights` (T,) in the second around each frame, smoothed over as long."""
+    half = max(1, round(0.5 * rate))
+    padded = np.pad(heights, 2 * half, mode="edge")
+    level = which(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
+    window = np.hanning(2 * half + 3)[1:-1]
+    return np.convolve(level, window / window.sum(), mode="valid")
 
 
 def sole_heights(clip: Clip, skeleton: Skeleton) -> Array:
@@ -152,10 +174,15 @@ def sole_heights(clip: Clip, skeleton: Skeleton) -> Array:
 
 
 def stance(clip: Clip, skeleton: Skeleton) -> Array:
-    """(T, F) bool: whether each sole is at the ground and neither rises nor falls."""
+    """(T, F) bool: whether each sole is about as low as the lower one is at that time, and neither rises nor falls.
+
+    That time is a second, in which no jump is longer in the air than it stands. So it finds which foot stands in clips
+    that float or sink, too.
+    """
     heights = sole_heights(clip, skeleton)
+    level = _held(heights.min(1), clip.fps, np.median)
     speed = np.abs(q.differences(heights, clip.fps))
-    return (heights < STANCE_HEIGHT) & (speed < STANCE_SPEED)
+    return (heights < level[:, None] + STANCE_HEIGHT) & (speed < STANCE_SPEED)
 
 
 def _finite(recording: Recording, notes: list[str]) -> Recording:

@@ -82,8 +82,8 @@ def _by_links(recording: Recording, skeleton: Skeleton, notes: list[str]) -> tup
     links.setdefault(len(skeleton.moved) + 1, np.array([0, *skeleton.moved]))
     if recording.body_names is None and count not in links:
         raise ValueError(
-            f"it has {count} links without names, and {skeleton.label} has {len(skeleton.body_names)}: it is of another "
-            "robot"
+            f"it has {count} links without names, and {skeleton.label} has {len(skeleton.body_names)}: it is of "
+            "another robot"
         )
     found = []
     breadth = skeleton.joints_breadth_first

@@ -1,5 +1,6 @@
 """A robot as motions need it: joints and links by name and in both usual orders, forward kinematics, soles."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +54,16 @@ class Skeleton:
         #: (J,) and (B,): entry k is the index of the k-th joint or link breadth first, as Isaac Lab has them
         self.joints_breadth_first = np.argsort(depth[moved], kind="stable")
         self.bodies_breadth_first = np.argsort(depth[1:], kind="stable")
+
+    @property
+    def digest(self) -> str:
+        """Of everything that a clip on this robot depends on."""
+        model, digest = self.model, hashlib.sha256()
+        for names in (self.joint_names, self.body_names, self.feet.tolist()):
+            digest.update(repr(names).encode())
+        for part in (model.body_pos, model.body_quat, model.jnt_axis, model.jnt_pos, model.geom_size, model.geom_pos):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
 
     def poses(self, qpos: Array) -> tuple[Array, Array]:
         """Forward kinematics: places (T, B, 3) m and orientations (T, B, 4) of the links at `qpos` (T, 7 + J)."""

@@ -30,8 +30,8 @@ def read_npz(data: bytes, name: str) -> list[Recording]:
             return [_whole_qpos(arrays, arrays["joint_pos"], name, "holosoma npz")]
         return [_links(arrays, name)]
     raise FileError(
-        f"its keys are {', '.join(sorted(arrays)) or 'none'}; a clip has joint_pos, body_pos_w, body_quat_w (BeyondMimic, "
-        "mjlab), qpos (OmniRetarget), or root_pos, root_quat, joint_pos, joint_names (legged_gym)"
+        f"its keys are {', '.join(sorted(arrays)) or 'none'}; a clip has joint_pos, body_pos_w, body_quat_w "
+        "(BeyondMimic, mjlab), qpos (OmniRetarget), or root_pos, root_quat, joint_pos, joint_names (legged_gym)"
     )
 
 
