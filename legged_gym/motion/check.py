@@ -120,8 +120,10 @@ def warnings(m: Measures) -> list[str]:
         found.append(f"floats: the lower sole is {m.sole_median * 1000:.0f} mm up at the median (--height follow)")
     if m.penetration > 0.05:
         found.append(f"sinks {m.penetration * 1000:.0f} mm into the ground")
-    if m.slide_mean > 0.3:
-        found.append(f"slides at {m.slide_mean:.2f} m/s on feet that stand: is the order of the quaternion right?")
+    if m.slide_mean > 0.2:
+        found.append(f"slides at {m.slide_mean:.2f} m/s on feet that stand")
+    if m.stance < 0.1:
+        found.append("hardly ever stands: are ground, rate and order of the quaternion right?")
     if m.beyond_limits > 0.05:
         found.append(f"{m.limit_joint} is {m.beyond_limits:.2f} rad past its range")
     if m.joint_speed > 40.0:

@@ -14,7 +14,7 @@ from legged_gym.motion.quaternions import Array
 from legged_gym.motion.skeleton import Skeleton
 
 STANCE_HEIGHT = 0.015  # m over where soles stand at that time, up to which one stands
-STANCE_SPEED = 0.15  # m/s, upwards or downwards, that it may have
+STANCE_SPEEDS = (0.15, 0.5)  # m/s, upwards or downwards, and over the ground, that it may have
 SINKS = 0.03  # m that the 1st percentile of frames may be in the ground for the median to stand on it
 
 
@@ -63,10 +63,10 @@ def fit(
 ) -> Clip:
     """`recording` on the robot of `skeleton`, at `rate` Hz.
 
-    `fps`: the file's rate, if it does not say it. `quat_order`: "wxyz" or "xyzw", of the file, where it is not
-    its format's. `height`: on the plane, "shift" puts the median frame's lowest point at 0, as far
-    as the 1st percentile is then no deeper than 30 mm; "follow" also brings it down, or up, wherever it is off the ground for
-    a second, which no jump is; "keep" leaves it. Clips with boxes or a scene stay where they are.
+    `fps`: the file's rate, if it does not say it. `quat_order`: "wxyz" or "xyzw", of the file, where it is not its
+    format's. `height`: on the plane, "shift" puts the median frame's lowest point at 0, as far as the 1st percentile is
+    then no deeper than 30 mm; "follow" also brings the robot down, or up, wherever it is off the ground for a second,
+    which no jump is; "keep" leaves it. Clips with boxes or a scene stay where they are.
 
     Raises ValueError, in one line, for a motion that is not this robot's, or is broken.
     """
@@ -174,15 +174,18 @@ def sole_heights(clip: Clip, skeleton: Skeleton) -> Array:
 
 
 def stance(clip: Clip, skeleton: Skeleton) -> Array:
-    """(T, F) bool: whether each sole is about as low as the lower one is at that time, and neither rises nor falls.
+    """(T, F) bool: whether each sole is about as low as the lower one is at that time, and nearly rests.
 
     That time is a second, in which no jump is longer in the air than it stands. So it finds which foot stands in clips
     that float or sink, too.
     """
     heights = sole_heights(clip, skeleton)
     level = _held(heights.min(1), clip.fps, np.median)
-    speed = np.abs(q.differences(heights, clip.fps))
-    return (heights < level[:, None] + STANCE_HEIGHT) & (speed < STANCE_SPEED)
+    rising = np.abs(q.differences(heights, clip.fps))
+    ankles = np.concatenate([pos[:, skeleton.feet] for _, pos, _ in skeleton.in_chunks(clip.qpos)])
+    along = np.linalg.norm(q.differences(ankles, clip.fps)[..., :2], axis=-1)
+    slow = (rising < STANCE_SPEEDS[0]) & (along < STANCE_SPEEDS[1])
+    return (heights < level[:, None] + STANCE_HEIGHT) & slow
 
 
 def _finite(recording: Recording, notes: list[str]) -> Recording:
