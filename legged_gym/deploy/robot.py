@@ -60,8 +60,10 @@ class SimulatedRobot:
         self.model = _compile(description, tile, physics)
         self.data = mujoco.MjData(self.model)
         self.default_joint_pos, self.kp, self.kd = (np.array(control[k]) for k in ("default_joint_pos", "kp", "kd"))
-        self._stall = np.array(control["torque_limits"])
-        self._no_load_speed = np.array(control["no_load_speed"]) if control["type"] == "DC" else None
+        self._envelope = None
+        if control["type"] == "DC":
+            names = ("no_load_speed", "full_torque_speed", "driving_torque", "braking_torque")
+            self._envelope = [np.array(control[name]) for name in names]
         joints = [self.model.joint(name) for name in robot["joint_names"]]  # by name: never by an assumed order
         self._q, self._dq = (np.array([getattr(j, k)[0] for j in joints]) for k in ("qposadr", "dofadr"))
         self._joint_ranges = joint_ranges(self.model, [joint.id for joint in joints])
@@ -82,9 +84,12 @@ class SimulatedRobot:
         for _ in range(self.substeps):
             self._on_the_way.append(targets)
             torque = self.kp * (self._on_the_way[0] - self.joint_pos) - self.kd * self.joint_vel
-            if self._no_load_speed is not None:  # DC motor: less torque the faster it turns
-                slope = self._stall * self.joint_vel / self._no_load_speed
-                torque = np.clip(torque, np.minimum(-self._stall - slope, 0), np.maximum(self._stall - slope, 0))
+            if self._envelope is not None:  # DC motor: less torque the faster it turns
+                none_left, full, driving, braking = self._envelope
+                share = (none_left - np.abs(self.joint_vel)) / (none_left - full)
+                speeds_up = torque * self.joint_vel > 0
+                limit = np.where(speeds_up, driving * np.clip(share, 0.0, 1.0), braking)
+                torque = np.clip(torque, -limit, limit)
             self.data.ctrl[self._motors] = torque  # MuJoCo clips to the force range in the MJCF
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_forward(self.model, self.data)  # sensors, contacts and poses of now, not of a physics step ago

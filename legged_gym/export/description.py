@@ -112,13 +112,19 @@ def _control(env: Any) -> dict[str, Any]:
         "kd": _rounded(env.motors.d_gains),
         "torque_limits": _rounded(env.motors.torque_limits),
         "default_joint_pos": _rounded(env.default_joint_pos),
-        "action_scale": control.action_scale,
+        "action_scale": _short(env.motors.action_scale),
         "clip_actions": env.cfg.normalization.clip_actions,
         "beta": control.beta,
         "action_delay_s": env.longest_delay() * env.cfg.sim.dt,
     }
-    if control.control_type == "DC":
-        tree["no_load_speed"] = _rounded(env.motors.no_load_speed)
+    if env.motors.envelope is not None:
+        envelope = env.motors.envelope
+        tree |= {
+            "no_load_speed": _rounded(envelope.no_load_speed),
+            "full_torque_speed": _rounded(envelope.full_speed),
+            "driving_torque": _rounded(envelope.driving),
+            "braking_torque": _rounded(envelope.braking),
+        }
     return tree
 
 

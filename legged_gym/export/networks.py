@@ -27,7 +27,7 @@ class DeployedLayout:
     group: Group
     clip_observations: float
     default_joint_pos: Tensor  # (J,) rad
-    action_scale: float
+    action_scale: Tensor  # (J,) rad
     clip_actions: float
     beta: float  # of the actions' moving average
 
@@ -66,7 +66,7 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
         group=found,
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
-        action_scale=cfg.control.action_scale,
+        action_scale=env.motors.action_scale.cpu().clone(),
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
     )
@@ -97,7 +97,8 @@ class JointTargets(nn.Module):
     def __init__(self, layout: DeployedLayout):
         super().__init__()
         self.register_buffer("default", layout.default_joint_pos)
-        self.scale, self.clip, self.beta = layout.action_scale, layout.clip_actions, layout.beta
+        self.register_buffer("scale", layout.action_scale)
+        self.clip, self.beta = layout.clip_actions, layout.beta
         widths = layout.widths
         self.first = sum(list(widths.values())[: list(widths).index("actions")])  # of the previous actions in a frame
         self.last = self.first + widths["actions"]

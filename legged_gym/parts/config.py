@@ -50,13 +50,23 @@ class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
     stiffness: dict[str, NotNegative] = field(default_factory=dict)
-    """kp in N·m/rad, by a part of the joints' names"""
+    """kp in N·m/rad, by a part of the joints' names; empty: of gain_set"""
     damping: dict[str, NotNegative] = field(default_factory=dict)
-    """kd in N·m·s/rad, by a part of the joints' names"""
+    """kd in N·m·s/rad, by a part of the joints' names; empty: of gain_set"""
+    gain_set: str = ""
+    """gains that the robot's file has under this name, in place of those that are left empty here"""
     no_load_speed: dict[str, Positive] = field(default_factory=dict)
-    """rad/s, by a part of the joints' names; for control_type DC, whose stall torque is the joint's limit"""
+    """rad/s at which the motors give no torque, by a part of the joints' names; for control_type DC"""
+    full_torque_speed: dict[str, NotNegative] = field(default_factory=dict)
+    """rad/s, likewise, up to which they give all of driving_torque; empty: 0"""
+    driving_torque: dict[str, Positive] = field(default_factory=dict)
+    """N·m, likewise, to speed a joint up; empty: the joint's limit"""
+    braking_torque: dict[str, Positive] = field(default_factory=dict)
+    """N·m, likewise, to slow a joint down; empty: the joint's limit"""
     action_scale: float = 0.25
-    """target angle = default + action_scale * action"""
+    """target angle = default + action_scale * the joint's factor * action"""
+    action_factors: dict[str, Positive] = field(default_factory=dict)
+    """by a part of the joints' names; empty: of gain_set, else 1"""
     decimation: AtLeastOne = 4
     """physics steps per control step"""
     beta: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 1.0

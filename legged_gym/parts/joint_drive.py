@@ -1,6 +1,7 @@
 """From actions to torques: when an action arrives, the joint targets it means, gains, and what the motors can give."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,25 @@ from torch import Tensor
 from legged_gym.part import Part
 from legged_gym.parts.config import ControlCfg
 from legged_gym.parts.randomization import Randomization
+from legged_gym.robots.robot import Gains, known_robot
 from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
+from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.math import assign_where
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What motors can give at their speed, (J,) each."""
+
+    driving: Tensor  # N·m to speed a joint up, until full_speed; from there on it falls linearly
+    braking: Tensor  # N·m to slow it down
+    full_speed: Tensor  # rad/s
+    no_load_speed: Tensor  # rad/s, at which nothing is left
+
+    @property
+    def stall(self) -> Tensor:
+        """N·m at rest, if the falling line is followed back to there."""
+        return self.driving / (1.0 - self.full_speed / self.no_load_speed)
 
 
 @dataclass(frozen=True)
@@ -18,10 +36,64 @@ class Motors:
     """What all robots' joints have, (J,) each."""
 
     default_joint_pos: Tensor  # rad; what a zero action means
+    action_scale: Tensor  # rad
     p_gains: Tensor  # N·m/rad
     d_gains: Tensor  # N·m·s/rad
     torque_limits: Tensor  # N·m
-    no_load_speed: Tensor | None  # rad/s; None: limits that do not depend on the speed
+    envelope: Envelope | None  # None: limits that do not depend on the speed
+
+
+def make_motors(
+    cfg: ControlCfg,
+    robot: str,
+    default_joint_pos: Tensor,
+    torque_limits: Tensor,
+    per_joint: Callable[[dict[str, float], str], Tensor],
+) -> Motors:
+    """The motors that `cfg` means, of the robot called `robot`; `per_joint`: (J,) of values by parts of joints' names.
+
+    UserError for an unknown torque law or set of gains, and for a joint without a value.
+    """
+    if cfg.control_type not in ("P", "DC"):
+        raise UserError(f"control.control_type is {cfg.control_type!r}; it must be P or DC")
+    found = _gain_set(cfg, robot)
+    factors = cfg.action_factors or dict(found.action_factors)
+    scale = torch.full_like(torque_limits, cfg.action_scale)
+
+    def given(name: str, otherwise: Tensor) -> Tensor:
+        values = getattr(cfg, name)
+        return per_joint(values, f"control.{name}") if values else otherwise
+
+    envelope = None
+    if cfg.control_type == "DC":
+        none_left = per_joint(cfg.no_load_speed, "control.no_load_speed")
+        full = given("full_torque_speed", torch.zeros_like(scale))
+        if bool((full >= none_left).any()):
+            raise UserError("control.full_torque_speed has to be below control.no_load_speed, at every joint")
+        # The limits hold in any case: the engine clips to them.
+        driving, braking = (
+            torch.minimum(given(name, torque_limits), torque_limits) for name in ("driving_torque", "braking_torque")
+        )
+        envelope = Envelope(driving, braking, full, none_left)
+    return Motors(
+        default_joint_pos=default_joint_pos,
+        action_scale=scale * per_joint(factors, "control.action_factors") if factors else scale,
+        p_gains=per_joint(cfg.stiffness or dict(found.stiffness), "control.stiffness"),
+        d_gains=per_joint(cfg.damping or dict(found.damping), "control.damping"),
+        torque_limits=torque_limits,
+        envelope=envelope,
+    )
+
+
+def _gain_set(cfg: ControlCfg, robot: str) -> Gains:
+    """The robot's gains called `control.gain_set`; none without a name."""
+    if not cfg.gain_set:
+        return Gains({}, {})
+    known = known_robot(robot)
+    sets = {} if known is None else known.gain_sets
+    if cfg.gain_set not in sets:
+        raise UserError(f"control.gain_set: '{robot}' has no gains '{cfg.gain_set}'; {nearest(cfg.gain_set, sets)}")
+    return sets[cfg.gain_set]
 
 
 class JointDrive(Part):
@@ -43,6 +115,7 @@ class JointDrive(Part):
         self._targets = torch.zeros(num_envs, cfg.decimation, num_joints, device=device)
         self._kp, self._kd = torch.zeros_like(self._targets[:, 0]), torch.zeros_like(self._targets[:, 0])
         self._substeps = torch.arange(cfg.decimation, device=device)
+        self._stall = motors.envelope.stall if motors.envelope is not None else None
 
     def take(self, actions: Tensor) -> None:
         """`actions` (N, J) of a new control step: targets and gains of its physics steps.
@@ -58,7 +131,7 @@ class JointDrive(Part):
             ahead = self._random.delay[:, None] + self.common_delay - self._substeps + decimation - 1
             late = torch.div(ahead, decimation, rounding_mode="floor").clamp_(min=0)
             arrived = history.gather(1, late[..., None].expand(-1, -1, history.shape[2]))
-        self._targets.copy_(self._motors.default_joint_pos + self._cfg.action_scale * arrived)
+        self._targets.copy_(self._motors.default_joint_pos + self._motors.action_scale * arrived)
         torch.mul(self._motors.p_gains, self._random.kp_factor, out=self._kp)
         torch.mul(self._motors.d_gains, self._random.kd_factor, out=self._kd)
 
@@ -68,9 +141,10 @@ class JointDrive(Part):
         torque = pd_torque(self._targets[:, substep], position, velocity, self._kp, self._kd)
         if self._random.cfg.torque_rfi_rand:
             torque = torque + self._random.torque_offset * motors.torque_limits
-        if motors.no_load_speed is None:
+        envelope = motors.envelope
+        if envelope is None:
             return clip_torque(torque, motors.torque_limits)
-        return dc_motor_clip(torque, velocity, motors.torque_limits, motors.torque_limits, motors.no_load_speed)
+        return dc_motor_clip(torque, velocity, envelope.driving, self._stall, envelope.no_load_speed, envelope.braking)
 
     def reset(self, mask: Tensor) -> None:
         """No action yet, for the robots in `mask` (N,)."""

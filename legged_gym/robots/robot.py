@@ -25,9 +25,23 @@ class Mount:
     """Where a sensor sits."""
 
     position: tuple[float, float, float]
-    """m, in the base's frame"""
+    """m, in the frame of `link`"""
     pitch_degrees: float = 0.0
     """down from straight ahead"""
+    link: str = ""
+    """that carries it; empty: the base"""
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Of joint position control. Dicts are by joint, or by a part of the joints' names."""
+
+    stiffness: Mapping[str, float]
+    """kp in N·m/rad"""
+    damping: Mapping[str, float]
+    """kd in N·m·s/rad"""
+    action_factors: Mapping[str, float] = field(default_factory=dict)
+    """on `control.action_scale`; empty: 1"""
 
 
 @dataclass(frozen=True)
@@ -47,12 +61,22 @@ class Robot:
     """kp in N·m/rad"""
     damping: Mapping[str, float] = field(default_factory=dict)
     """kd in N·m·s/rad"""
+    gain_sets: Mapping[str, Gains] = field(default_factory=dict)
+    """by name, for config `control.gain_set`"""
     no_load_speed: Mapping[str, float] = field(default_factory=dict)
     """of the motors at the joint, rad/s"""
+    full_torque_speed: Mapping[str, float] = field(default_factory=dict)
+    """up to which the motors give all of `driving_torque`, rad/s; empty: 0"""
+    driving_torque: Mapping[str, float] = field(default_factory=dict)
+    """that the motors give to speed a joint up, N·m; empty: the torque limits"""
+    braking_torque: Mapping[str, float] = field(default_factory=dict)
+    """that they give to slow it down, N·m; empty: the torque limits"""
     torque_limits: Mapping[str, float] = field(default_factory=dict)
     """N·m at the joint, for a file that does not say them"""
     armature: float = -1.0
     """of all joints, kg·m², for a file that does not say it; negative: the file's"""
+    self_collision_pairs: tuple[str, ...] = ()
+    """links that may well hit each other, LINK:LINK, by parts of names: for config `asset.self_collision_pairs`"""
     sdk: Sdk | None = None
     mounts: Mapping[str, Mount] = field(default_factory=dict)
     """places of sensors, by name"""

@@ -14,13 +14,17 @@ def clip_torque(torque: Tensor, limit: Tensor) -> Tensor:
     return torch.minimum(torch.maximum(torque, -limit), limit)
 
 
-def dc_motor_clip(torque: Tensor, velocity: Tensor, limit: Tensor, stall: Tensor, no_load_speed: Tensor) -> Tensor:
+def dc_motor_clip(
+    torque: Tensor, velocity: Tensor, limit: Tensor, stall: Tensor, no_load_speed: Tensor, braking: Tensor | None = None
+) -> Tensor:
     """DC-motor saturation: the torque that speeds a joint up falls linearly from `stall` to 0 at `no_load_speed`.
 
     The limits are `min(stall (1 - v/v0), limit)` above, not below 0, and `max(stall (-1 - v/v0), -limit)` below, not
-    above 0 (Isaac Lab's DCMotor model).
+    above 0 (Isaac Lab's DCMotor model). `braking`: limit of a torque that slows the joint down, where it is another.
     """
     ratio = stall * velocity / no_load_speed
     upper = torch.minimum((stall - ratio).clamp(min=0.0), limit)
     lower = torch.maximum((-stall - ratio).clamp(max=0.0), -limit)
+    if braking is not None:
+        upper, lower = torch.where(velocity < 0, braking, upper), torch.where(velocity > 0, -braking, lower)
     return torch.minimum(torch.maximum(torque, lower), upper)

@@ -11,7 +11,7 @@ from legged_gym.envs.base.base_task import BaseTask
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.observations import Group, Term
 from legged_gym.parts.commands import VelocityCommands
-from legged_gym.parts.joint_drive import JointDrive, Motors
+from legged_gym.parts.joint_drive import JointDrive, make_motors
 from legged_gym.parts.randomization import Randomization
 from legged_gym.parts.statistics import Statistics
 from legged_gym.utils.errors import UserError
@@ -55,7 +55,8 @@ class LeggedRobot(BaseTask):
         if unknown:
             raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
         self.default_joint_pos = self._per_joint(cfg.init_state.default_joint_angles, "init_state.default_joint_angles")
-        self.motors = self._make_motors()
+        limits = torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=device)
+        self.motors = make_motors(cfg.control, cfg.asset.name, self.default_joint_pos, limits, self._per_joint)
         self.drive = JointDrive(cfg.control, self.motors, self.randomization, n, self.longest_delay())
         self.parts["drive"] = self.drive
         low, high = torch.as_tensor(self.robot.joint_limits, dtype=torch.float32, device=device).T
@@ -95,21 +96,6 @@ class LeggedRobot(BaseTask):
             last_raw_contacts=zeros(n, num_feet, dtype=torch.bool),
             feet_first_contact=zeros(n, num_feet),
             feet_air_time=zeros(n, num_feet),
-        )
-
-    def _make_motors(self) -> Motors:
-        control = self.cfg.control
-        if control.control_type not in ("P", "DC"):
-            raise UserError(f"control.control_type is {control.control_type!r}; it must be P or DC")
-        no_load_speed = None
-        if control.control_type == "DC":
-            no_load_speed = self._per_joint(control.no_load_speed, "control.no_load_speed")
-        return Motors(
-            default_joint_pos=self.default_joint_pos,
-            p_gains=self._per_joint(control.stiffness, "control.stiffness"),
-            d_gains=self._per_joint(control.damping, "control.damping"),
-            torque_limits=torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=self.device),
-            no_load_speed=no_load_speed,
         )
 
     def longest_delay(self) -> int:
