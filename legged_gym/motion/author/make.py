@@ -1,0 +1,225 @@
+"""From a script to a clip: inverse kinematics of the feet and the centre of mass, in a few passes.
+
+Each pass moves the centre of mass so that the ground pushes where the script has the weight, solves the joints, and
+finds by inverse dynamics where it would have to push: the next pass corrects the difference.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import mink
+import mujoco
+import numpy as np
+
+from legged_gym.motion.author import balance
+from legged_gym.motion.author.curves import curve
+from legged_gym.motion.author.script import LEFT, RIGHT, FootTracks, Script, foot_tracks
+from legged_gym.motion.clip import Clip, velocities
+from legged_gym.motion.quaternions import Array, exponential, from_euler_xyz, multiply, unwrap
+from legged_gym.motion.skeleton import Skeleton
+from legged_gym.robots.robot import Robot
+from legged_gym.robots.spec import RobotSpec
+
+PASSES = 3
+_ROUNDS = 3  # of the solver in each frame
+_FEET = ("left_ankle_roll_link", "right_ankle_roll_link")
+_TORSO = "torso_link"
+_CORNERS = np.array([[x, y, -0.035] for x, y in ((-0.054, 0.026), (-0.054, -0.026), (0.128, 0.026), (0.128, -0.026))])
+_SEAT = np.array([[-0.05, 0.07, -0.15], [-0.05, -0.07, -0.15], [0.03, 0.07, -0.15], [0.03, -0.07, -0.15]])
+_TOUCHES = 0.004  # m over the ground at which a corner of the sole carries
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a clip was made."""
+
+    feet_error: float  # m, largest
+    com_error: float  # m, largest
+    push_error: tuple[float, ...]  # m, root mean square in each pass
+    bad_frames: float  # share whose wrench the soles cannot make
+    worst_missing: float  # N
+    friction: float  # that the wrench needs, largest
+    torque: float  # share of its limit, largest
+    torque_joint: str
+
+    def __str__(self) -> str:
+        passes = " ".join(f"{1000 * error:.0f}" for error in self.push_error)
+        return (
+            f"feet {1000 * self.feet_error:.1f} mm, centre of mass {1000 * self.com_error:.0f} mm, push {passes} mm, "
+            f"wrench missing in {self.bad_frames:.1%} (to {self.worst_missing:.0f} N), friction {self.friction:.2f}, "
+            f"torque {self.torque:.2f} ({self.torque_joint})"
+        )
+
+
+class Author:
+    """Makes clips of the humanoid `spec`, whose facts are `robot`."""
+
+    rate = 50.0
+
+    def __init__(self, spec: RobotSpec, robot: Robot):
+        self.skeleton = Skeleton(spec)
+        self.model = self.skeleton.model
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT  # forces come from the ground alone
+        names = self.skeleton.joint_names
+        self.pose = np.array([robot.default_pose.get(name, 0.0) for name in names])
+        self.limits = np.array([self.model.actuator_forcerange[i, 1] for i in range(len(names))])
+        self._tasks()
+
+    def _tasks(self) -> None:
+        model = self.model
+        self.configuration = mink.Configuration(model)
+        self.feet = [mink.FrameTask(name, "body", 50.0, 20.0, lm_damping=1e-6) for name in _FEET]
+        self.com = mink.ComTask(20.0)
+        self.torso = mink.FrameTask(_TORSO, "body", 0.0, 3.0)
+        self.pelvis = mink.FrameTask(self.skeleton.body_names[0], "body", 0.0, 1.0)
+        cost = np.full(model.nv, 0.02)
+        cost[:6] = 0.0
+        for i, name in enumerate(self.skeleton.joint_names):
+            if any(part in name for part in ("shoulder", "elbow", "wrist")):
+                cost[6 + i] = 0.5
+        self.posture = mink.PostureTask(model, cost)
+        self.limit = mink.ConfigurationLimit(model, gain=0.95)
+
+    def make(self, script: Script) -> tuple[Clip, Quality]:
+        """The clip, and how well it was made."""
+        times = np.arange(round(script.seconds * self.rate) + 1) / self.rate
+        tracks = foot_tracks(script, times)
+        postures = self._postures(script, times)
+        level = tracks.target[:, 2]
+        com_z = self._com_height(script, times, level)
+        up = np.gradient(np.gradient(com_z, 1 / self.rate), 1 / self.rate)
+        height = (com_z - level) / (balance.GRAVITY + up)
+        correction, errors = np.zeros((len(times), 2)), []
+        for _ in range(PASSES):
+            xy = balance.com_track(tracks.target[:, :2] + correction, height, self.rate)
+            com = np.concatenate([xy, com_z[:, None]], 1)
+            qpos, feet_error, com_error = self._solve(script, times, tracks, com, postures)
+            wrench, _ = balance.root_wrench(self.model, qpos, self.rate)
+            error = tracks.target[:, :2] - balance.push_point(wrench, qpos[:, :3], level)
+            errors.append(float(np.sqrt((error[2:-2] ** 2).mean())))
+            correction = correction + 0.8 * error
+        quality = self._quality(script, times, tracks, qpos, feet_error, com_error, errors)
+        boxes = np.array(script.boxes, np.float64).reshape(-1, 10)
+        clip = Clip(
+            script.name,
+            self.rate,
+            qpos,
+            velocities(qpos, self.rate),
+            tracks.contacts,
+            self.skeleton.joint_names,
+            boxes,
+            format="legged_gym npz",
+        )
+        return clip, quality
+
+    # -- targets ------------------------------------------------------------------------------------------------------
+    def _postures(self, script: Script, times: Array) -> Array:
+        """(T, J) rad that joints without a task tend to."""
+        out = np.tile(self.pose, (len(times), 1))
+        for name, knots in script.joints.items():
+            i = self.skeleton.joint_names.index(f"{name}_joint")
+            out[:, i] += curve(knots, times)
+        return out
+
+    def _com_height(self, script: Script, times: Array, level: Array) -> Array:
+        """(T,) m: that of the standing pose over the weighted height of the feet, less the crouch, smoothed."""
+        crouch = curve(script.crouch or [(0.0, 0.0)], times)
+        window = np.hanning(32)[1:-1]
+        padded = np.pad(level, (15, 14), mode="edge")
+        return self.standing_com() - crouch + np.convolve(padded, window / window.sum(), mode="valid")
+
+    def standing_com(self) -> float:
+        """m over flat soles, in the standing pose."""
+        data = mujoco.MjData(self.model)
+        data.qpos[:7] = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+        data.qpos[7:] = self.pose
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_comPos(self.model, data)
+        return float(data.subtree_com[1, 2] - data.body(_FEET[0]).xpos[2] + 0.035)
+
+    # -- inverse kinematics -------------------------------------------------------------------------------------------
+    def _solve(
+        self, script: Script, times: Array, tracks: FootTracks, com: Array, postures: Array
+    ) -> tuple[Array, float, float]:
+        turned = np.unwrap(tracks.yaw, axis=0).mean(1)
+
+        def oriented(pitch: Any, roll: Any, yaw: Any) -> Array:
+            angles = [curve(knots or [(0.0, 0.0)], times) for knots in (roll, pitch, yaw)]
+            heading = exponential(turned[:, None] * np.array([0.0, 0.0, 1.0]))
+            return multiply(heading, from_euler_xyz(np.stack(angles, 1)))
+
+        torso = oriented(script.lean, script.sway, script.twist)
+        pelvis = oriented(script.pelvis_pitch, (), ())
+        configuration, tasks = self.configuration, [*self.feet, self.com, self.torso, self.pelvis, self.posture]
+        start = np.concatenate([com[0] + [0.0, 0.0, 0.09], pelvis[0], postures[0]])
+        configuration.update(start)
+        out, worst = np.zeros((len(times), len(start))), np.zeros(2)
+        for t in range(len(times)):
+            for foot, task in enumerate(self.feet):
+                task.set_target(mink.SE3(np.concatenate([tracks.quat[t, foot], tracks.pos[t, foot]])))
+            self.torso.set_target(mink.SE3(np.concatenate([torso[t], np.zeros(3)])))
+            self.pelvis.set_target(mink.SE3(np.concatenate([pelvis[t], np.zeros(3)])))
+            self.com.set_target(com[t])
+            self.posture.set_target(np.concatenate([start[:7], postures[t]]))
+            for _ in range(60 if t == 0 else _ROUNDS):
+                velocity = mink.solve_ik(configuration, tasks, 1.0, "daqp", damping=1e-6, limits=[self.limit])
+                configuration.integrate_inplace(velocity, 1.0)
+            out[t] = configuration.q
+            feet = max(np.linalg.norm(task.compute_error(configuration)[:3]) for task in self.feet)
+            worst = np.maximum(worst, [feet, np.linalg.norm(self.com.compute_error(configuration))])
+        out[:, 3:7] = unwrap(out[:, 3:7])
+        return out, float(worst[0]), float(worst[1])
+
+    # -- quality ------------------------------------------------------------------------------------------------------
+    def _quality(self, script, times, tracks, qpos, feet_error, com_error, errors) -> Quality:
+        wrench, torques = balance.root_wrench(self.model, qpos, self.rate)
+        points = self._support(script, times, tracks, qpos)
+        missing, friction = balance.missing_force(wrench, qpos[:, :3], points)
+        inside = slice(2, -2)
+        share = self._torques(wrench, torques, qpos, tracks)[inside] / self.limits
+        worst = np.abs(share).max(0)
+        return Quality(
+            feet_error,
+            com_error,
+            tuple(errors),
+            float((missing[inside] > balance.BAD).mean()),
+            float(missing[inside].max()),
+            float(friction[inside].max()),
+            float(worst.max()),
+            self.skeleton.joint_names[int(worst.argmax())],
+        )
+
+    def _support(self, script: Script, times: Array, tracks: FootTracks, qpos: Array) -> list[Array]:
+        """Of each frame (K, 3) m, the points that the ground may push at."""
+        pos, quat = self.skeleton.poses(qpos)
+        ground = Clip(
+            script.name, self.rate, qpos, qpos, tracks.contacts, (), np.array(script.boxes).reshape(-1, 10)
+        ).ground()
+        out: list[Array] = []
+        from legged_gym.motion.quaternions import rotate
+
+        for t in range(len(times)):
+            points = []
+            for foot in (LEFT, RIGHT):
+                if tracks.contacts[t, foot]:
+                    link = self.skeleton.feet[foot]
+                    corners = pos[t, link] + rotate(np.tile(quat[t, link], (4, 1)), _CORNERS)
+                    points.append(corners[corners[:, 2] - ground.heights(corners) < _TOUCHES])
+            if script.seat is not None and script.seat[0] <= times[t] <= script.seat[1]:
+                points.append(qpos[t, :3] + rotate(np.tile(qpos[t, 3:7], (4, 1)), _SEAT))
+            out.append(np.concatenate(points) if points else np.zeros((0, 3)))
+        return out
+
+    def _torques(self, wrench: Array, torques: Array, qpos: Array, tracks: FootTracks) -> Array:
+        """(T, J) N·m, with the ground's push at the feet, shared as the script has the weight."""
+        data, model = mujoco.MjData(self.model), self.model
+        out, jacobian = torques.copy(), np.zeros((3, model.nv))
+        ids = [model.body(name).id for name in _FEET]
+        for t in range(len(qpos)):
+            data.qpos[:] = qpos[t]
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
+            for body, share in zip(ids, (tracks.load[t], 1.0 - tracks.load[t]), strict=True):
+                mujoco.mj_jac(model, data, jacobian, None, tracks.target[t], body)
+                out[t] -= share * (jacobian[:, 6:].T @ wrench[t, :3])
+        return out
