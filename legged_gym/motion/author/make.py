@@ -22,11 +22,23 @@ from legged_gym.robots.spec import RobotSpec
 
 PASSES = 3
 _ROUNDS = 3  # of the solver in each frame
+_LONGEST = 0.2  # rad or m that it goes in one of them
 _FEET = ("left_ankle_roll_link", "right_ankle_roll_link")
 _TORSO = "torso_link"
 _CORNERS = np.array([[x, y, -0.035] for x, y in ((-0.054, 0.026), (-0.054, -0.026), (0.128, 0.026), (0.128, -0.026))])
 _SEAT = np.array([[-0.05, 0.07, -0.15], [-0.05, -0.07, -0.15], [0.03, 0.07, -0.15], [0.03, -0.07, -0.15]])
+_MARGIN = 0.02  # rad that joints keep from their limits
+_FIRM, _FREE = 20.0, 0.5  # cost of a foot's roll when it stands, and in the air: ankles have little of it
+_CORRECTS = 0.05  # m that the weight is put elsewhere at most, for the ground to push where it should
+_AHEAD = 0.6  # s before it steps down that the robot is as low
 _TOUCHES = 0.004  # m over the ground at which a corner of the sole carries
+
+
+def _smoothed(values: Array, half: int = 3) -> Array:
+    """(T, K) averaged over `half` frames before and after."""
+    window = np.hanning(2 * half + 3)[1:-1]
+    padded = np.pad(values, ((half, half), (0, 0)), mode="edge")
+    return np.stack([np.convolve(column, window / window.sum(), mode="valid") for column in padded.T], 1)
 
 
 @dataclass(frozen=True)
@@ -63,12 +75,15 @@ class Author:
         names = self.skeleton.joint_names
         self.pose = np.array([robot.default_pose.get(name, 0.0) for name in names])
         self.limits = np.array([self.model.actuator_forcerange[i, 1] for i in range(len(names))])
+        for i, name in enumerate(names):  # inside the robot's own, and away from straight knees
+            low, high = self.skeleton.joint_limits[i]
+            self.model.joint(name).range = (0.15 if "knee" in name else low + _MARGIN, high - _MARGIN)
         self._tasks()
 
     def _tasks(self) -> None:
         model = self.model
         self.configuration = mink.Configuration(model)
-        self.feet = [mink.FrameTask(name, "body", 50.0, 20.0, lm_damping=1e-6) for name in _FEET]
+        self.feet = [mink.FrameTask(name, "body", 50.0, _FIRM, lm_damping=1e-4) for name in _FEET]
         self.com = mink.ComTask(20.0)
         self.torso = mink.FrameTask(_TORSO, "body", 0.0, 3.0)
         self.pelvis = mink.FrameTask(self.skeleton.body_names[0], "body", 0.0, 1.0)
@@ -97,7 +112,7 @@ class Author:
             wrench, _ = balance.root_wrench(self.model, qpos, self.rate)
             error = tracks.target[:, :2] - balance.push_point(wrench, qpos[:, :3], level)
             errors.append(float(np.sqrt((error[2:-2] ** 2).mean())))
-            correction = correction + 0.8 * error
+            correction = np.clip(correction + 0.8 * _smoothed(error), -_CORRECTS, _CORRECTS)
         quality = self._quality(script, times, tracks, qpos, feet_error, com_error, errors)
         boxes = np.array(script.boxes, np.float64).reshape(-1, 10)
         clip = Clip(
@@ -118,15 +133,16 @@ class Author:
         out = np.tile(self.pose, (len(times), 1))
         for name, knots in script.joints.items():
             i = self.skeleton.joint_names.index(f"{name}_joint")
-            out[:, i] += curve(knots, times)
+            out[:, i] = curve(knots, times)
         return out
 
     def _com_height(self, script: Script, times: Array, level: Array) -> Array:
-        """(T,) m: that of the standing pose over the weighted height of the feet, less the crouch, smoothed."""
+        """(T,) m: that of the standing pose over the lowest of the next moments' weighted height of the feet, less the
+        crouch, smoothed."""
+        window = round(_AHEAD * self.rate)
+        level = np.lib.stride_tricks.sliding_window_view(np.pad(level, (0, window), mode="edge"), window + 1).min(1)
         crouch = curve(script.crouch or [(0.0, 0.0)], times)
-        window = np.hanning(32)[1:-1]
-        padded = np.pad(level, (15, 14), mode="edge")
-        return self.standing_com() - crouch + np.convolve(padded, window / window.sum(), mode="valid")
+        return self.standing_com() - crouch + _smoothed(level[:, None], 15)[:, 0]
 
     def standing_com(self) -> float:
         """m over flat soles, in the standing pose."""
@@ -153,17 +169,20 @@ class Author:
         configuration, tasks = self.configuration, [*self.feet, self.com, self.torso, self.pelvis, self.posture]
         start = np.concatenate([com[0] + [0.0, 0.0, 0.09], pelvis[0], postures[0]])
         configuration.update(start)
+        firm = _FREE + (_FIRM - _FREE) * _smoothed(_smoothed(tracks.contacts.astype(float), 4), 4)
+        firm[tracks.contacts] = _FIRM
         out, worst = np.zeros((len(times), len(start))), np.zeros(2)
         for t in range(len(times)):
             for foot, task in enumerate(self.feet):
                 task.set_target(mink.SE3(np.concatenate([tracks.quat[t, foot], tracks.pos[t, foot]])))
+                task.set_orientation_cost([firm[t, foot], firm[t, foot], _FIRM])
             self.torso.set_target(mink.SE3(np.concatenate([torso[t], np.zeros(3)])))
             self.pelvis.set_target(mink.SE3(np.concatenate([pelvis[t], np.zeros(3)])))
             self.com.set_target(com[t])
             self.posture.set_target(np.concatenate([start[:7], postures[t]]))
             for _ in range(60 if t == 0 else _ROUNDS):
                 velocity = mink.solve_ik(configuration, tasks, 1.0, "daqp", damping=1e-6, limits=[self.limit])
-                configuration.integrate_inplace(velocity, 1.0)
+                configuration.integrate_inplace(velocity * min(1.0, _LONGEST / np.abs(velocity).max()), 1.0)
             out[t] = configuration.q
             feet = max(np.linalg.norm(task.compute_error(configuration)[:3]) for task in self.feet)
             worst = np.maximum(worst, [feet, np.linalg.norm(self.com.compute_error(configuration))])

@@ -69,7 +69,7 @@ class Script:
     load: Knots = ()
     """share of the weight on the left foot, where no step decides it"""
     joints: Mapping[str, Knots] = field(default_factory=dict)
-    """rad, by joint, over the standing pose; arms follow closely, legs loosely"""
+    """rad, by joint without its ending; others keep the standing pose. Arms follow closely, legs loosely"""
     seat: tuple[float, float] | None = None
     """s between which it sits"""
     seat_place: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -104,10 +104,11 @@ def foot_tracks(script: Script, times: Array) -> FootTracks:
             flying = (share > 0.0) & (share < 1.0)
             after = share >= 1.0
             sole[after] = there
-            along = smooth(share[flying])
+            rise = there[2] - here[2]
+            along = smooth((share[flying] - (0.15 if rise > 0.01 else 0.0)) / (0.85 if abs(rise) > 0.01 else 1.0))
             sole[flying] = here + along[:, None] * (there - here)
             top = max(here[2], there[2]) + step.apex
-            sole[flying, 2] = curve([(0.0, here[2]), (0.5, top), (1.0, there[2])], share[flying])
+            sole[flying, 2] = curve(_height(here[2], top, there[2]), share[flying])
             for k, (forward, sideways) in enumerate(step.by, 1):
                 bump = curve([(0.0, 0.0), (k / (len(step.by) + 1), 1.0), (1.0, 0.0)], share[flying])
                 sole[flying, 0] += bump * forward
@@ -128,6 +129,15 @@ def foot_tracks(script: Script, times: Array) -> FootTracks:
     load = _load(script, times)
     target = load[:, None] * centre[:, LEFT] + (1.0 - load[:, None]) * centre[:, RIGHT]
     return FootTracks(pos, quat, yaw, contacts, load, target)
+
+
+def _height(begin: float, top: float, end: float) -> list[tuple[float, float]]:
+    """Knots over a step's time: up before it goes ahead on to something, ahead before it goes down from it."""
+    if end > begin + 0.01:
+        return [(0.0, begin), (0.45, top), (0.55, top), (1.0, end)]
+    if end < begin - 0.01:
+        return [(0.0, begin), (0.35, top), (0.55, top), (1.0, end)]
+    return [(0.0, begin), (0.5, top), (1.0, end)]
 
 
 def _load(script: Script, times: Array) -> Array:
