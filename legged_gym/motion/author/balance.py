@@ -33,8 +33,8 @@ def com_track(target: Array, height: Array, rate: float) -> Array:
 
 
 def root_wrench(model: mujoco.MjModel, qpos: Array, rate: float) -> tuple[Array, Array]:
-    """Force (T, 3) N and torque (T, 3) N·m about the root, in the world, that the ground has to give; and torques (T, J)
-    of the joints, N·m, if nothing pushed at the links but it at the root: the first two in one array (T, 6)."""
+    """By inverse dynamics: (T, 6) N and N·m about the root, in the world, that the ground has to give, and (T, J) N·m of
+    the joints if it pushed at the root."""
     qvel, qacc = _derivatives(qpos, rate)
     data = mujoco.MjData(model)
     wrench, torques = np.zeros((len(qpos), 6)), np.zeros((len(qpos), model.nv - 6))
@@ -70,8 +70,8 @@ def push_point(wrench: Array, root: Array, level: Array) -> Array:
 
 
 def missing_force(wrench: Array, root: Array, points: list[Array]) -> tuple[Array, Array]:
-    """(T,) N of the wrench that forces at `points` (one (K, 3) for each frame) inside a friction pyramid cannot give, and
-    (T,) the friction that they need at their sum."""
+    """(T,) N of the wrench that forces inside a friction pyramid at `points`, a (K, 3) for each frame, cannot give; and
+    (T,) the friction that they need in sum."""
     from scipy.optimize import nnls  # of the extra `author`
 
     edges = np.array([[FRICTION * x, FRICTION * y, 1.0] for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1))])

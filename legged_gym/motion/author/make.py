@@ -13,9 +13,9 @@ import numpy as np
 
 from legged_gym.motion.author import balance
 from legged_gym.motion.author.curves import curve
-from legged_gym.motion.author.script import LEFT, RIGHT, FootTracks, Script, foot_tracks
+from legged_gym.motion.author.script import LEFT, RIGHT, FootTracks, Script, Sitting, foot_tracks, sitting
 from legged_gym.motion.clip import Clip, velocities
-from legged_gym.motion.quaternions import Array, exponential, from_euler_xyz, multiply, unwrap
+from legged_gym.motion.quaternions import Array, exponential, from_euler_xyz, multiply, rotate, unwrap
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.robots.robot import Robot
 from legged_gym.robots.spec import RobotSpec
@@ -26,7 +26,7 @@ _LONGEST = 0.2  # rad or m that it goes in one of them
 _FEET = ("left_ankle_roll_link", "right_ankle_roll_link")
 _TORSO = "torso_link"
 _CORNERS = np.array([[x, y, -0.035] for x, y in ((-0.054, 0.026), (-0.054, -0.026), (0.128, 0.026), (0.128, -0.026))])
-_SEAT = np.array([[-0.05, 0.07, -0.15], [-0.05, -0.07, -0.15], [0.03, 0.07, -0.15], [0.03, -0.07, -0.15]])
+_SEAT = np.array([[x, y, -0.17] for x in (-0.03, 0.03) for y in (-0.12, 0.12)])  # m, of the thighs below the pelvis
 _MARGIN = 0.02  # rad that joints keep from their limits
 _FIRM, _FREE = 20.0, 0.5  # cost of a foot's roll when it stands, and in the air: ankles have little of it
 _CORRECTS = 0.05  # m that the weight is put elsewhere at most, for the ground to push where it should
@@ -104,13 +104,15 @@ class Author:
         com_z = self._com_height(script, times, level)
         up = np.gradient(np.gradient(com_z, 1 / self.rate), 1 / self.rate)
         height = (com_z - level) / (balance.GRAVITY + up)
-        correction, errors = np.zeros((len(times), 2)), []
+        correction, errors, seat = np.zeros((len(times), 2)), [], sitting(script, times)
         for _ in range(PASSES):
             xy = balance.com_track(tracks.target[:, :2] + correction, height, self.rate)
             com = np.concatenate([xy, com_z[:, None]], 1)
             qpos, feet_error, com_error = self._solve(script, times, tracks, com, postures)
             wrench, _ = balance.root_wrench(self.model, qpos, self.rate)
             error = tracks.target[:, :2] - balance.push_point(wrench, qpos[:, :3], level)
+            if seat is not None:  # what it pushes there is not asked for
+                error[:, 0] *= 1.0 - seat.led
             errors.append(float(np.sqrt((error[2:-2] ** 2).mean())))
             correction = np.clip(correction + 0.8 * _smoothed(error), -_CORRECTS, _CORRECTS)
         quality = self._quality(script, times, tracks, qpos, feet_error, com_error, errors)
@@ -171,13 +173,15 @@ class Author:
         configuration.update(start)
         firm = _FREE + (_FIRM - _FREE) * _smoothed(_smoothed(tracks.contacts.astype(float), 4), 4)
         firm[tracks.contacts] = _FIRM
+        seat, stood = sitting(script, times), np.zeros(3)
         out, worst = np.zeros((len(times), len(start))), np.zeros(2)
         for t in range(len(times)):
             for foot, task in enumerate(self.feet):
                 task.set_target(mink.SE3(np.concatenate([tracks.quat[t, foot], tracks.pos[t, foot]])))
                 task.set_orientation_cost([firm[t, foot], firm[t, foot], _FIRM])
             self.torso.set_target(mink.SE3(np.concatenate([torso[t], np.zeros(3)])))
-            self.pelvis.set_target(mink.SE3(np.concatenate([pelvis[t], np.zeros(3)])))
+            stood = stood if seat is None or seat.led[t] > 0.0 else configuration.q[:3].copy()
+            self._lead(seat, t, stood, pelvis[t])
             self.com.set_target(com[t])
             self.posture.set_target(np.concatenate([start[:7], postures[t]]))
             for _ in range(60 if t == 0 else _ROUNDS):
@@ -185,9 +189,24 @@ class Author:
                 configuration.integrate_inplace(velocity * min(1.0, _LONGEST / np.abs(velocity).max()), 1.0)
             out[t] = configuration.q
             feet = max(np.linalg.norm(task.compute_error(configuration)[:3]) for task in self.feet)
-            worst = np.maximum(worst, [feet, np.linalg.norm(self.com.compute_error(configuration))])
+            com_error = 0.0 if seat is not None and seat.led[t] > 0.0 else self.com.compute_error(configuration)
+            worst = np.maximum(worst, [feet, np.linalg.norm(com_error)])
         out[:, 3:7] = unwrap(out[:, 3:7])
         return out, float(worst[0]), float(worst[1])
+
+    def _lead(self, seat: Sitting | None, t: int, stood: Array, orientation: Array) -> None:
+        """The pelvis' target in frame `t`, on its way to a seat from where it `stood` (3,), if there is one.
+
+        On the way the script's lean has to keep the centre of mass over the feet, until the seat carries it.
+        """
+        place, led = stood, 0.0
+        if seat is not None:
+            led = seat.led[t]
+            there = np.array([seat.place[0], stood[1], seat.place[1]])
+            place = stood + seat.down[t] * (there - stood)
+        self.pelvis.set_target(mink.SE3(np.concatenate([orientation, place])))
+        self.pelvis.set_position_cost([30.0 * led, 0.0, 30.0 * led])
+        self.com.set_cost([20.0 * (1.0 - led), 20.0, 20.0 * (1.0 - led)])
 
     # -- quality ------------------------------------------------------------------------------------------------------
     def _quality(self, script, times, tracks, qpos, feet_error, com_error, errors) -> Quality:
@@ -214,9 +233,7 @@ class Author:
         ground = Clip(
             script.name, self.rate, qpos, qpos, tracks.contacts, (), np.array(script.boxes).reshape(-1, 10)
         ).ground()
-        out: list[Array] = []
-        from legged_gym.motion.quaternions import rotate
-
+        seat, out = sitting(script, times), []
         for t in range(len(times)):
             points = []
             for foot in (LEFT, RIGHT):
@@ -224,7 +241,7 @@ class Author:
                     link = self.skeleton.feet[foot]
                     corners = pos[t, link] + rotate(np.tile(quat[t, link], (4, 1)), _CORNERS)
                     points.append(corners[corners[:, 2] - ground.heights(corners) < _TOUCHES])
-            if script.seat is not None and script.seat[0] <= times[t] <= script.seat[1]:
+            if seat is not None and seat.down[t] > 1.0 - 1e-6:
                 points.append(qpos[t, :3] + rotate(np.tile(qpos[t, 3:7], (4, 1)), _SEAT))
             out.append(np.concatenate(points) if points else np.zeros((0, 3)))
         return out
@@ -238,7 +255,7 @@ class Author:
             data.qpos[:] = qpos[t]
             mujoco.mj_kinematics(model, data)
             mujoco.mj_comPos(model, data)
-            for body, share in zip(ids, (tracks.load[t], 1.0 - tracks.load[t]), strict=True):
-                mujoco.mj_jac(model, data, jacobian, None, tracks.target[t], body)
+            for foot, share in ((LEFT, tracks.load[t]), (RIGHT, 1.0 - tracks.load[t])):
+                mujoco.mj_jac(model, data, jacobian, None, tracks.centre[t, foot], ids[foot])
                 out[t] -= share * (jacobian[:, 6:].T @ wrench[t, :3])
         return out

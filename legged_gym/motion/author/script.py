@@ -70,10 +70,8 @@ class Script:
     """share of the weight on the left foot, where no step decides it"""
     joints: Mapping[str, Knots] = field(default_factory=dict)
     """rad, by joint without its ending; others keep the standing pose. Arms follow closely, legs loosely"""
-    seat: tuple[float, float] | None = None
-    """s between which it sits"""
-    seat_place: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """m, of the pelvis' frame in the middle of sitting"""
+    pelvis: Sequence[tuple[float, tuple[float, float] | None]] = ()
+    """(s, (x, z) m) of the pelvis when it sits: from None to a place, and back to None where the feet carry it again"""
     settle: float = 0.6
     """s in which the weight goes to the first standing foot, and back from the last"""
 
@@ -87,6 +85,7 @@ class FootTracks:
     yaw: Array  # (T, 2) rad
     contacts: Array  # (T, 2) bool
     load: Array  # (T,) share of the weight on the left foot
+    centre: Array  # (T, 2, 3) m, where each foot is loaded
     target: Array  # (T, 3) m, where the ground is to push, on the ground
 
 
@@ -128,7 +127,7 @@ def foot_tracks(script: Script, times: Array) -> FootTracks:
         centre[:, foot] = sole[:, :3] + rotate(heading, np.stack([ahead, 0 * ahead, 0 * ahead], 1))
     load = _load(script, times)
     target = load[:, None] * centre[:, LEFT] + (1.0 - load[:, None]) * centre[:, RIGHT]
-    return FootTracks(pos, quat, yaw, contacts, load, target)
+    return FootTracks(pos, quat, yaw, contacts, load, centre, target)
 
 
 def _height(begin: float, top: float, end: float) -> list[tuple[float, float]]:
@@ -137,7 +136,7 @@ def _height(begin: float, top: float, end: float) -> list[tuple[float, float]]:
         return [(0.0, begin), (0.45, top), (0.55, top), (1.0, end)]
     if end < begin - 0.01:
         return [(0.0, begin), (0.35, top), (0.55, top), (1.0, end)]
-    return [(0.0, begin), (0.5, top), (1.0, end)]
+    return [(0.0, begin), (0.4, top), (0.6, top), (1.0, end)] if top > 0.1 else [(0.0, begin), (0.5, top), (1.0, end)]
 
 
 def _load(script: Script, times: Array) -> Array:
@@ -156,3 +155,24 @@ def _load(script: Script, times: Array) -> Array:
     if last is not None:
         knots.append((last + script.settle, 0.5))
     return curve(knots or [(0.0, 0.5)], times)
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """T frames of a pelvis that is led to a seat and back."""
+
+    place: tuple[float, float]  # m, x and z, of the pelvis on the seat
+    down: Array  # (T,) share of the way there
+    led: Array  # (T,) share to which the way is kept, against the centre of mass over the feet
+
+
+def sitting(script: Script, times: Array) -> Sitting | None:
+    """None where nobody sits."""
+    if not script.pelvis:
+        return None
+    (go, _), (reach, place), (leave, _), (back, _) = script.pelvis
+    return Sitting(
+        place,
+        curve([(go, 0.0), (reach, 1.0), (leave, 1.0), (back, 0.0)], times),
+        curve([(go, 0.0), (go + 0.3, 1.0), (back - 0.3, 1.0), (back, 0.0)], times),
+    )

@@ -110,7 +110,7 @@ def climb(
     lean: float = 0.2,
     arms: float = 0.15,
 ) -> Script:
-    """Feet one after the other to the places (foot, x, z) of `ways`. Down-steps are taken over the toes of the other."""
+    """Feet one after the other to the places (foot, x, z) of `ways`. Down-steps go over the other's toes."""
     now = {LEFT: (0.0, 0.0), RIGHT: (0.0, 0.0)}
     steps, gestures, begin = [], Gestures(pose), REST + 0.4
     for k, (foot, x, z) in enumerate(ways):
