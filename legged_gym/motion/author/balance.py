@@ -33,8 +33,8 @@ def com_track(target: Array, height: Array, rate: float) -> Array:
 
 
 def root_wrench(model: mujoco.MjModel, qpos: Array, rate: float) -> tuple[Array, Array]:
-    """By inverse dynamics: (T, 6) N and N·m about the root, in the world, that the ground has to give, and (T, J) N·m of
-    the joints if it pushed at the root."""
+    """By inverse dynamics: (T, 6) N and N·m about the root, in the world, that the ground has to give, and (T, J) N·m
+    of the joints if it pushed at the root."""
     qvel, qacc = _derivatives(qpos, rate)
     data = mujoco.MjData(model)
     wrench, torques = np.zeros((len(qpos), 6)), np.zeros((len(qpos), model.nv - 6))

@@ -15,7 +15,8 @@ def smooth(share: ArrayLike) -> Array:
 
 
 def curve(knots: Iterable[tuple[float, ArrayLike]], times: Array) -> Array:
-    """(T, ...) at `times` (T,) through `knots` (time, value), at rest in each; held before the first and after the last."""
+    """(T, ...) at `times` (T,) through `knots` (time, value), at rest in each; held before the first and after the
+    last."""
     knots = sorted(knots, key=lambda knot: knot[0])
     values = np.array([np.asarray(value, np.float64) for _, value in knots])
     at = np.array([time for time, _ in knots], np.float64)

@@ -20,7 +20,7 @@ from legged_gym.motion.skeleton import Skeleton
 from legged_gym.robots.robot import Robot
 from legged_gym.robots.spec import RobotSpec
 
-PASSES = 3
+PASSES = 4
 _ROUNDS = 3  # of the solver in each frame
 _LONGEST = 0.2  # rad or m that it goes in one of them
 _FEET = ("left_ankle_roll_link", "right_ankle_roll_link")
@@ -29,7 +29,7 @@ _CORNERS = np.array([[x, y, -0.035] for x, y in ((-0.054, 0.026), (-0.054, -0.02
 _SEAT = np.array([[x, y, -0.17] for x in (-0.03, 0.03) for y in (-0.12, 0.12)])  # m, of the thighs below the pelvis
 _MARGIN = 0.02  # rad that joints keep from their limits
 _FIRM, _FREE = 20.0, 0.5  # cost of a foot's roll when it stands, and in the air: ankles have little of it
-_CORRECTS = 0.05  # m that the weight is put elsewhere at most, for the ground to push where it should
+_CORRECTS = 0.2  # m that the weight is put elsewhere at most, for the ground to push where it should
 _AHEAD = 0.6  # s before it steps down that the robot is as low
 _TOUCHES = 0.004  # m over the ground at which a corner of the sole carries
 
@@ -114,7 +114,7 @@ class Author:
             if seat is not None:  # what it pushes there is not asked for
                 error[:, 0] *= 1.0 - seat.led
             errors.append(float(np.sqrt((error[2:-2] ** 2).mean())))
-            correction = np.clip(correction + 0.8 * _smoothed(error), -_CORRECTS, _CORRECTS)
+            correction = np.clip(correction + 0.8 * _smoothed(error, 1), -_CORRECTS, _CORRECTS)
         quality = self._quality(script, times, tracks, qpos, feet_error, com_error, errors)
         boxes = np.array(script.boxes, np.float64).reshape(-1, 10)
         clip = Clip(

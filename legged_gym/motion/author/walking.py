@@ -78,10 +78,11 @@ def arc(radius: float) -> Callable[[float], tuple[float, float, float]]:
 
 def walks(pose: Pose) -> list[Script]:
     """Forward at three speeds, backward, in a curve, turning on the spot, sideways, crouched."""
+    fast = {"arms": 0.35, "crouch": 0.04}
     return [
         walk("walk_slow", pose, straight, strides(8, 0.30)),
         walk("walk", pose, straight, strides(10, 0.36), period=0.65, heel_off=0.2, arms=0.3, crouch=0.035),
-        walk("walk_fast", pose, straight, strides(12, 0.40), period=0.55, swing=0.75, heel_off=0.25, arms=0.35, crouch=0.04),
+        walk("walk_fast", pose, straight, strides(12, 0.40), period=0.55, swing=0.8, apex=0.04, heel_off=0.25, **fast),
         walk("walk_backward", pose, straight, [-d for d in strides(8, 0.22)], arms=-0.15),
         walk("curve", pose, arc(0.9), strides(12, 0.28), period=0.65),
         walk("turn", pose, lambda d: (0.0, 0.0, d), [0.3 * (min(k, 10) + 1) for k in range(12)], period=0.6, arms=0.1),

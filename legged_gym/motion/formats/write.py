@@ -12,15 +12,20 @@ from legged_gym.motion.quaternions import Array, to_xyzw
 from legged_gym.motion.skeleton import Skeleton
 
 
-def write_own(clip: Clip, path: Path) -> None:
-    """Ours: `fps`, `joint_names`, `root_pos`, `root_quat` (wxyz), `joint_pos`, `contacts`, `boxes`."""
+def write_own(clip: Clip, path: Path, step: float = 0.0) -> None:
+    """Ours: `fps`, `joint_names`, `root_pos`, `root_quat` (wxyz), `joint_pos`, `contacts`, `boxes`.
+
+    `step`: what m, rad and quaternions are rounded to, for a file of less than half the size; 0: not at all.
+    """
+    qpos = np.round(clip.qpos.astype(np.float64) / step) * step if step else clip.qpos
+    columns = np.asfortranarray(qpos, np.float32)  # one joint's values after the other, which packs better
     np.savez_compressed(
         path,
         fps=np.float64(clip.fps),
         joint_names=np.array(clip.joint_names),
-        root_pos=clip.qpos[:, :3].astype(np.float32),
-        root_quat=clip.qpos[:, 3:7].astype(np.float32),
-        joint_pos=clip.qpos[:, 7:].astype(np.float32),
+        root_pos=columns[:, :3],
+        root_quat=columns[:, 3:7],
+        joint_pos=columns[:, 7:],
         contacts=clip.contacts,
         boxes=clip.boxes.astype(np.float32),
     )
