@@ -13,6 +13,8 @@ from legged_gym.motion import quaternions as q
 from legged_gym.motion.formats.recording import KNOWN_ORDERS, Recording
 from legged_gym.motion.quaternions import Array
 from legged_gym.motion.skeleton import Skeleton
+from legged_gym.robots import find_robot
+from legged_gym.robots.spec import RobotSpec
 
 FITS = 0.03  # m, mean distance of links, up to which a file is of this robot: older G1s differ by 10 mm at the torso
 _LOOKS = 40  # frames that are compared
@@ -30,12 +32,15 @@ def to_robot(recording: Recording, skeleton: Skeleton, notes: list[str]) -> tupl
         return recording, joint_pos
     count, own = recording.joint_pos.shape[1], len(skeleton.joint_names)
     if recording.body_pos is not None:
-        if count != own:
+        if count == own:
+            return _by_links(recording, skeleton, notes)
+        if count not in KNOWN_ORDERS:
             raise ValueError(
-                f"it has {count} joints without names, and {skeleton.label} has {own}: its order can only be found on "
-                f"a robot of {count} joints (--robot); convert it there first"
+                f"it has {count} joints without names, and {skeleton.label} has {own}: it is of another robot"
             )
-        return _by_links(recording, skeleton, notes)
+        recording, joint_pos = _by_links(recording, _of_known_robot(count), notes)  # whose links it has, too
+        recording = replace(recording, joint_pos=joint_pos)
+        return recording, _by_name(recording, skeleton, KNOWN_ORDERS[count], notes)
     if count == own:
         notes.append("joints without names: taken in the robot's own order")
         return recording, recording.joint_pos
@@ -67,6 +72,12 @@ def _by_name(recording: Recording, skeleton: Skeleton, names: tuple[str, ...], n
         largest = max(float(np.abs(recording.joint_pos[:, place[name]]).max()) for name in extra)
         notes.append(f"joints that the robot lacks, left out (up to {largest:.2f} rad): {', '.join(extra)}")
     return out
+
+
+def _of_known_robot(count: int) -> Skeleton:
+    """The G1 with so many joints."""
+    facts = find_robot({29: "g1", 23: "g1_23"}[count])
+    return Skeleton(RobotSpec.load(facts.source, facts.feet.split()))
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,6 @@ import tyro
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest, script
 
-
 _STEP = 2.0**-15  # m and rad, to which clips are rounded: 0.03 mm at the feet
 
 
