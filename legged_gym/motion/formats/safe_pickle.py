@@ -159,6 +159,10 @@ def _list(*items: Any) -> list:
     return list(*items)
 
 
+def _set(*items: Any) -> set:
+    return set(*items)
+
+
 def _bytes(*items: Any) -> bytes:
     if items and not isinstance(items[0], (bytes, bytearray)):
         raise FileError("the pickle makes bytes out of something else")
@@ -178,6 +182,7 @@ _NAMES: dict[tuple[str, str], Any] = {
     **{(module, "bytes"): _bytes for module in ("builtins", "__builtin__")},
     **{(module, "bytearray"): _bytes for module in ("builtins", "__builtin__")},
     **{(module, "list"): _list for module in ("builtins", "__builtin__")},
+    **{(module, name): _set for module in ("builtins", "__builtin__") for name in ("set", "frozenset")},
 }
 _CALLED = tuple({value for value in _NAMES.values()})
 _MADE = (_Type, _Array, _Wrapper)

@@ -14,6 +14,8 @@ _ROOT = [f"root_{kind}{axis}" for kind in ("translate", "rotate") for axis in "X
 def looks_like_text(data: bytes) -> bool:
     """Whether the first kilobyte is a line of a table."""
     head = data[:1024]
+    if head[:2] in (b"(d", b"(l"):  # how pickles of protocol 0 begin
+        return False
     return b"," in head and all(32 <= byte < 127 or byte in b"\r\n\t" for byte in head)
 
 
