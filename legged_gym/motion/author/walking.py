@@ -11,6 +11,7 @@ Pose = Mapping[str, float]
 SIDE = (1.0, -1.0)
 HEEL, TOES = 0.064, 0.142  # m of the sole behind and ahead of the ankle
 REST = 1.0  # s of standing at both ends
+WIDE = {"shoulder_roll": 0.4, "elbow": 0.1}  # rad, of arms whose hands bent knees do not hit
 
 
 def walk(
@@ -26,16 +27,20 @@ def walk(
     lean: float = 0.0,
     arms: float = 0.25,
     heel_off: float = 0.0,
-    first: int = LEFT,
+    wide: bool = False,
+    ahead: float = 0.0,
 ) -> Script:
     """Steps along `path`, which gives (x, y, heading) at a distance; the k-th foot goes to `places[k]` of it.
 
-    `period` s from step to step, of which the foot is in the air for the share `swing`; `arms`: rad of their swing.
+    `period` s from step to step, of which the foot is in the air for the share `swing`; `arms`: rad of their swing;
+    `wide`: with hands clear of bent knees; `ahead`: rad that arms are held forward.
     """
     steps, start = [], REST + 0.3
     gestures = Gestures(pose)
+    if wide:
+        gestures.both(0.2, REST, **WIDE)
     for k, distance in enumerate(places):
-        foot = (first + k) % 2
+        foot = k % 2
         begin = start + k * period
         end = begin + swing * period
         off = heel_off if 0 < k else 0.0
@@ -43,9 +48,10 @@ def walk(
         amount = 0.0 if k == len(places) - 1 else arms
         for side, sign in (("left", 1.0), ("right", -1.0)):
             forward = sign * (1.0 if foot == RIGHT else -1.0)
-            angle = pose[f"{side}_shoulder_pitch_joint"] - amount * forward
+            angle = pose[f"{side}_shoulder_pitch_joint"] - ahead - amount * forward
             gestures.move(begin, begin + 0.95 * period, **{f"{side}_shoulder_pitch": angle})
     seconds = steps[-1].end + REST + 0.3
+    gestures.back(seconds - REST - 0.2, seconds - 0.1)
     down = [(0.0, 0.0), (REST, crouch), (seconds - REST, crouch), (seconds, 0.0)]
     lower = [(0.0, 0.0), (REST, lean), (seconds - REST, lean), (seconds, 0.0)]
     return Script(
@@ -78,6 +84,7 @@ def arc(radius: float) -> Callable[[float], tuple[float, float, float]]:
 
 def walks(pose: Pose) -> list[Script]:
     """Forward at three speeds, backward, in a curve, turning on the spot, sideways, crouched."""
+    low = {"crouch": 0.17, "lean": 0.6, "apex": 0.03, "wide": True, "ahead": 0.7}
     fast = {"arms": 0.35, "crouch": 0.04}
     return [
         walk("walk_slow", pose, straight, strides(8, 0.30)),
@@ -87,7 +94,7 @@ def walks(pose: Pose) -> list[Script]:
         walk("curve", pose, arc(0.9), strides(12, 0.28), period=0.65),
         walk("turn", pose, lambda d: (0.0, 0.0, d), [0.3 * (min(k, 10) + 1) for k in range(12)], period=0.6, arms=0.1),
         walk("side_step", pose, lambda d: (0.0, d, 0.0), [0.16 * (k // 2 + 1) for k in range(10)], arms=0.0),
-        walk("crouch_walk", pose, straight, strides(8, 0.18), crouch=0.17, lean=0.6, period=0.75, arms=0.0, apex=0.03),
+        walk("crouch_walk", pose, straight, strides(8, 0.18), period=0.75, arms=0.0, **low),
     ]  # fmt: skip
 
 
@@ -113,7 +120,7 @@ def climb(
 ) -> Script:
     """Feet one after the other to the places (foot, x, z) of `ways`. Down-steps go over the other's toes."""
     now = {LEFT: (0.0, 0.0), RIGHT: (0.0, 0.0)}
-    steps, gestures, begin = [], Gestures(pose), REST + 0.4
+    steps, gestures, begin = [], Gestures(pose).both(0.2, REST, **WIDE), REST + 0.4
     for k, (foot, x, z) in enumerate(ways):
         other = ways[k - 1] if k else None
         end = begin + swing * period
@@ -129,6 +136,7 @@ def climb(
             gestures.move(begin, begin + 0.95 * period, **{f"{side}_shoulder_pitch": angle})
         begin += period
     seconds = steps[-1].end + REST + 0.4
+    gestures.back(seconds - REST - 0.2, seconds - 0.1)
     down = [(0.0, 0.0), (REST, crouch), (seconds - REST, crouch), (seconds, 0.0)]
     lower = [(0.0, 0.0), (REST, lean), (seconds - REST, lean), (seconds, 0.0)]
     return Script(name, seconds, steps=steps, boxes=boxes, crouch=down, lean=lower, joints=gestures.knots, settle=0.7)
