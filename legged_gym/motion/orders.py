@@ -190,7 +190,7 @@ def check_scalar(recording: Recording, joint_pos: Array, fps: float, skeleton: S
     upright = [float((1.0 - 2.0 * (quat[:, 1] ** 2 + quat[:, 2] ** 2) > 0.5).mean()) for quat in quats]
     slides = [_slide(recording.root_pos, quat, joint_pos, fps, skeleton) for quat in quats]
     fallen = upright[0] < 0.2 and upright[1] > 0.8
-    slid = upright[1] > 0.8 and slides[0] > 0.3 and slides[0] > 3.0 * slides[1]
+    slid = upright[1] > 0.8 and slides[0] > 0.3 and slides[1] < min(0.15, slides[0] / 3.0)
     if fallen or slid:
         other = {"xyzw": "wxyz", "wxyz": "xyzw"}[recording.quat_order]
         why = "upside down" if fallen else f"sliding at {slides[0]:.1f} m/s instead of {slides[1]:.1f}"

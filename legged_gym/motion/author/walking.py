@@ -38,7 +38,7 @@ def walk(
     steps, start = [], REST + 0.3
     gestures = Gestures(pose)
     if wide:
-        gestures.both(0.2, REST, **WIDE)
+        gestures.both(0.0, 0.8 * REST, **WIDE, shoulder_pitch=pose["left_shoulder_pitch_joint"] - ahead)
     for k, distance in enumerate(places):
         foot = k % 2
         begin = start + k * period

@@ -44,7 +44,7 @@ class MotionPage:
         nowhere = np.zeros((1, 3), np.float32)
         self._contacts = scene.add_point_cloud("/contacts", nowhere, _CONTACT, point_size=0.05, precision="float32")
         self._path = scene.add_line_segments("/path", np.zeros((1, 2, 3), np.float32), (250, 150, 30), thickness=0.01)
-        self._ground: list = []
+        self.ground: list = []
         self._server.initial_camera.position, self._server.initial_camera.look_at = (2.2, -2.2, 1.6), (0.0, 0.0, 0.7)
         self._choose()
 
@@ -78,18 +78,18 @@ class MotionPage:
             return
         self.clip, self._time, self._shown = self.clips[self.choice.value], 0.0, -1
         self.frame.max, self.frame.value = max(1, len(self.clip.qpos) - 1), 0
-        for handle in self._ground:
+        for handle in self.ground:
             handle.remove()
-        self._ground = []
+        self.ground = []
         add = self._server.scene.add_mesh_simple
         for k, row in enumerate(self.clip.boxes):
             mesh = trimesh.creation.box(extents=2.0 * row[7:])
             mesh.unmerge_vertices()  # or the browser would shade its edges as if they were round
             pose = {"position": row[:3], "wxyz": row[3:7]}
-            self._ground.append(add(f"/boxes/{k}", mesh.vertices, mesh.faces, color=_BOX, **pose))
+            self.ground.append(add(f"/boxes/{k}", mesh.vertices, mesh.faces, color=_BOX, **pose))
         ground = self.clip.ground()
         if ground.mesh is not None:
-            self._ground.append(add("/scene", ground.mesh.vertices, ground.mesh.faces, color=_SCENE, side="double"))
+            self.ground.append(add("/scene", ground.mesh.vertices, ground.mesh.faces, color=_SCENE, side="double"))
         root = np.asarray(self.clip.qpos[:: max(1, len(self.clip.qpos) // 500), :3], np.float32)
         self._path.points = np.stack([root[:-1], root[1:]], 1) if len(root) > 1 else np.zeros((1, 2, 3), np.float32)
         notes = "".join(f"\n- {note}" for note in self.clip.notes)
@@ -161,4 +161,8 @@ class MotionPage:
         except KeyboardInterrupt:
             say("stopped")
         finally:
-            ports.stop(self._server)
+            self.close()
+
+    def close(self) -> None:
+        """Take the page down."""
+        ports.stop(self._server)
