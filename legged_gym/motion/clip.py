@@ -9,7 +9,7 @@ import numpy as np
 from legged_gym.motion import orders
 from legged_gym.motion import quaternions as q
 from legged_gym.motion.formats.recording import Recording
-from legged_gym.motion.ground import ClipGround, SceneMesh
+from legged_gym.motion.ground import ClipGround, SceneMesh, boxes_of
 from legged_gym.motion.quaternions import Array
 from legged_gym.motion.skeleton import Skeleton
 
@@ -89,7 +89,10 @@ def fit(
     qpos, contacts = resample(states, recording.contacts, source_fps, rate)
     if abs(source_fps - rate) > 1e-6:
         notes.append(f"{source_fps:g} Hz in the file, resampled to {rate:g} Hz")
-    scene = scene or recording.scene
+    scene, boxes = scene or recording.scene, recording.boxes
+    if scene is not None and (found := boxes_of(SceneMesh.load(scene))) is not None:
+        notes.append(f"{scene.name} is {len(found)} boxes")
+        scene, boxes = None, found
     clip = Clip(
         recording.name,
         rate,
@@ -97,7 +100,7 @@ def fit(
         velocities(qpos, rate),
         np.zeros((len(qpos), len(skeleton.feet)), bool) if contacts is None else contacts,
         skeleton.joint_names,
-        recording.boxes,
+        boxes,
         scene,
         recording.format,
         tuple(notes),

@@ -1,12 +1,15 @@
 """What a clip stands on: the plane z = 0, boxes, and a mesh of the surroundings if there is one."""
 
+import itertools
 from pathlib import Path
 
+import mujoco
 import numpy as np
 
 from legged_gym.motion.quaternions import Array
 from legged_gym.terrain.tile import Tile, make_tile, render_height, rotation_matrix
 
+_SLAB = 4.0  # m across, from which on a slab is a floor
 _CELL = 0.1  # m, of the grid by which triangles are found
 
 
@@ -100,3 +103,54 @@ def _heights(corners: Array, points: Array) -> Array:
     z = a[:, 2] + v * (b - a)[:, 2] + w * (c - a)[:, 2]
     under = (v >= -1e-9) & (w >= -1e-9) & (v + w <= 1.0 + 1e-9) & (z <= points[:, None, 2] + 0.3)
     return np.where(under, z, -np.inf).max(1, initial=-np.inf)
+
+
+def boxes_of(mesh: SceneMesh) -> Array | None:
+    """(K, 10) rows of `Clip.boxes`, if all parts of the mesh are boxes; a wide slab whose upper side is z = 0 is the
+    plane. None for other meshes."""
+    boxes = []
+    for corners in _parts(mesh):
+        box = _box(corners)
+        if box is None:
+            return None
+        top = corners[:, 2].max()
+        if not (abs(top) < 1e-3 and np.ptp(corners[:, :2], axis=0).min() > _SLAB):
+            boxes.append(box)
+    return np.array(boxes).reshape(-1, 10)
+
+
+def _parts(mesh: SceneMesh) -> list[Array]:
+    """Corners (C, 3) of each part that hangs together, equal ones merged."""
+    corners, index = np.unique(np.round(mesh.vertices, 6), axis=0, return_inverse=True)
+    faces = index.ravel()[mesh.faces]
+    part = np.arange(len(corners))
+    while True:
+        lowest = part[faces].min(1)
+        new = part.copy()
+        np.minimum.at(new, faces.ravel(), np.repeat(lowest, 3))
+        if (new == part).all():
+            break
+        part = new[new]
+    used = np.unique(faces)
+    return [corners[used[part[used] == k]] for k in np.unique(part[used])]
+
+
+def _box(corners: Array) -> Array | None:
+    """Centre, quaternion and half sizes (10,) of the box with 8 `corners`; None where they are not those of one."""
+    if len(corners) != 8:
+        return None
+    ways, across = corners[1:] - corners[0], 2.0 * (corners.mean(0) - corners[0])
+    for three in itertools.combinations(ways, 3):
+        edges = np.array(three)
+        lengths = np.linalg.norm(edges, axis=1)
+        square = np.abs(edges @ edges.T - np.diag(lengths**2)).max() < 1e-4 * lengths.max() ** 2
+        if square and np.abs(edges.sum(0) - across).max() < 1e-4:
+            axes = edges / lengths[:, None]
+            order = [int(np.abs(axes[:, 0]).argmax())]  # x first, and upright as far as can be
+            order += [k for k in np.argsort(-np.abs(axes[:, 1])) if k not in order]
+            axes, lengths = axes[order] * np.sign(np.diag(axes[order]) + 1e-12)[:, None], lengths[order]
+            axes[2] = np.cross(axes[0], axes[1])
+            quat = np.zeros(4)
+            mujoco.mju_mat2Quat(quat, axes.T.ravel())
+            return np.concatenate([corners.mean(0), quat, 0.5 * lengths])
+    return None

@@ -14,7 +14,7 @@ from legged_gym.motion.check import measure, slide_speeds, warnings
 from legged_gym.motion.clip import Clip, fit, resample, sole_heights, stance, velocities
 from legged_gym.motion.formats import write
 from legged_gym.motion.formats.recording import Recording
-from legged_gym.motion.ground import ClipGround, SceneMesh
+from legged_gym.motion.ground import ClipGround, SceneMesh, boxes_of
 from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.load import Reading, load_clips, motion_files
 from legged_gym.motion.mirror import mirror, other_side
@@ -153,6 +153,36 @@ def test_heights_of_a_mesh() -> None:
     mesh = SceneMesh(np.array(vertices), np.array([[0, 1, 2], [0, 2, 3], [4, 5, 6]]))
     points = np.array([[0.0, 0.1, 0.1], [0.8, -0.5, 0.45], [-0.9, 0.3, 0.0], [3.0, 0.0, 0.0]])
     np.testing.assert_allclose(mesh.heights(points), [0.0, 0.4, -0.45, -np.inf], atol=1e-9)
+
+
+def test_meshes_of_boxes_become_boxes(biped: Skeleton, tmp_path: Path) -> None:
+    """A floor, a box, and one turned and tilted; a wedge makes it a mesh again."""
+    import trimesh
+
+    turn = q.from_euler_xyz(np.array([0.2, 0.0, 0.5]))
+    poses = [np.eye(4), np.eye(4), trimesh.transformations.quaternion_matrix(turn)]
+    for pose, place in zip(poses, ((0, 0, -0.5), (1.0, 0.0, 0.1), (3.0, 1.0, 0.4)), strict=True):
+        pose[:3, 3] = place
+    sizes = [(12.0, 12.0, 1.0), (1.0, 1.0, 0.2), (0.8, 0.4, 0.2)]
+    parts = [trimesh.creation.box(size, pose) for size, pose in zip(sizes, poses, strict=True)]
+    trimesh.util.concatenate(parts).export(tmp_path / "scene.obj")
+    mesh = SceneMesh.load(tmp_path / "scene.obj")
+    boxes = boxes_of(mesh)
+    assert boxes.shape == (2, 10)
+    order = np.argsort(boxes[:, 0])
+    np.testing.assert_allclose(boxes[order[0]], BOX, atol=1e-5)
+    points = np.random.default_rng(0).uniform([-2, -2, 0.6], [4, 2, 0.6], (500, 3))
+    found = ClipGround(boxes).heights(points)
+    points[:, 2] = found
+    np.testing.assert_allclose(mesh.heights(points), found, atol=1e-5)
+    clip = fit(as_recording(biped, still(biped, 5)), biped, scene=tmp_path / "scene.obj")
+    assert clip.scene is None and len(clip.boxes) == 2 and "scene.obj is 2 boxes" in clip.notes
+    parts.append(
+        trimesh.Trimesh([[0, 0, 1], [1, 0, 1], [0, 1, 1], [0, 0, 2]], [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
+    )
+    trimesh.util.concatenate(parts).export(tmp_path / "wedge.obj")
+    assert boxes_of(SceneMesh.load(tmp_path / "wedge.obj")) is None
+    assert fit(as_recording(biped, still(biped, 5)), biped, scene=tmp_path / "wedge.obj").scene is not None
 
 
 # -- check -------------------------------------------------------------------------------------------------------------
