@@ -190,6 +190,11 @@ def convert(args: Convert) -> None:
         write(clip, target, robot.skeleton)
         rate = "" if args.to != "lafan" else f" (the file does not say so: --fps {clip.fps:g})"
         print(f"wrote {target}: {clip.seconds:.1f} s at {clip.fps:g} Hz{rate}")
+        lost = [
+            what for what, there in (("scene", clip.scene), ("boxes", len(clip.boxes) and args.to != "own")) if there
+        ]
+        if lost:
+            print(f"  without its {lost[0]}, for which the format has no place")
 
 
 def play(args: Play) -> None:
