@@ -19,7 +19,7 @@ def there_and_back(begin: float, reach: float, leave: float, end: float, value: 
 
 def standing(pose: Pose) -> list[Script]:
     """All of them."""
-    sits = [sit(pose, 0.40, 0.1565), sit(pose, 0.45, 0.161)]
+    sits = [sit(pose, 0.40, 0.1565, 0.03), sit(pose, 0.45, 0.166, 0.03)]
     return [
         *(look(pose), squat(pose), deep_crouch(pose)), *gestures(pose), *sits, dance(pose), balance(pose), kick(pose),
     ]  # fmt: skip
@@ -80,20 +80,23 @@ def gestures(pose: Pose) -> list[Script]:
     ]  # fmt: skip
 
 
-def sit(pose: Pose, height: float, over: float) -> Script:
-    """Down on to a box behind, some rest, and up again. `over`: m of the pelvis over the seat when the thighs touch."""
+def sit(pose: Pose, height: float, over: float, edge: float) -> Script:
+    """Down on to a box behind, some rest, and up again.
+
+    `over`, `edge`: m of the pelvis over the seat when the thighs touch it, and behind its front edge.
+    """
     sat = (-0.18, height + over)
     arms = Gestures(pose).both(0.8, 2.8, shoulder_pitch=-1.0, elbow=1.0, shoulder_roll=0.3)
     arms.both(3.6, 4.6, shoulder_pitch=-0.25, elbow=0.5)
     arms.both(5.8, 6.8, shoulder_pitch=-1.0, elbow=1.0).back(7.6, 9.4)
 
     def bent(most: float) -> list[tuple[float, float]]:
-        return [(0.8, 0.0), (2.7, most), (3.4, most), (4.4, 0.05), (5.6, 0.05), (6.6, most), (7.3, most), (9.2, 0.0)]
+        return [(0.8, 0.0), (2.7, most), (3.4, most), (4.4, 0.25), (5.6, 0.25), (6.6, most), (7.3, most), (9.2, 0.0)]
 
     return Script(
         f"sit_{round(100 * height)}cm",
         10.4,
-        boxes=[level_box(-0.60, sat[0] + 0.03, height, 0.6)],
+        boxes=[level_box(-0.60, sat[0] + edge, height, 0.6)],
         pelvis=[(0.8, None), (3.2, sat), (6.8, sat), (9.2, None)],
         lean=bent(1.0),
         pelvis_pitch=bent(0.6),

@@ -84,7 +84,7 @@ def arc(radius: float) -> Callable[[float], tuple[float, float, float]]:
 
 def walks(pose: Pose) -> list[Script]:
     """Forward at three speeds, backward, in a curve, turning on the spot, sideways, crouched."""
-    low = {"crouch": 0.17, "lean": 0.6, "apex": 0.03, "wide": True, "ahead": 0.7}
+    low = {"crouch": 0.17, "lean": 0.6, "apex": 0.05, "wide": True, "ahead": 0.7}
     fast = {"arms": 0.35, "crouch": 0.04}
     return [
         walk("walk_slow", pose, straight, strides(8, 0.30)),
