@@ -91,7 +91,7 @@ def fit(
         notes.append(f"{source_fps:g} Hz in the file, resampled to {rate:g} Hz")
     scene, boxes = scene or recording.scene, recording.boxes
     if scene is not None and (found := boxes_of(SceneMesh.load(scene))) is not None:
-        notes.append(f"{scene.name} is {len(found)} boxes")
+        notes.append(f"{scene.name}: boxes, {len(found)} of them")
         scene, boxes = None, found
     clip = Clip(
         recording.name,

@@ -13,6 +13,7 @@ import numpy as np
 
 from legged_gym.motion.clip import Clip, fit
 from legged_gym.motion.formats import read
+from legged_gym.motion.formats.dicts import SCENE
 from legged_gym.motion.skeleton import Skeleton
 
 VERSION = 1  # of what is done to files; another one makes all cached clips stale
@@ -94,8 +95,9 @@ def _key(path: Path, skeleton: Skeleton, reading: Reading) -> str:
         digest.update(repr(item).encode())
     try:
         digest.update(path.read_bytes())
-        if reading.scene is not None:
-            digest.update(reading.scene.read_bytes())
+        for scene in (reading.scene, path.parent / SCENE):
+            if scene is not None and scene.is_file():
+                digest.update(scene.read_bytes())
     except OSError as error:
         raise ValueError(f"{error.filename}: it cannot be read: {error.strerror}") from error
     return digest.hexdigest()[:32]

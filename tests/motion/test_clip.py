@@ -176,7 +176,7 @@ def test_meshes_of_boxes_become_boxes(biped: Skeleton, tmp_path: Path) -> None:
     points[:, 2] = found
     np.testing.assert_allclose(mesh.heights(points), found, atol=1e-5)
     clip = fit(as_recording(biped, still(biped, 5)), biped, scene=tmp_path / "scene.obj")
-    assert clip.scene is None and len(clip.boxes) == 2 and "scene.obj is 2 boxes" in clip.notes
+    assert clip.scene is None and len(clip.boxes) == 2 and "scene.obj: boxes, 2 of them" in clip.notes
     parts.append(
         trimesh.Trimesh([[0, 0, 1], [1, 0, 1], [0, 1, 1], [0, 0, 2]], [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
     )

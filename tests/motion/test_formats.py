@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from motion_files import FORMATS, RATE, gmr, joblib_dump, smooth_clip, videomimic_h5
 
 from legged_gym.motion import quaternions as q
@@ -119,6 +120,17 @@ def test_the_other_order_is_refused_where_it_only_walks_backwards(g1: Skeleton, 
     np.savez(tmp_path / "walk.npz", **arrays)
     with pytest.raises(ValueError, match=r"sliding at .* they seem to be xyzw"):
         load_clips(tmp_path / "walk.npz", g1)
+
+
+def test_videomimics_mesh_beside_the_motion_is_its_ground(clip: Clip, biped: Skeleton, tmp_path: Path) -> None:
+    videomimic_h5(clip, tmp_path / "poses.h5", biped)
+    cache = tmp_path / "cache"
+    assert len(load_clips(tmp_path / "poses.h5", biped, cache=cache)[0].boxes) == 0
+    trimesh.creation.box((1.0, 1.0, 0.4)).export(tmp_path / "background_mesh.obj")  # from -0.2 to 0.2 m
+    (found,) = load_clips(tmp_path / "poses.h5", biped, cache=cache)
+    assert found.notes == ("background_mesh.obj: boxes, 1 of them",)
+    np.testing.assert_allclose(found.boxes, [[0, 0, 0, 1, 0, 0, 0, 0.5, 0.5, 0.2]], atol=1e-9)
+    np.testing.assert_allclose(found.qpos[:, :3], clip.qpos[:, :3], atol=1e-6)  # and stays where it is on it
 
 
 def test_h5_with_a_slash_before_its_names(clip: Clip, biped: Skeleton, tmp_path: Path) -> None:
@@ -244,7 +256,7 @@ def test_what_is_no_motion(name: str, tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{tmp_path / name}: ") and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "rows"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_mutated_files_are_read_or_refused_in_one_line(name: str, biped: Skeleton, tmp_path: Path) -> None:
     """20 of each format, with bytes changed, cut out, doubled or cut off."""
     suffix, writer, _, _ = FORMATS[name]

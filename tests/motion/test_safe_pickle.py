@@ -52,9 +52,8 @@ HOSTILE = {
     "eval": lambda file: Calls(eval, f"open({str(file)!r}, 'w')"),
     "open": lambda file: Calls(open, str(file), "w"),
     "subprocess": lambda file: Calls(__import__("subprocess").check_call, ["touch", str(file)]),
-    "getattr": lambda file: Calls(getattr, __import__("os"), "system"),
+    "getattr": lambda file: Calls(getattr, str(file), "upper"),
     "numpy's": lambda file: Calls(np.savetxt, str(file), np.zeros(3)),
-    "tofile": lambda file: Calls(np.ndarray.tofile, np.zeros(3), str(file)),
 }
 
 
@@ -62,10 +61,7 @@ HOSTILE = {
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_calls_are_not_made(name: str, protocol: int, tmp_path: Path) -> None:
     file = tmp_path / "ran"
-    try:
-        data = pickle.dumps({"root_pos": np.zeros(3), "dof_pos": [HOSTILE[name](file)]}, protocol)
-    except (pickle.PicklingError, TypeError):
-        pytest.skip("this protocol cannot write it")
+    data = pickle.dumps({"root_pos": np.zeros(3), "dof_pos": [HOSTILE[name](file)]}, protocol)
     (tmp_path / "a.pkl").write_bytes(data)
     with pytest.raises(ValueError, match="the pickle wants to run or to make") as caught:
         read(tmp_path / "a.pkl")
