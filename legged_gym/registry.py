@@ -65,6 +65,7 @@ def _resolve(named: str | type) -> type:
 
 
 _tasks: dict[str, Task] = {}
+_other_names: dict[str, str] = {}  # of tasks, by the name that somebody else gave them
 
 
 def register(
@@ -86,6 +87,19 @@ def register(
     _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description, evaluation, teacher)
 
 
+def register_names(task: str, *names: str) -> None:
+    """Other names that `task`, which need not be registered yet, is known by elsewhere: `get_task` takes them."""
+    for name in names:
+        if name in _other_names:
+            raise ValueError(f"the name '{name}' is given to two tasks")
+        _other_names[name] = task
+
+
+def other_names() -> dict[str, str]:
+    """The tasks by names that they are known by elsewhere; those alone that are registered."""
+    return {name: task for name, task in _other_names.items() if task in all_tasks()}
+
+
 def all_tasks() -> dict[str, Task]:
     """Every registered task by its name, in the order of the table."""
     _fill_table()
@@ -93,11 +107,15 @@ def all_tasks() -> dict[str, Task]:
 
 
 def get_task(name: str) -> Task:
-    """The task of that name."""
+    """The task of that name; of a name that it has elsewhere a line says which it is."""
     tasks = all_tasks()
-    if name not in tasks:
-        raise UserError(f"there is no task '{name}'; {nearest(name, tasks)}")
-    return tasks[name]
+    known = _other_names.get(name, name)
+    if known not in tasks:
+        also = "" if known == name else f", which '{name}' means"
+        raise UserError(f"there is no task '{known}'{also}; {nearest(name, (*tasks, *other_names()))}")
+    if known != name:
+        print(f"task: {name} is {known} here; scripts have its variants for playing and evaluating themselves")
+    return tasks[known]
 
 
 def make(

@@ -4,26 +4,12 @@ A `class_name` is the name of one of our classes, or `module:Class` of one that 
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from rsl_rl.gating_config import GateTrainingCfg, GatingCfg
+from rsl_rl.utils.require import require
 
 Activation = Literal["elu", "relu", "tanh", "selu", "silu"]
-
-
-def require(section: str, cfg: Any, rule: str, *names: str) -> None:
-    """ValueError for the first of the fields `names` of `cfg` whose number breaks `rule`.
-
-    Rules: "positive"; "not negative"; "at least 1" (whole); "in 0 .. 1". A tuple is held to it number by number.
-    """
-    good = {
-        "positive": lambda x: 0.0 < x < float("inf"),
-        "not negative": lambda x: 0.0 <= x < float("inf"),
-        "at least 1": lambda x: x >= 1,
-        "in 0 .. 1": lambda x: 0.0 <= x <= 1.0,
-    }[rule]
-    for name in names:
-        value = getattr(cfg, name)
-        if not all(good(x) for x in (value if isinstance(value, tuple | list) else (value,))):
-            raise ValueError(f"{section}.{name} is {value}: it has to be {rule}")
 
 
 @dataclass
@@ -81,9 +67,17 @@ class PolicyCfg(ClassCfg):
     """Encoders in front of the actor, by the observation group that each reads; other groups are read as they are."""
     critic_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
     """Encoders in front of the critic, likewise; actor and critic share none."""
+    gating: GatingCfg = field(default_factory=GatingCfg)
+    """Of an actor_class_name GatedExperts."""
+    min_noise_std: float = 0.0
+    """Least standard deviation of the action noise, held to once an iteration; 0: none."""
 
     def check(self) -> None:
         require("policy", self, "positive", "init_noise_std")
+        require("policy", self, "not negative", "min_noise_std")
+        self.gating.check()
+        if self.actor_class_name != "GatedExperts" and self.gating != GatingCfg():
+            raise ValueError(f"policy.gating is for actor_class_name GatedExperts, not {self.actor_class_name}")
         require("policy", self, "at least 1", "actor_hidden_dims", "critic_hidden_dims")
         for key, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
             for group, encoder in getattr(self, f"{key}_encoders").items():
@@ -109,6 +103,8 @@ class RmaPolicyCfg(PolicyCfg):
     """Widths of the privilege encoder's layers; the last is the latent's."""
     estimator_hidden_dims: tuple[int, ...] = (128, 64)
     """Widths of the hidden layers of the estimator of priv_explicit."""
+    estimator_groups: tuple[Literal["proprio", "scan"], ...] = ("proprio",)
+    """Observation groups that it is told from."""
     history_length: Literal[10, 20, 50] = 10
     """Frames of proprio in the observation group history."""
 
@@ -130,6 +126,8 @@ class DepthPolicyCfg(ClassCfg):
     """The policy's class; it follows from the task."""
     image_shape: tuple[int, int] = (58, 87)
     """Rows and columns of the image."""
+    convolutions: Literal["", "extreme_parkour", "videomimic"] = ""
+    """Whose convolutions look at it; empty: those for an image of this shape."""
     gru_hidden_dim: int = 512
     """Width of the recurrent state."""
     num_yaws: int = 2
@@ -138,12 +136,14 @@ class DepthPolicyCfg(ClassCfg):
     """Where they stand in proprio."""
     max_yaw: float = 1.5
     """Largest heading that the network can tell, rad."""
+    seen_columns: tuple[int, int] = (0, 0)
+    """First and end of the columns of priv_explicit that are told from images, not from proprio; alike: none."""
     teacher: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
     """Networks of the teacher, whose sizes actor, history encoder and estimator have."""
 
     def check(self) -> None:
         require("policy", self, "at least 1", "image_shape", "gru_hidden_dim")
-        require("policy", self, "not negative", "num_yaws", "yaw_index")
+        require("policy", self, "not negative", "num_yaws", "yaw_index", "seen_columns")
         require("policy", self, "positive", "max_yaw")
         self.teacher.check()
 
@@ -186,8 +186,11 @@ class AlgorithmCfg(ClassCfg):
     """Minibatches per pass."""
     max_grad_norm: float = 1.0
     """Global gradient norm is clipped to this, per optimiser."""
+    gating: GateTrainingCfg = field(default_factory=GateTrainingCfg)
+    """Of a policy whose actor is GatedExperts."""
 
     def check(self) -> None:
+        self.gating.check()
         positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
         require("algorithm", self, "positive", *positive, "bounds", "max_grad_norm")
         require("algorithm", self, "not negative", "value_loss_coef", "entropy_coef", "bounds_loss_coef")

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from rich.console import Console
+from torch import nn
 
 from legged_gym.registry import get_task
 from rsl_rl.algorithms.distillation import BLANK
 from rsl_rl.algorithms.phases import due
-from rsl_rl.config import DepthPolicyCfg, DistillationCfg, RmaPolicyCfg
+from rsl_rl.config import DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm, make_policy
-from rsl_rl.modules.depth_backbone import DepthOnlyFCBackbone
+from rsl_rl.modules.depth_backbone import DepthOnlyFCBackbone, RecurrentDepthBackbone
 from rsl_rl.runners import OnPolicyRunner, load_policy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -339,6 +340,27 @@ def test_sizes_are_those_of_extreme_parkour():
     assert student.depth_encoder.image.convolutions(torch.zeros(1, 1, 58, 87)).shape == (1, 62400)
     assert count == 8_882_018
     assert DepthOnlyFCBackbone((64, 64), 32)(torch.zeros(2, 64, 64)).shape == (2, 32)
+
+
+def test_sizes_are_those_of_the_g1_depth_guide():
+    """43 numbers of proprioception and 64 x 64 pixels: 4139 into the teacher, 75 into the student, no heading."""
+    proprio, rows, latent = 43, 64, 32
+    encoder = RecurrentDepthBackbone((rows, rows), proprio, latent, 512, 0, 1.0, "extreme_parkour")
+    assert encoder.image.convolutions(torch.zeros(1, 1, rows, rows)).shape == (1, 50176)
+    assert sum(p.numel() for p in encoder.parameters()) == 7_315_040
+    features = encoder.features(torch.rand(2, rows, rows), torch.rand(2, proprio))
+    seen, yaw, hidden = encoder.advance(features, torch.zeros(2, 512))
+    assert seen.shape == (2, latent) and yaw.shape == (2, 0) and hidden.shape == (2, 512)
+    seen.sum().backward()
+    assert encoder.image.convolutions[0].weight.grad.abs().max() > 0.0
+    cfg = PolicyCfg(actor_groups=("proprio", "depth"), critic_groups=("proprio",))
+    teacher = make_policy({"proprio": proprio, "depth": rows**2}, 10, cfg)
+    student = make_policy({"proprio": proprio, "depth": latent}, 10, cfg)
+    widths = [next(m for m in p.actor.modules() if isinstance(m, nn.Linear)).in_features for p in (teacher, student)]
+    assert widths == [4139, 75] and sum(p.numel() for p in student.actor.parameters()) == 204_426
+    assert sum(p.numel() for p in teacher.actor.parameters()) == 2_285_194
+    with pytest.raises(ValueError, match="policy.convolutions is 'g1': there are extreme_parkour, videomimic"):
+        DepthOnlyFCBackbone((64, 64), latent, "g1")
 
 
 def test_clear_errors(env, tmp_path):

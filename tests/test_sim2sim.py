@@ -106,7 +106,8 @@ def test_measures_what_the_environment_observes(folders):
         yaw = roll_pitch_yaw(robot.orientation)[2]
         assert close(course.yaw_errors(robot.position, yaw), env.course.yaw_errors[i], 1e-4)
         heights = env.sim.root_pos_w[i, 2] - env.scan.heights[i]
-        assert np.mean(np.abs(RayScan(robot, tree["scan"]).measure() - heights.numpy()) < 1e-4) > 0.97  # but for edges
+        seen = RayScan(robot, course.tile, tree["scan"]).measure()["scan"]
+        assert np.mean(np.abs(seen - heights.numpy()) < 1e-4) > 0.97  # but for edges
         everywhere = torch.ones(6, 4, dtype=torch.bool)
         edges = env.ground.edge(env.sim.body_pos_w[:, env.feet], everywhere, 0.03, 0.05, 0.05)[i].sum()
         feet = env.sim.body_pos_w[i, env.feet].double().numpy()

@@ -20,6 +20,7 @@ from legged_gym.terrain.tile import render_height
 from legged_gym.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
+EIGHT_GOALS = tuple(TERRAINS)[:10]  # the types with as many
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Cfg:
     lateral: float = 0.4
     roughness: tuple[float, float] = (0.02, 0.06)
     seed: int = 0
-    proportions: SimpleNamespace = field(default_factory=lambda: shares(*TERRAINS))
+    proportions: SimpleNamespace = field(default_factory=lambda: shares(*EIGHT_GOALS))
 
 
 def shares(*names: str, **others: float) -> SimpleNamespace:
@@ -54,7 +55,7 @@ def test_grid():
     for name, shape in shapes.items():
         tensor = getattr(grid, name)
         assert tensor.shape == (3, 10, *shape) and tensor.dtype == torch.float32, name
-    assert grid.types == tuple(TERRAINS) and grid.type_of_column.tolist() == list(range(10))
+    assert grid.types == EIGHT_GOALS and grid.type_of_column.tolist() == list(range(10))
     assert grid.type_of_column.dtype == torch.long
     unused = (grid.half_size == 0).all(-1)
     assert unused.any() and (grid.quat[unused] == torch.tensor([1.0, 0, 0, 0])).all()

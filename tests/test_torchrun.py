@@ -124,7 +124,7 @@ def test_a_mistake_is_told_once(tmp_path):
         (("--sim_device=cuda", "--rl_device=cuda"), 4, "cuda:1"),
         ((), 0, "cpu"),
         (("--device=cpu",), 2, "cpu"),
-        (("--device=cuda:0",), 2, "gives each process a GPU of its own: the device is cuda or cpu, not cuda:0"),
+        (("--device=cuda:1",), 2, "gives each process a GPU of its own: the device is cuda or cpu, not cuda:1"),
         (("--device=cuda",), 1, "torchrun starts 2 processes here, for which torch sees 1 GPUs"),
         (("--device=cuda",), 0, "torchrun starts 2 processes here, for which torch sees 0 GPUs"),
     ],

@@ -47,6 +47,8 @@ class Args(Script):
     """sets --sim_device and --rl_device"""
     headless: bool = False
     """no viewer"""
+    enable_cameras: bool = False
+    """taken as Isaac Lab's scripts have it; nothing has to be switched on here: a task with a camera renders it"""
     no_graph: bool = False
     """run eagerly on CUDA, not as a CUDA graph (slow; for debugging)"""
     log_root: Path = Path("logs")
@@ -214,8 +216,8 @@ class DemoArgs(LoadArgs):
 
     num_envs: Count = 1
     """robots that are simulated side by side"""
-    terrain: str = "demo"
-    """type of the course; tasks with obstacle courses"""
+    terrain: Text = None
+    """type of the course, by default the task's own for this; tasks with obstacle courses"""
     difficulty: float = 0.7
     """0 .. 1, of the course"""
     play_seconds: Number = None

@@ -76,6 +76,8 @@ def parse(
             print(f"note: {note}", file=sys.stderr)
         saved = {"env": plain(env_cfg), "train": plain(train_cfg)}
         _vary(env_cfg, variant)
+    if args.enable_cameras:
+        print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
     device = choose_device(args)
     if checkpoint is None and variant == "train" and device == "cpu":
         env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
@@ -114,7 +116,9 @@ def choose_device(args: Args) -> str:
     if isinstance(args, TrainArgs) and args.multi_gpu:
         if asked == ["cpu"] * len(asked) and (asked or not count):
             return "cpu"
-        if named := [flag for flag in (args.device, args.sim_device, args.rl_device) if flag not in (None, "cuda")]:
+        # cuda:0 is what the lines of Isaac Lab's users have; there, too, each process gets its own.
+        own = (None, "cuda", "cuda:0")
+        if named := [flag for flag in (args.device, args.sim_device, args.rl_device) if flag not in own]:
             raise UserError(
                 f"--multi_gpu gives each process a GPU of its own: the device is cuda or cpu, not {named[0]}"
             )

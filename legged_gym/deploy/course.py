@@ -7,8 +7,8 @@ import numpy as np
 from legged_gym.deploy.rotations import wrap_to_pi
 from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.roughness import rough_tile
-from legged_gym.terrain.rules import RulesCfg
-from legged_gym.terrain.tile import Tile, intersect, make_tile
+from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, REACH, WRONG_WAY, RulesCfg
+from legged_gym.terrain.tile import Mode, Obstacle, Tile, intersect, make_tile, render_height
 from legged_gym.utils.errors import UserError
 
 Array = np.ndarray
@@ -84,6 +84,10 @@ class Course:
         in_pit = floor < rules.pit and on_floor >= rules.num_feet_in_pit(len(feet))
         return max(abs(roll), abs(pitch)) > rules.max_tilt or position[2] < rules.lowest_base or in_pit
 
+    def ground_under(self, position: Array) -> float:
+        """Height of the ground under or over `position` (3,), m."""
+        return float(render_height(self.tile, position[0], position[1]))
+
     def feet_on_edge(self, feet: Array, contact: Array) -> int:
         """How many of `feet` (F, 3) in `contact` (F,) have the ground drop beside them."""
         feet = feet[contact]
@@ -94,6 +98,32 @@ class Course:
         support = np.where(under <= feet[:, None, 2], under, -np.inf).max((0, 2), initial=self.tile.plane_z)
         beside = tops[..., _UNDER:].max(0, initial=self.tile.plane_z)
         return int((support[:, None] - beside > self._rules.edge_drop).any(1).sum())
+
+
+class Crossings:
+    """The gates of a tile: how each was passed, and whether anything was touched; as the part of that name has it."""
+
+    def __init__(self, tile: Tile):
+        row = dict(zip(Obstacle._fields, tile.obstacles.T, strict=True))
+        gates = np.isfinite(row["half_width"])
+        self._y, self._half_width, self._mode = (row[name][gates] for name in ("y", "half_width", "mode"))
+        self._middle = (row["x"] + 0.5 * row["depth"])[gates]
+        self._between = 0.5 * (row["height"] + row["underside"])[gates]  # over and under
+        self.way = np.zeros(len(self._y), int)
+        self._touched, self.left, self.clean = (np.zeros(len(self._y), bool) for _ in range(3))
+        self._last_x = 0.0
+
+    def advance(self, position: Array, touching: bool) -> None:
+        """One control step further, with the base at `position` (3,), `touching` more than the floor with its feet."""
+        x, y, z = position
+        passing = (self._last_x < self._middle) & (x >= self._middle)
+        right = np.where((z > self._between) == (self._mode == Mode.JUMP), AS_ASKED, WRONG_WAY)
+        self.way = np.where(passing, np.where(np.abs(y - self._y) < self._half_width, right, OUTSIDE), self.way)
+        self._touched |= (np.abs(x - self._middle) < REACH) & ~self.left & touching
+        now = ~self.left & (self.way > 0) & (x > self._middle + REACH)
+        self.clean |= now & (self.way == AS_ASKED) & ~self._touched
+        self.left |= now
+        self._last_x = x
 
 
 def _ring(count: int, radius: float) -> Array:

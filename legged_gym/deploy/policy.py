@@ -52,7 +52,8 @@ class DeployedPolicy:
     def act(self, measured: Mapping[str, Array]) -> Array:
         """Joint targets (J,), rad, from the terms of `observations.proprio` by name, in SI units.
 
-        Where the policy asks for them also `scan` (P,), m, and, in the steps in which an image came, `depth` (h, w), m.
+        Where the policy asks for them also `scan` and `undersides` (P,), m, and, in the steps in which an image came,
+        `depth` (h, w), m.
         """
         frame = self.frame(measured)
         if self._history is None:  # the past of an episode is its first frame
@@ -60,8 +61,9 @@ class DeployedPolicy:
         if self.encoder is not None and "depth" in measured:
             self._look(frame, measured["depth"])
         inputs = {"proprio": frame, "history": self._history, **self._memory}
-        if self.sees_scan:
-            inputs["scan"] = np.asarray(measured["scan"], np.float32)[None]
+        for layer in ("scan", "undersides"):
+            if layer in self._inputs:
+                inputs[layer] = np.asarray(measured[layer], np.float32)[None]
         actions, targets = self._run("policy", self.actor, {name: inputs[name] for name in self._inputs})
         self.actions = actions[0]
         self._history = np.concatenate([self._history, frame[:, None]], axis=1)[:, 1:]

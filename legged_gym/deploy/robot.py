@@ -5,6 +5,7 @@ A program for a real robot replaces this class: `measure` reads the low-level st
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from legged_gym.deploy.description import mjcf_path
 from legged_gym.deploy.measure import SENSORS, Sensor
 from legged_gym.deploy.rotations import into_body
 from legged_gym.robots.spec import RobotSpec, joint_ranges
+from legged_gym.terrain.rules import ON_GATE, TOUCH
 from legged_gym.terrain.tile import Tile
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
@@ -71,6 +73,7 @@ class SimulatedRobot:
         self._motors = np.array([driven.index(joint.id) for joint in joints])
         self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
         self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
+        self._body = np.setdiff1d(np.arange(1, self.model.nbody), self._feet)  # the ground is of the world's
         self._own = self.model.geom_group != GROUND_GROUP
         self._sensors = self._find_sensors()
 
@@ -161,6 +164,19 @@ class SimulatedRobot:
             return True
         return len(self._ends_episode) > 0 and bool((self.contact_force(self._ends_episode) > 1.0).any())
 
+    def fallen(self, falls: Mapping[str, float] | None, ground: float = 0.0) -> bool:
+        """Whether the base is tilted by more, or stands lower over the `ground` (m), than `falls` allows."""
+        if falls is None:
+            return False
+        up = -into_body(self.orientation, np.array([0.0, 0.0, -1.0]))[2]
+        return bool(up < np.cos(falls["max_tilt"]) or self.position[2] - ground < falls["min_height"])
+
+    def touches_more_than_the_floor(self) -> bool:
+        """Whether a link is in contact that is no foot, or a foot that is too high for the floor."""
+        high = self.feet[:, 2] > ON_GATE
+        body, feet = self.contact_force(self._body) > TOUCH, self.contact_force(self._feet) > TOUCH
+        return bool(body.any() or (feet & high).any())
+
     def diverged(self) -> bool:
         return not (np.abs(self.data.qpos) < 1e5).all() or not (np.abs(self.data.qvel) < 1e4).all()
 
@@ -230,10 +246,11 @@ def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoc
 
 
 def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:
-    """On the base, looking ahead and down by the pitch."""
+    """On its link, looking ahead and down by the pitch."""
     sin, cos = np.sin(camera["pitch"]), np.cos(camera["pitch"])
     right, up = np.array([0.0, -1.0, 0.0]), np.array([sin, 0.0, cos])
     quat = np.zeros(4)
     mujoco.mju_mat2Quat(quat, np.column_stack([right, up, np.cross(right, up)]).ravel())
     vertical = 2.0 * np.arctan(np.tan(0.5 * camera["horizontal_fov"]) * camera["height"] / camera["width"])
-    spec.worldbody.first_body().add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))
+    link = spec.body(camera["link"]) if camera["link"] else spec.worldbody.first_body()
+    link.add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))

@@ -8,6 +8,8 @@ import numpy as np
 
 from legged_gym.deploy.robot import GROUND_GROUP, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
+from legged_gym.terrain.rules import HANGS
+from legged_gym.terrain.tile import Tile, intersect
 from legged_gym.utils.errors import UserError
 
 Array = np.ndarray
@@ -17,24 +19,37 @@ NEAREST, FARTHEST = 0.01, 20.0  # m, that the renderer draws
 
 
 class RayScan:
-    """Height of the base over the ground (P,), m, at points around it; only a simulation has it."""
+    """Height of the base over the ground (P,), m, at points around it, and how far over the base something hangs there;
+    only a simulation has it."""
 
-    def __init__(self, robot: SimulatedRobot, scan: dict[str, Any]):
-        self._robot = robot
-        self._offsets = np.stack(np.meshgrid(scan["x"], scan["y"], indexing="ij"), -1).reshape(-1, 2)
+    def __init__(self, robot: SimulatedRobot, tile: Tile, scan: dict[str, Any]):
+        self._robot, self._tile, self._undersides = robot, tile, scan.get("undersides", False)
+        self._samples = scan.get("samples", 1)  # an older export has one, and no undersides
+        pitch = float(np.diff(scan["x"]).min(initial=np.inf)) if self._samples > 1 else 0.0
+        along = (np.arange(self._samples) - 0.5 * (self._samples - 1)) * pitch / self._samples
+        points = np.stack(np.meshgrid(scan["x"], scan["y"], indexing="ij"), -1).reshape(-1, 1, 2)
+        self._offsets = (points + np.stack([along, np.zeros_like(along)], -1)).reshape(-1, 2)
         self._ground = np.zeros(6, np.uint8)
         self._ground[GROUND_GROUP] = 1
 
-    def measure(self) -> Array:
+    def measure(self) -> dict[str, Array]:
+        """The layers by name."""
         robot, geom = self._robot, np.zeros(1, np.int32)
         yaw = roll_pitch_yaw(robot.orientation)[2]
         turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
         down = np.array([0.0, 0.0, -1.0])
+        points = robot.position[:2] + self._offsets @ turn.T
         distances = [
             mujoco.mj_ray(robot.model, robot.data, np.array([x, y, SKY]), down, self._ground, 1, -1, geom)
-            for x, y in robot.position[:2] + self._offsets @ turn.T
+            for x, y in points
         ]
-        return robot.position[2] - (SKY - np.array(distances))
+        tops = (SKY - np.array(distances)).reshape(-1, self._samples).max(1)
+        layers = {"scan": robot.position[2] - tops}
+        if self._undersides:
+            begin, _, _ = intersect(self._tile, np.pad(points, ((0, 0), (0, 1))), -down)
+            hangs = np.where(begin > self._tile.plane_z + HANGS, begin, np.inf).min(0, initial=np.inf)
+            layers["undersides"] = hangs.reshape(-1, self._samples).min(1) - robot.position[2]
+        return layers
 
 
 class DepthCamera:

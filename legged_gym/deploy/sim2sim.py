@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from legged_gym.evaluation.figures import COLUMNS, as_text
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text
 
 
 def has_courses(description: dict[str, Any]) -> bool:
@@ -77,7 +77,9 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
             table.add_row(name, *(as_text(tree.get(name)) for tree in (figures, measured) if tree))
     else:
         table.add_column("type")
-        for heading in COLUMNS.values():
+        bars = all(BAR_COLUMNS.keys() <= row.keys() for row in figures["types"].values())
+        columns = COLUMNS | (BAR_COLUMNS if bars else {})
+        for heading in columns.values():
             table.add_column(heading, justify="right")
         theirs = dict(measured.get("types", {}))
         if theirs.keys() <= figures["types"].keys():  # else the two totals are of other types
@@ -85,7 +87,7 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
         for kind, row in {**figures["types"], "total": figures.get("total")}.items():
             if row is not None:
                 style = "bold" if kind == "total" else None
-                table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style=style)
+                table.add_row(kind, *(as_text(row[name]) for name in columns), style=style)
             if row is not None and theirs.get(kind):
-                table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in COLUMNS), style="dim")
+                table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in columns), style="dim")
     Console().print(table)

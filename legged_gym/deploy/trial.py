@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from legged_gym.deploy.course import Course, course_tile, flat_tile
+from legged_gym.deploy.course import Course, Crossings, course_tile, flat_tile
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
 from legged_gym.deploy.sensors import DepthCamera, RayScan
 from legged_gym.evaluation.figures import with_total
 from legged_gym.terrain.registry import TERRAINS
+from legged_gym.terrain.rules import OUTSIDE
 
 Array = np.ndarray
 Figures = dict[str, float | None]
@@ -33,11 +34,14 @@ def run_course(
     course = Course(course_tile(kind, number, settings, difficulty), settings, period)
     robot = SimulatedRobot(description, course.tile, physics, noise)
     _start(robot, trial, rng, yaw=settings["yaw_noise"] * rng.uniform(-1, 1), y_noise=settings["y_noise"])
-    scan = RayScan(robot, description["scan"]) if policy.sees_scan else None
+    crossings = Crossings(course.tile)
+    scan = RayScan(robot, course.tile, description["scan"]) if policy.sees_scan else None
     camera = DepthCamera(robot, description["camera"], period, noise) if policy.sees_depth else None
     # Whoever steers says the speed. Headings and scan are a teacher's alone, from the true pose: a student needs none.
     flat = TERRAINS[kind].flat
-    told = {"command": [rng.uniform(*trial["commands"]["lin_vel_x"])], "flat": [flat], "not_flat": [not flat]}
+    commands = trial["commands"]
+    speed = rng.uniform(*commands.get("goal_speed", commands["lin_vel_x"]))
+    told = {"command": [speed], "flat": [flat], "not_flat": [not flat]}
     perception = description["scan"]["interval"] if scan is not None else 1
     push_steps = round(trial["push_interval_s"] / period)
     policy.reset()
@@ -50,7 +54,10 @@ def run_course(
             yaw = roll_pitch_yaw(robot.orientation)[2]
             told["yaw_errors"] = course.yaw_errors(robot.position, yaw)
             if scan is not None:
-                told["scan"] = scan.measure()
+                told |= scan.measure()
+        if "heading_gain" in commands:  # a velocity that leads to the goals
+            turn = course.yaw_errors(robot.position, roll_pitch_yaw(robot.orientation)[2])[0]
+            told["commands"] = [speed, 0.0, np.clip(commands["heading_gain"] * turn, *commands["ang_vel_yaw"])]
         if camera is not None and (image := camera.update(step)) is not None:
             measured["depth"] = image
         targets = policy.act(measured | told)
@@ -61,7 +68,10 @@ def run_course(
             break
         roll, pitch, _ = roll_pitch_yaw(robot.orientation)
         course.advance(robot.position)
+        if len(crossings.way):
+            crossings.advance(robot.position, robot.touches_more_than_the_floor())
         fallen = robot.crashed() or course.fallen(robot.position, roll, pitch, robot.feet)
+        fallen = fallen or robot.fallen(trial.get("falls"), course.ground_under(robot.position))
         speed = float(np.linalg.norm(robot.velocity_b[0][:2]))
         seconds, metres, energy = seconds + period, metres + speed * period, energy + robot.power * period
         edge += course.feet_on_edge(robot.feet, robot.touching)
@@ -71,7 +81,11 @@ def run_course(
             robot.push(rng.uniform(-1.0, 1.0, 2) * trial["max_push_vel_xy"])
     if camera is not None:
         camera.close()
-    return {
+    gates = {}
+    if len(crossings.clean):
+        outside = (crossings.way == OUTSIDE).any()
+        gates = {"gates": len(crossings.clean), "clean": float(crossings.clean.sum()), "outside": float(outside)}
+    return gates | {
         "goals": course.reached / course.num_goals,
         "fallen": float(fallen),
         "finished": float(course.done and not fallen),
@@ -99,6 +113,12 @@ def summarise_course(episodes: Mapping[str, list[Figures]]) -> dict[str, Any]:
             "energy_J_per_m": of["energy"].sum() / of["metres"].sum() if of["metres"].any() else None,
             "num_episodes": len(rows),
         }
+        if "gates" in of:
+            types[kind] |= {
+                "clean_courses": (of["clean"] == of["gates"]).mean(),
+                "clean_crossings": of["clean"].sum() / of["gates"].sum(),
+                "outside_posts": of["outside"].mean(),
+            }
         types[kind] = {name: value if value is None else float(value) for name, value in types[kind].items()}
         types[kind]["num_episodes"] = len(rows)
     return with_total(types)
@@ -119,7 +139,7 @@ def run_walk(policy: DeployedPolicy, description: dict[str, Any], number: int, p
     while not fallen and steps < round(trial["episode_s"] / period):
         targets = policy.act(robot.measure() | {"commands": command})
         robot.drive(targets)
-        steps, age, fallen = steps + 1, age + 1, robot.crashed()
+        steps, age, fallen = steps + 1, age + 1, robot.crashed() or robot.fallen(trial.get("falls"))
         linear, angular = robot.velocity_b
         if age > settling and not robot.diverged():
             lin += np.linalg.norm(command[:2] - linear[:2])

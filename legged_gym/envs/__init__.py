@@ -1,14 +1,24 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
+from legged_gym.envs.g1.g1_config import G1Cfg
+from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
+from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
-from legged_gym.registry import register
+from legged_gym.registry import register, register_names
 
+BIPED_ROBOT = "legged_gym.envs.base.biped:BipedRobot"
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
 DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
+G1_TRAINING = "legged_gym.envs.g1.g1_train_config"
+BAR_ROBOT = "legged_gym.envs.base.bar_robot:BarRobot"
+DEPTH_BAR_ROBOT = "legged_gym.envs.base.bar_robot:DepthBarRobot"
 GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
+GALILEO_TRAINING = "legged_gym.envs.galileo.galileo_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
+ROUGH_BIPED = "legged_gym.envs.base.rough_biped:RoughBiped"
+ROUGH_EVALUATION = "legged_gym.evaluation.rough"
 
 register(
     "go2",
@@ -34,3 +44,46 @@ register(
     PARKOUR_EVALUATION,
     teacher="go2_parkour_teacher",
 )
+register(
+    "g1",
+    BIPED_ROBOT,
+    G1Cfg,
+    f"{G1_TRAINING}:G1TrainCfg",
+    "Unitree G1 follows velocity commands on flat ground",
+)
+register(
+    "g1_rough",
+    ROUGH_BIPED,
+    G1RoughCfg,
+    f"{G1_TRAINING}:G1RoughTrainCfg",
+    "Unitree G1 follows velocity commands over stairs, slopes, boxes and rough ground",
+    ROUGH_EVALUATION,
+)
+register(
+    "galileo_parkour_teacher",
+    BAR_ROBOT,
+    GalileoParkourTeacherCfg,
+    f"{GALILEO_TRAINING}:GalileoParkourTeacherTrainCfg",
+    "Galileo jumps over bars and crawls under them with a scan of two layers, by gated experts",
+    PARKOUR_EVALUATION,
+)
+register(
+    "galileo_parkour_student",
+    DEPTH_BAR_ROBOT,
+    GalileoParkourStudentCfg,
+    f"{GALILEO_TRAINING}:GalileoParkourStudentTrainCfg",
+    "Galileo does it with a depth camera, taught by galileo_parkour_teacher",
+    PARKOUR_EVALUATION,
+    teacher="galileo_parkour_teacher",
+)
+
+# -- what Isaac Lab's parkour projects call these tasks ----------------------------------------------------------------
+VARIANTS = ("-v0", "-Play-v0", "-Eval-v0")
+for _task, _name in (
+    ("go2_parkour_teacher", "Isaac-Extreme-Parkour-Teacher-Unitree-Go2"),
+    ("go2_parkour_student", "Isaac-Extreme-Parkour-Student-Unitree-Go2"),
+    ("galileo_parkour_teacher", "Isaac-Galileo-Parkour-Teacher"),
+    ("galileo_parkour_student", "Isaac-Galileo-Parkour-Student"),
+    ("g1_depth", "LeggedLab-Isaac-Velocity-Rough-G1-Depth"),
+):
+    register_names(_task, *(_name + variant for variant in VARIANTS))

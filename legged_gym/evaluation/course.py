@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.evaluation.figures import COLUMNS, as_text, with_total
+from legged_gym.evaluation.bars import BarJudge, print_bars
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, with_total
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.terrain.registry import shares_of
 
@@ -35,11 +36,13 @@ def evaluate(
     feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
     joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
     count; types without robots are left out. `total` is the mean over the types that count in it. `watch`: called after
-    each step.
+    each step. Where there are gates on the way, such as bars, the figures have theirs too (`BarJudge`), and `bars` by
+    type and `gate`.
     """
     n, device, course = env.num_envs, env.device, env.parts["course"]
     share, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
     steps, edge, energy, metres, reward = (torch.zeros(n, device=device) for _ in range(5))
+    judge = BarJudge(env, policy) if "crossings" in env.parts else None
 
     def count(running: Tensor) -> None:
         """After a step, for the robots that were in their first episode (N,)."""
@@ -53,9 +56,12 @@ def evaluate(
         share.copy_(torch.where(running, course.measured_share, share))
         fallen.add_(running & env.falls)
         finished.add_(running & env.dones & course.done)
+        if judge is not None:
+            judge.count(running)
 
-    run_episodes(env, policy, count, (share, fallen, finished, steps, edge, energy, metres, reward), graph, watch)
-    types = {}
+    totals = (share, fallen, finished, steps, edge, energy, metres, reward)
+    run_episodes(env, policy, count, totals if judge is None else totals + judge.totals, graph, watch)
+    types, bars = {}, {}
     for k, kind in enumerate(course.types):
         own = course.type == k
         if not own.any():  # play.py may have fewer robots than there are types
@@ -72,7 +78,10 @@ def evaluate(
             "mean_reward": reward[own].mean().item(),
             "num_episodes": int(own.sum()),
         }
-    return with_total(types)
+        if judge is not None:
+            types[kind] |= judge.of_type(own)
+            bars[kind] = judge.bars(own)
+    return with_total(types) | ({} if judge is None else {"bars": bars, "gate": judge.gate()})
 
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
@@ -85,6 +94,8 @@ def print_figures(figures: Mapping[str, Any], title: str) -> None:
     for kind, row in rows.items():
         table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
     Console().print(table)
+    if "bars" in figures:
+        print_bars(figures)
 
 
 def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
@@ -95,11 +106,13 @@ def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
-    shown = ("goals_reached", "success_rate", "fall_rate", "feet_edge")
+    shown, titles = ("goals_reached", "success_rate", "fall_rate", "feet_edge"), COLUMNS | BAR_COLUMNS
+    if "bars" in figures:
+        shown = ("goals_reached", "clean_courses", "clean_crossings", "fall_rate")
     figure, axes = plt.subplots(figsize=(1.4 * len(rows) + 2, 4))
     for k, name in enumerate(shown):
         at = [x + 0.2 * (k - 1.5) for x in range(len(rows))]
-        axes.bar(at, [row[name] for row in rows.values()], 0.2, label=COLUMNS[name])
+        axes.bar(at, [row[name] for row in rows.values()], 0.2, label=titles[name])
     axes.set_xticks(range(len(rows)), rows)
     axes.set_ylim(0.0, 1.05)
     axes.set_title(title)

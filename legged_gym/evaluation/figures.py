@@ -15,6 +15,12 @@ COLUMNS = {
     "energy_J_per_m": "energy, J/m",
 }
 
+BAR_COLUMNS = {  # where there are gates on the way, such as bars
+    "clean_courses": "all bars clean",
+    "clean_crossings": "bars clean",
+    "outside_posts": "went round one",
+}
+
 
 def as_text(value: float | None) -> str:
     """A figure in a table; `-` where there is none."""

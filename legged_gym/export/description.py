@@ -59,6 +59,7 @@ def describe(
     if "scan" in networks["policy"]["inputs"]:
         perception = cfg.perception
         points = {"x": perception.scan_x, "y": perception.scan_y, "interval": perception.interval}
+        points |= {"samples": perception.scan_samples, "undersides": perception.undersides}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
@@ -162,6 +163,7 @@ def _short(values: Tensor) -> float | list[float]:
 def _camera(camera: Any) -> dict[str, Any]:
     low, high = camera.pitch
     return {
+        "link": camera.link,  # empty: the base
         "position": list(camera.position),
         "pitch": 0.5 * (low + high),
         "horizontal_fov": camera.horizontal_fov,
@@ -195,6 +197,10 @@ def _trial(trial: Any, friction: float, courses: bool) -> dict[str, Any]:
         "commands": plain(commands.ranges) | {"resampling_s": commands.resampling_time},
         "standing_fraction": commands.standing_fraction,
     }
+    if hasattr(commands, "goal_speed"):
+        tree["commands"] |= {"goal_speed": list(commands.goal_speed), "heading_gain": commands.heading_gain}
+    if hasattr(trial, "falls"):
+        tree["falls"] = plain(trial.falls)
     if not courses:
         return tree
     terrain = trial.terrain

@@ -264,8 +264,8 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
             return offset + normal(layout.frame_width) / scale
         if name == "history":
             return offset + normal(env.groups["history"].length, layout.frame_width) / scale
-        if name == "scan":
-            return uniform(-1.0, 1.6, env.observation_layout["scan"]["scan"])
+        if name in env.observation_layout.get("scan", {}):  # its layers
+            return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
         if name == "depth":
             depth = uniform(0.1, 1.2 * env.cfg.camera.far, env.cfg.camera.height, env.cfg.camera.width)
             return torch.where(torch.rand(depth.shape, generator=generator) < 0.05, 0.0, depth)
@@ -296,10 +296,12 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
     for _ in range(RECORDED_STEPS):
         frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
+        if "scan" in env.groups:
+            inputs["scan"] = env.groups["scan"].terms[0].read()
         if "history" in env.groups:
             frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
-            inputs |= {"history": history, "scan": env.groups["scan"].terms[0].read()}
+            inputs["history"] = history
             history = torch.cat([history[:, 1:], frame[:, None]], 1)
         if "camera" in env.parts:
             images = _camera_frames(env, images, fresh)

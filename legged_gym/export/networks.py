@@ -6,6 +6,7 @@ batch B, which is 1 on a robot.
 
 import copy
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,17 @@ class JointTargets(nn.Module):
         return actions, self.default + self.scale * actions
 
 
+class ScanScale(nn.Module):
+    """A height scan (B, P), the height of the base over the ground in m, to what networks see."""
+
+    def __init__(self, term: Term):
+        super().__init__()
+        self.offset, self.scale, self.clip = term.offset, term.scale, term.clip
+
+    def forward(self, scan: Tensor) -> Tensor:
+        return (self.scale * (scan - self.offset)).clamp(-self.clip, self.clip)
+
+
 class DeployedActor(nn.Module):
     """`ActorCritic`: proprio (B, m) to actions and joint targets (B, J)."""
 
@@ -116,13 +128,30 @@ class DeployedActor(nn.Module):
 
     def __init__(self, policy: ActorCritic, layout: DeployedLayout):
         super().__init__()
-        if policy.cfg.actor_groups != ("proprio",):
+        if policy.cfg.actor_groups not in (("proprio",), ("proprio", "scan")):
             groups = ", ".join(policy.cfg.actor_groups)
-            raise UserError(f"policy.actor_groups is {groups}: only an actor that reads proprio alone can be deployed")
+            raise UserError(
+                f"policy.actor_groups is {groups}: only an actor that reads proprio alone can be deployed, or proprio "
+                "and scan"
+            )
         self.policy, self.normalize, self.targets = policy, Normalizer(layout), JointTargets(layout)
 
     def forward(self, proprio: Tensor) -> tuple[Tensor, Tensor]:
         return self.targets(self.policy.act_inference({"proprio": self.normalize(proprio)}), proprio)
+
+
+class DeployedScanActor(DeployedActor):
+    """The same, with a height scan (B, P): height of the base over the ground at each point, m."""
+
+    inputs = ("proprio", "scan")
+
+    def __init__(self, policy: ActorCritic, layout: DeployedLayout, scan: Term):
+        super().__init__(policy, layout)
+        self.scan = ScanScale(scan)
+
+    def forward(self, proprio: Tensor, scan: Tensor) -> tuple[Tensor, Tensor]:
+        observations = {"proprio": self.normalize(proprio), "scan": self.scan(scan)}
+        return self.targets(self.policy.act_inference(observations), proprio)
 
 
 class DeployedTeacher(nn.Module):
@@ -134,19 +163,34 @@ class DeployedTeacher(nn.Module):
 
     inputs, outputs = ("proprio", "scan", "history"), ("actions", "joint_targets")
 
-    def __init__(self, policy: ActorCriticRMA, layout: DeployedLayout, scan: Term):
+    def __init__(self, policy: ActorCriticRMA, layout: DeployedLayout, scan: Sequence[Term]):
         super().__init__()
         self.policy, self.normalize, self.targets = policy, Normalizer(layout), JointTargets(layout)
         self.normalize_history = Normalizer(layout, history=True)
-        self.scan_offset, self.scan_scale, self.scan_clip = scan.offset, scan.scale, scan.clip
+        self.scan = nn.ModuleList(ScanScale(term) for term in scan)
 
     def forward(self, proprio: Tensor, scan: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+        return self.answer(proprio, [scan], history)
+
+    def answer(self, proprio: Tensor, layers: Sequence[Tensor], history: Tensor) -> tuple[Tensor, Tensor]:
+        """With the terms of the scan, (B, P) each, in their order."""
+        seen = [scale(layer) for layer, scale in zip(layers, self.scan, strict=True)]
         observations = {
             "proprio": self.normalize(proprio),
-            "scan": (self.scan_scale * (scan - self.scan_offset)).clamp(-self.scan_clip, self.scan_clip),
+            "scan": torch.cat(seen, 1),
             "history": self.normalize_history(history).flatten(1),
         }
         return self.targets(self.policy.act_inference(observations, estimated=True), proprio)
+
+
+class DeployedLayeredTeacher(DeployedTeacher):
+    """The same with a scan of two layers: undersides (B, P), height over the base of what hangs over each point, m, inf
+    where nothing does."""
+
+    inputs = ("proprio", "scan", "undersides", "history")
+
+    def forward(self, proprio: Tensor, scan: Tensor, undersides: Tensor, history: Tensor) -> tuple[Tensor, Tensor]:
+        return self.answer(proprio, [scan, undersides], history)
 
 
 class DeployedStudent(nn.Module):
@@ -241,13 +285,18 @@ def deployed(policy: nn.Module, env: Any) -> Deployment:
 @deployed.register
 def _(policy: ActorCritic, env: Any) -> Deployment:
     layout = deployed_layout(env, "proprio")
-    return Deployment({"policy": DeployedActor(policy, layout).eval()}, layout)
+    if "scan" in policy.cfg.actor_groups:
+        actor = DeployedScanActor(policy, layout, env.groups["scan"].terms[0])
+    else:
+        actor = DeployedActor(policy, layout)
+    return Deployment({"policy": actor.eval()}, layout)
 
 
 @deployed.register
 def _(policy: ActorCriticRMA, env: Any) -> Deployment:
-    layout, scan = deployed_layout(env, "proprio"), env.groups["scan"].terms[0]
-    return Deployment({"policy": DeployedTeacher(policy, layout, scan).eval()}, layout, estimated=True)
+    layout, scan = deployed_layout(env, "proprio"), env.groups["scan"].terms
+    teacher = {1: DeployedTeacher, 2: DeployedLayeredTeacher}[len(scan)]
+    return Deployment({"policy": teacher(policy, layout, scan).eval()}, layout, estimated=True)
 
 
 @deployed.register

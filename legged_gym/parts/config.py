@@ -46,23 +46,38 @@ class CommandsCfg:
 
 
 @dataclass
+class GoalCommandsCfg(CommandsCfg):
+    heading_gain: float = 1.0
+    """yaw rate per turn to face the goal, 1/s"""
+    goal_speed: NotNegativeRange = (0.3, 1.0)
+    """towards the goals, m/s"""
+    free_on_flat: bool = True
+    """on flat tiles commands are drawn from ranges, and no goals lead"""
+
+    def check(self, key: str) -> None:
+        if self.heading_command:
+            raise UserError(f"{key}.heading_command: the headings of this task are those to its goals")
+
+
+@dataclass
 class ControlCfg:
     control_type: str = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
     stiffness: dict[str, NotNegative] = field(default_factory=dict)
-    """kp in N·m/rad, by a part of the joints' names; empty: of gain_set"""
+    """kp in N·m/rad, by a part of the joints' names; empty: of gain_set, else the robot's"""
     damping: dict[str, NotNegative] = field(default_factory=dict)
-    """kd in N·m·s/rad, by a part of the joints' names; empty: of gain_set"""
+    """kd in N·m·s/rad, by a part of the joints' names; empty: of gain_set, else the robot's"""
     gain_set: str = ""
     """gains that the robot's file has under this name, in place of those that are left empty here"""
     no_load_speed: dict[str, Positive] = field(default_factory=dict)
-    """rad/s at which the motors give no torque, by a part of the joints' names; for control_type DC"""
+    """rad/s at which the motors give no torque, by a part of the joints' names; for control_type DC; empty: the
+    robot's, as of the next three"""
     full_torque_speed: dict[str, NotNegative] = field(default_factory=dict)
-    """rad/s, likewise, up to which they give all of driving_torque; empty: 0"""
+    """rad/s, likewise, up to which they give all of driving_torque; else 0"""
     driving_torque: dict[str, Positive] = field(default_factory=dict)
-    """N·m, likewise, to speed a joint up; empty: the joint's limit"""
+    """N·m, likewise, to speed a joint up; else the joint's limit"""
     braking_torque: dict[str, Positive] = field(default_factory=dict)
-    """N·m, likewise, to slow a joint down; empty: the joint's limit"""
+    """N·m, likewise, to slow a joint down; else the joint's limit"""
     action_scale: float = 0.25
     """target angle = default + action_scale * the joint's factor * action"""
     action_factors: dict[str, Positive] = field(default_factory=dict)

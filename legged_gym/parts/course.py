@@ -24,7 +24,7 @@ class _Tables(NamedTuple):
     goals_xy: Tensor  # (T * G, 2)
     num_goals: Tensor  # (T,) long
     path_length: Tensor  # (T, G), less the goals' radius
-    obstacles: Tensor  # (T, M, 5), rows of `Obstacle`
+    obstacles: Tensor  # (T, M, 7), rows of `Obstacle`
     type_of_column: Tensor  # (C,) long
     flat_types: Tensor  # (types,) bool
     type_rows: Tensor  # (types, 1) long, 0, 1, …
@@ -44,6 +44,7 @@ class Course(Part):
         done: (N,) bool, whether all were, as of the last `update`
         to_goal, goal_distance: (N, 2) unit vector and (N,) m to the current goal, in the plane, world frame
         yaw_errors: (N, 2) rad to turn by to face the current goal and the next one
+        obstacles: (N, M, 7) rows of `Obstacle` of each robot's course; where it has fewer than others, the mode NONE
         measured_goals, measured_share: (N,) goals reached and their share of all, kept over resets by `measure`
     """
 
@@ -85,6 +86,7 @@ class Course(Part):
             goal_distance=zeros(n),
             yaw_errors=zeros(n, 2),
         )
+        self.obstacles = self._tables.obstacles.index_select(0, self.tile)  # follows from `tile`
         self.placed = zeros(n, dtype=torch.bool)  # by hand: these stay on their level
         self.measured_goals, self.measured_share = zeros(n, dtype=torch.long), zeros(n)
         self._everyone = torch.ones_like(self.done)
@@ -115,8 +117,20 @@ class Course(Part):
         """(N, G, 3) of each robot's course; where it has fewer than others, its last one again."""
         return self._tables.goals.index_select(0, self.tile)
 
+    @property
+    def has_gates(self) -> bool:
+        """Whether there are such, as bars on posts, on any tile. Syncs with the host."""
+        mode, half_width = (
+            self._tables.obstacles[..., Obstacle._fields.index(name)] for name in ("mode", "half_width")
+        )
+        return bool(((mode != Mode.NONE) & half_width.isfinite()).any())
+
+    def _find_obstacles(self) -> None:
+        self.obstacles.copy_(self._tables.obstacles.index_select(0, self.tile))
+
     def update(self) -> None:
         """After the physics of a control step: what was reached, and where to go on."""
+        self._find_obstacles()
         self.commanded_distance.add_(self._commands[:, 0] * self._dt)
         inside = self._to_goals(self.goal_index[:, None])[:, 0].norm(dim=1) < self._cfg.goals.radius
         self.goal_timer.copy_(torch.where(inside, self.goal_timer + 1, 0))
@@ -142,27 +156,40 @@ class Course(Part):
         goals = self._tables.goals_xy.index_select(0, rows.flatten()).unflatten(0, rows.shape)
         return goals - self._sim.root_pos_w[:, None, :2]
 
+    def progress(self) -> Tensor:
+        """(N,) m gone along the course's line, towards the current goal; less than 0 for who went the other way."""
+        goal = torch.minimum(self.goal_index, self.num_goals - 1)[:, None]
+        path = self._tables.path_length.index_select(0, self.tile).gather(1, goal)[:, 0] + self._cfg.goals.radius
+        return path - self.goal_distance
+
     def obstacle_ahead(self, behind: float = 0.0) -> dict[str, Tensor]:
         """The next obstacle of each robot: `distance` (N,) m along the course to where it begins, at least -`behind`;
         its `height` and `underside` (N,) m over the start's level; `mode` (N,) long. After the last one the distance is
         inf, the mode NONE and the rest 0."""
-        obstacles = self._tables.obstacles.index_select(0, self.tile)  # (N, M, 5)
-        column = Obstacle._fields.index
+        return {name: value[:, 0] for name, value in self.obstacles_ahead(1, behind).items()}
+
+    def obstacles_ahead(self, count: int, behind: float = 0.0, reach: float = torch.inf) -> dict[str, Tensor]:
+        """The same of the next `count` that begin within `reach` m, each (N, count), the nearest first."""
+        obstacles, column = self.obstacles, Obstacle._fields.index
+        if obstacles.shape[1] < count:  # no tile has as many
+            obstacles = torch.nn.functional.pad(obstacles, (0, 0, 0, count - obstacles.shape[1]))
         distance = obstacles[..., column("x")] - self._sim.root_pos_w[:, :1]
-        ahead = (distance >= -behind) & (obstacles[..., column("mode")] != Mode.NONE)
-        nearest, which = torch.where(ahead, distance, torch.inf).min(1)
-        found = obstacles.gather(1, which[:, None, None].expand(-1, 1, obstacles.shape[2]))[:, 0]
-        found = torch.where(nearest.isfinite()[:, None], found, 0.0)
-        height, underside, mode = (found[:, column(name)] for name in ("height", "underside", "mode"))
-        return {"distance": nearest, "height": height, "underside": underside, "mode": mode.long()}
+        ahead = (distance >= -behind) & (distance <= reach) & (obstacles[..., column("mode")] != Mode.NONE)
+        nearest, which = torch.where(ahead, distance, torch.inf).topk(count, 1, largest=False)
+        found = {name: obstacles[..., column(name)].gather(1, which) for name in ("height", "underside", "mode")}
+        found = {name: torch.where(nearest.isfinite(), value, 0.0) for name, value in found.items()}
+        return {"distance": nearest, **found, "mode": found["mode"].long()}
 
     # -- episodes -----------------------------------------------------------------------------------------------------
-    def change_levels(self, mask: Tensor, fallen: Tensor, length: Tensor, longest: int) -> None:
+    def change_levels(
+        self, mask: Tensor, fallen: Tensor, length: Tensor, longest: int, earned: Tensor | None = None
+    ) -> None:
         """Levels of the robots in `mask` (N,), whose episodes end after `length` (N,) of `longest` control steps.
 
         Up for more than 0.8, down for less than 0.4 of the goals that the commanded distance could have reached. A
         robot that has `fallen` (N,) is measured against the whole episode, else an early fall would pass for a short
-        walk. Those that leave the highest level go to any. Without a curriculum: to any level.
+        walk. Those that leave the highest level go to any. Without a curriculum: to any level. `earned` (N,): only
+        these go up.
         """
         mask = mask & ~self.placed
         anywhere = torch.randint_like(self.level, self.num_levels)
@@ -173,6 +200,8 @@ class Course(Part):
         distance = self.commanded_distance + torch.where(fallen, self._commands[:, 0] * left, 0.0)
         reachable = (self._tables.path_length.index_select(0, self.tile) <= distance[:, None]).sum(1)
         up = self.done | ((reachable > 0) & (self.goal_index > 0.8 * reachable) & ~fallen)
+        if earned is not None:
+            up = up & earned
         down = (self.goal_index < 0.4 * reachable) & ~up
         level = (self.level + up.long() - down.long()).clamp(min=0)
         level = torch.where(level >= self.num_levels, anywhere, level)
@@ -182,6 +211,7 @@ class Course(Part):
     def reset(self, mask: Tensor) -> None:
         """Put the robots in `mask` (N,) at the start of the tile of their level and column."""
         assign_where(mask, self.tile, self.level * self._num_columns + self.column)
+        self._find_obstacles()
         for buffer in (self.goal_index, self.goal_timer, self.commanded_distance):
             assign_where(mask, buffer, 0)
 

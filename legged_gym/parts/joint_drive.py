@@ -1,7 +1,7 @@
 """From actions to torques: when an action arrives, the joint targets it means, gains, and what the motors can give."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from legged_gym.part import Part
 from legged_gym.parts.config import ControlCfg
 from legged_gym.parts.randomization import Randomization
-from legged_gym.robots.robot import Gains, known_robot
+from legged_gym.robots.robot import Gains, Robot, known_robot
 from legged_gym.simulators.torque import clip_torque, dc_motor_clip, pd_torque
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.math import assign_where
@@ -45,54 +45,54 @@ class Motors:
 
 def make_motors(
     cfg: ControlCfg,
-    robot: str,
+    name: str,
     default_joint_pos: Tensor,
     torque_limits: Tensor,
-    per_joint: Callable[[dict[str, float], str], Tensor],
+    per_joint: Callable[[Mapping[str, float], str], Tensor],
 ) -> Motors:
-    """The motors that `cfg` means, of the robot called `robot`; `per_joint`: (J,) of values by parts of joints' names.
+    """The motors that `cfg` means, of the robot called `name`; `per_joint`: (J,) of values by parts of joints' names.
 
     UserError for an unknown torque law or set of gains, and for a joint without a value.
     """
     if cfg.control_type not in ("P", "DC"):
         raise UserError(f"control.control_type is {cfg.control_type!r}; it must be P or DC")
+    robot = known_robot(name) or Robot(name, "")
     found = _gain_set(cfg, robot)
-    factors = cfg.action_factors or dict(found.action_factors)
+    factors = cfg.action_factors or found.action_factors
     scale = torch.full_like(torque_limits, cfg.action_scale)
 
-    def given(name: str, otherwise: Tensor) -> Tensor:
-        values = getattr(cfg, name)
-        return per_joint(values, f"control.{name}") if values else otherwise
+    def given(key: str, otherwise: Tensor) -> Tensor:
+        values = getattr(cfg, key) or getattr(robot, key)
+        return per_joint(values, f"control.{key}") if values else otherwise
 
     envelope = None
     if cfg.control_type == "DC":
-        none_left = per_joint(cfg.no_load_speed, "control.no_load_speed")
+        none_left = per_joint(cfg.no_load_speed or robot.no_load_speed, "control.no_load_speed")
         full = given("full_torque_speed", torch.zeros_like(scale))
         if bool((full >= none_left).any()):
             raise UserError("control.full_torque_speed has to be below control.no_load_speed, at every joint")
         # The limits hold in any case: the engine clips to them.
         driving, braking = (
-            torch.minimum(given(name, torque_limits), torque_limits) for name in ("driving_torque", "braking_torque")
+            torch.minimum(given(key, torque_limits), torque_limits) for key in ("driving_torque", "braking_torque")
         )
         envelope = Envelope(driving, braking, full, none_left)
     return Motors(
         default_joint_pos=default_joint_pos,
         action_scale=scale * per_joint(factors, "control.action_factors") if factors else scale,
-        p_gains=per_joint(cfg.stiffness or dict(found.stiffness), "control.stiffness"),
-        d_gains=per_joint(cfg.damping or dict(found.damping), "control.damping"),
+        p_gains=per_joint(cfg.stiffness or found.stiffness, "control.stiffness"),
+        d_gains=per_joint(cfg.damping or found.damping, "control.damping"),
         torque_limits=torque_limits,
         envelope=envelope,
     )
 
 
-def _gain_set(cfg: ControlCfg, robot: str) -> Gains:
-    """The robot's gains called `control.gain_set`; none without a name."""
+def _gain_set(cfg: ControlCfg, robot: Robot) -> Gains:
+    """The robot's gains called `control.gain_set`, else its own."""
     if not cfg.gain_set:
-        return Gains({}, {})
-    known = known_robot(robot)
-    sets = {} if known is None else known.gain_sets
+        return Gains(robot.stiffness, robot.damping)
+    sets = robot.gain_sets
     if cfg.gain_set not in sets:
-        raise UserError(f"control.gain_set: '{robot}' has no gains '{cfg.gain_set}'; {nearest(cfg.gain_set, sets)}")
+        raise UserError(f"control.gain_set: '{robot.name}' has no '{cfg.gain_set}'; {nearest(cfg.gain_set, sets)}")
     return sets[cfg.gain_set]
 
 

@@ -4,7 +4,20 @@ The facts (`Robot`) are free of MuJoCo; `RobotSpec` is in `legged_gym.robots.spe
 """
 
 from legged_gym.robots.g1 import G1, G1_23
+from legged_gym.robots.galileo import GALILEO
 from legged_gym.robots.go2 import GO2
 from legged_gym.robots.robot import Gains, Mount, Robot, Sdk, find_robot, known_robot, register_robot
 
-__all__ = ["G1", "G1_23", "GO2", "Gains", "Mount", "Robot", "Sdk", "find_robot", "known_robot", "register_robot"]
+__all__ = [
+    "G1",
+    "G1_23",
+    "GALILEO",
+    "GO2",
+    "Gains",
+    "Mount",
+    "Robot",
+    "Sdk",
+    "find_robot",
+    "known_robot",
+    "register_robot",
+]

@@ -56,8 +56,8 @@ def _of_each(motors: dict[str, _Motor], name: str) -> dict[str, float]:
 
 # -- gains -------------------------------------------------------------------------------------------------------------
 def _armature_gains(motors: dict[str, _Motor]) -> Gains:
-    """BeyondMimic's: a rotor alone swings at 10 Hz, twice critically damped; an action of 1 is a quarter of the effort in
-    the spring, as `control.action_scale` is 0.25."""
+    """BeyondMimic's: a rotor alone swings at 10 Hz, twice critically damped; an action of 1 is a quarter of the effort
+    in the spring, as `control.action_scale` is 0.25."""
     frequency, damping_ratio = 2.0 * math.pi * 10.0, 2.0
     stiffness = {part: motor.armature * frequency**2 for part, motor in motors.items()}
     return Gains(

@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError("demo.py is driven in the browser: leave out --headless; play.py --video makes films")
     env_cfg.env.episode_length_s = EPISODE_S
     if has_courses(env_cfg):
-        choose_terrain(env_cfg, args.terrain, args.difficulty)
+        choose_terrain(env_cfg, args.terrain or env_cfg.terrain.demo, args.difficulty)
 
     from legged_gym.viewer.page.policy_tab import Source
     from legged_gym.viewer.playing.gamepad import Gamepad  # slow: after the command line has been found good

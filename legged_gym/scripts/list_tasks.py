@@ -5,7 +5,7 @@ from rich.table import Table
 
 from legged_gym.cli.args import ListArgs
 from legged_gym.cli.parse import parse_flags
-from legged_gym.registry import all_tasks
+from legged_gym.registry import all_tasks, other_names
 from legged_gym.utils.errors import script
 
 
@@ -17,7 +17,15 @@ def main(argv: list[str] | None = None) -> None:
     table.add_column("what")
     for task in all_tasks().values():
         table.add_row(task.name, task.description)
-    Console(soft_wrap=True).print(table)
+    console = Console(soft_wrap=True)
+    console.print(table)
+    others = Table(box=None, pad_edge=False)
+    others.add_column("also taken")
+    others.add_column("for")
+    for name, task in other_names().items():
+        others.add_row(name, task)
+    console.print()
+    console.print(others)
 
 
 if __name__ == "__main__":

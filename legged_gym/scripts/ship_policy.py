@@ -17,7 +17,7 @@ KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
 @script
 def main(argv: list[str] | None = None) -> None:
     args = parse_flags(ShipArgs, __doc__, argv)
-    get_task(args.task)
+    task = get_task(args.task).name
     require_own_rsl_rl()
     config = args.checkpoint.parent / "config.yaml"
     if not config.is_file():
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     shipped = {key: checkpoint[key] for key in KEPT if key in checkpoint}  # older ones have no layout
     if args.half:
         shipped["policy"] = {name: tensor.half() for name, tensor in shipped["policy"].items()}
-    folder = RESOURCES_DIR / "policies" / args.task
+    folder = RESOURCES_DIR / "policies" / task
     folder.mkdir(parents=True, exist_ok=True)
     save_atomic(shipped, folder / "model.pt")
     (folder / "config.yaml").write_bytes(config.read_bytes())

@@ -10,8 +10,10 @@ from legged_gym.utils.errors import UserError
 
 @dataclass
 class DepthCameraCfg:
+    link: str = ""
+    """that carries it; empty: the base"""
     position: tuple[float, float, float] = (0.27, 0.0, 0.03)
-    """in the base's frame, m"""
+    """in the frame of that link, m"""
     position_noise: NotNegative = 0.01
     """half width of its difference from robot to robot, each axis, m"""
     pitch: Range = (-0.0873, 0.0873)

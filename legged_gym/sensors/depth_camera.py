@@ -1,4 +1,4 @@
-"""A depth camera on each robot's base, cast as rays against the ground's shapes and the robot's own body."""
+"""A depth camera on a link of each robot, cast as rays against the ground's shapes and the robot's own body."""
 
 import math
 
@@ -13,7 +13,7 @@ from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.sensors.launches import EnvLaunches
 from legged_gym.simulators import Simulator
 from legged_gym.terrain.ground import Ground
-from legged_gym.utils.errors import UserError
+from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.math import uniform
 
 _KINDS = {"sphere": 0, "capsule": 1, "box": 2}
@@ -72,8 +72,9 @@ class DepthCamera(Part):
         seen = [eyes, looks, count, zeros(n, most, _NUMBERS), windows]
 
         row, plane_z, *boxes = self._ground.shapes.arrays()
-        vec3 = [wp.from_torch(x, dtype=wp.vec3) for x in (sim.root_pos_w, self.position, sim.body_pos_w)]
-        vec4 = [wp.from_torch(x, dtype=wp.vec4) for x in (sim.root_quat_w, sim.body_quat_w)]
+        carrier_pos_w, carrier_quat_w = self._carrier()
+        vec3 = [wp.from_torch(x, dtype=wp.vec3) for x in (carrier_pos_w, self.position, sim.body_pos_w)]
+        vec4 = [wp.from_torch(x, dtype=wp.vec4) for x in (carrier_quat_w, sim.body_quat_w)]
         pose = [vec3[0], vec4[0], vec3[1], self.pitch, vec3[2], vec4[1]]
         view = [cfg.far, self._tan_h, self._tan_v]
         inputs = [flags["taken"], *pose, *own, *view, height, width, row, *boxes]
@@ -88,6 +89,16 @@ class DepthCamera(Part):
         self._take_frame = launches.record(
             kernels.take_frame, [cfg.resized[0], lanes], inputs, [self.frames, self.image]
         )
+
+    def _carrier(self) -> tuple[Tensor, Tensor]:
+        """Position (N, 3) and orientation (N, 4) of what carries the camera: views of the simulator's state."""
+        sim, link = self._sim, self.cfg.link
+        if not link:
+            return sim.root_pos_w, sim.root_quat_w
+        names = sim.robot.body_names
+        if link not in names:
+            raise UserError(f"--env.camera.link: there is no link '{link}'; {nearest(link, names)}")
+        return sim.body_pos_w[:, names.index(link)], sim.body_quat_w[:, names.index(link)]
 
     def _own_shapes(self) -> list[wp.array]:
         """Kinds, links, positions and orientations in these, and sizes of the robot's shapes."""

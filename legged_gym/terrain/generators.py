@@ -61,7 +61,7 @@ def hurdle(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL
     heights = rng.uniform(0.1 + 0.1 * difficulty, 0.15 + 0.25 * difficulty, NUM_OBSTACLES)
     half_width = rng.uniform(0.4, 0.8)
     boxes = [
-        _block(x[i] - 0.5 * thickness, x[i] + 0.5 * thickness, shift[i], half_width, heights[i])
+        block(x[i] - 0.5 * thickness, x[i] + 0.5 * thickness, shift[i], half_width, heights[i])
         for i in range(NUM_OBSTACLES)
     ]
     obstacles = [_jump(x[i] - 0.5 * thickness, shift[i], heights[i]) for i in range(NUM_OBSTACLES)]
@@ -76,7 +76,7 @@ def step(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     begin = [PLATFORM_END, *end[:-1]]
     half_width = rng.uniform(0.5, 1.0)
     boxes = [
-        _block(begin[i], end[i], shift[i], half_width, count * height) for i, count in enumerate((1, 2, 3, 3, 2, 1))
+        block(begin[i], end[i], shift[i], half_width, count * height) for i, count in enumerate((1, 2, 3, 3, 2, 1))
     ]
     obstacles = [_jump(begin[i], shift[i], (i + 1) * height) for i in range(3)]  # up; the way down has none
     return make_tile(0.0, boxes, goals, obstacles)
@@ -90,7 +90,7 @@ def gap(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -
     x, shift, goals = _course(rng, lateral, 0.8 + opening, 1.5 + opening)
     half_width = rng.uniform(0.6, 1.2)
     begin, end = [PLATFORM_END, *(x[:-1] + 0.5 * opening)], x - 0.5 * opening
-    landings = [_block(begin[i], end[i], shift[i], half_width, 0.0, pit) for i in range(NUM_OBSTACLES)]
+    landings = [block(begin[i], end[i], shift[i], half_width, 0.0, pit) for i in range(NUM_OBSTACLES)]
     beyond = _platform(x[-1] + 0.5 * opening, goals[-1][0] + RUN_OUT, pit)
     obstacles = [_jump(x[i] - 0.5 * opening, shift[i], 0.0) for i in range(NUM_OBSTACLES)]
     return make_tile(pit, [_platform(BACK, PLATFORM_END, pit), *landings, beyond], goals, obstacles)
@@ -114,7 +114,7 @@ def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     begin.append(begin[1] + depths[1])
     begin.append(begin[2] + depths[2] + leap)
     begin.append(begin[3] + depths[3])
-    boxes = [_block(begin[i], begin[i] + depths[i], 0.0, 0.5 * widths[i], heights[i]) for i in range(5)]
+    boxes = [block(begin[i], begin[i] + depths[i], 0.0, 0.5 * widths[i], heights[i]) for i in range(5)]
     goals = [(begin[i] + 0.5 * depths[i], 0.0) for i in range(5)]
     obstacles = [_jump(begin[i], 0.0, heights[i]) for i in range(5)]
 
@@ -130,7 +130,7 @@ def demo(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) 
     return make_tile(0.0, boxes, [*goals, (x + 0.4, left)], obstacles)
 
 
-@terrain("stairs")
+@terrain("stairs", size=lambda difficulty: 0.05 + 0.13 * difficulty)
 def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two flights of six risers up and down, of legged_gym's tread of 0.31 m; a riser is 5 to 18 cm high."""
     rise, tread, num_risers = 0.05 + 0.13 * difficulty, 0.31, 6
@@ -138,14 +138,14 @@ def stairs(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL
     hills, goals = _hills(rng, climb=tread * (num_risers - 1))
     # Each riser is a box on the one before, shorter by a tread at both ends: half as many boxes as there are treads.
     boxes = [
-        _block(begin + k * tread, end - k * tread, 0.0, half_width, (k + 1) * rise)
+        block(begin + k * tread, end - k * tread, 0.0, half_width, (k + 1) * rise)
         for begin, end in hills
         for k in range(num_risers)
     ]
     return make_tile(0.0, boxes, goals)
 
 
-@terrain("slope")
+@terrain("slope", size=lambda difficulty: 0.05 + 0.35 * difficulty, unit="rad")
 def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Two hills of ramp, landing and ramp; legged_gym's steepest slope, 0.4 rad, at difficulty 1."""
     angle, climb = 0.05 + 0.35 * difficulty, 2.0
@@ -156,12 +156,12 @@ def slope(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL)
     boxes = []
     for begin, end in hills:
         boxes.append(box_below((begin + 0.5 * climb, 0.0, 0.5 * height), *size, turn(1, -angle)))
-        boxes.append(_block(begin + climb, end - climb, 0.0, half_width, height))
+        boxes.append(block(begin + climb, end - climb, 0.0, half_width, height))
         boxes.append(box_below((end - 0.5 * climb, 0.0, 0.5 * height), *size, turn(1, angle)))
     return make_tile(0.0, boxes, goals)
 
 
-@terrain("discrete")
+@terrain("discrete", size=lambda difficulty: 0.05 + 0.15 * difficulty)
 def discrete(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Fourteen low boxes at any angle in a field of 8 m x 2.4 m; the highest are 5 to 20 cm high."""
     num_boxes, begin, length, half_width = 14, PLATFORM_END, 8.0, 1.2
@@ -188,8 +188,9 @@ def crawl(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL)
     for i in range(NUM_OBSTACLES):
         boxes.append(box_below((x[i], shift[i], top), thickness, width, height))
         for y in (shift[i] - 0.75, shift[i] + 0.75):
-            boxes.append(_block(x[i] - 0.5 * post, x[i] + 0.5 * post, y, 0.5 * post, top))
-    bars = [Obstacle(x[i] - 0.5 * thickness, shift[i], top, underside, Mode.CRAWL) for i in range(NUM_OBSTACLES)]
+            boxes.append(block(x[i] - 0.5 * post, x[i] + 0.5 * post, y, 0.5 * post, top))
+    gate = (top, underside, Mode.CRAWL, thickness, 0.75 - 0.5 * post)
+    bars = [Obstacle(x[i] - 0.5 * thickness, shift[i], *gate) for i in range(NUM_OBSTACLES)]
     return make_tile(0.0, boxes, goals, bars)
 
 
@@ -219,7 +220,7 @@ def _hills(rng: np.random.Generator, climb: float) -> tuple[list[tuple[float, fl
     return hills, [*goals, (x, 0.0)]
 
 
-def _block(begin: float, end: float, y: float, half_width: float, top: float, plane_z: float = 0.0) -> Box:
+def block(begin: float, end: float, y: float, half_width: float, top: float, plane_z: float = 0.0) -> Box:
     """A level box from `begin` to `end` along the course, standing on the plane."""
     return box_below((0.5 * (begin + end), y, top), end - begin, 2.0 * half_width, top - plane_z + SINK)
 
@@ -231,7 +232,7 @@ def _jump(x: float, y: float, height: float) -> Obstacle:
 
 def _platform(begin: float, end: float, plane_z: float) -> Box:
     """Level ground at height 0 across the tile."""
-    return _block(begin, end, 0.0, 0.5 * WIDTH, 0.0, plane_z)
+    return block(begin, end, 0.0, 0.5 * WIDTH, 0.0, plane_z)
 
 
 def _banked(begin: float, end: float, y: float, top: float, incline: float, drop: float) -> Box:

@@ -26,7 +26,7 @@ class TerrainGrid:
         num_goals: (L, C) long, how many of these count
         path_length: (L, C, G) horizontal metres from the start straight through the goals up to each; inf beyond the
             last
-        obstacles: (L, C, M, 5), rows of `Obstacle`
+        obstacles: (L, C, M, 7), rows of `Obstacle`
         types: names of the types that have a share, in the order of their registration
         columns: the columns of each type, by name
         type_of_column: (C,) long, index into `types`
@@ -75,7 +75,7 @@ class TerrainGrid:
         used = boxes[2].any(-1)
         goals = self.goals[level, column, : int(self.num_goals[level, column])].double().cpu().numpy()
         obstacles = self.obstacles[level, column].double().cpu().numpy()
-        obstacles = obstacles[obstacles[:, -1] != Mode.NONE]
+        obstacles = obstacles[obstacles[:, Obstacle._fields.index("mode")] != Mode.NONE]
         kind = self.types[int(self.type_of_column[column])]
         return Tile(float(self.plane_z[level, column]), *(box[used] for box in boxes), goals, obstacles, kind)
 

@@ -36,6 +36,8 @@ class TerrainType:
     loose: bool
     flat: bool
     in_total: bool
+    size: Callable[[float], float] | None
+    unit: str
 
     def __call__(self, difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
         """A tile of this type: `difficulty` 0 to 1, largest sideways shift `lateral` in metres."""
@@ -52,12 +54,19 @@ TERRAINS: dict[str, TerrainType] = {}
 
 
 def terrain(
-    name: str, *, loose: bool = True, flat: bool = False, in_total: bool = False
+    name: str,
+    *,
+    loose: bool = True,
+    flat: bool = False,
+    in_total: bool = False,
+    size: Callable[[float], float] | None = None,
+    unit: str = "m",
 ) -> Callable[[Generator], Generator]:
     """Decorator that registers a generator (difficulty, rng, lateral) -> Tile as the terrain `name`.
 
     `loose`: roughness may shift and tilt its boxes; not, where some hang free or carry each other. `flat`: robots on it
-    are told that the ground is flat. `in_total`: it counts in the total of evaluations.
+    are told that the ground is flat. `in_total`: it counts in the total of evaluations. `size`: what makes it
+    difficult, as the height of a step, by difficulty, in `unit`.
     """
     if not name.isidentifier():
         raise ValueError(f"a terrain's name is part of a flag: '{name}' is none")
@@ -65,7 +74,7 @@ def terrain(
         raise ValueError(f"terrain '{name}' is registered twice")
 
     def register(generate: Generator) -> Generator:
-        TERRAINS[name] = TerrainType(name, generate, loose, flat, in_total)
+        TERRAINS[name] = TerrainType(name, generate, loose, flat, in_total, size, unit)
         return generate
 
     return register

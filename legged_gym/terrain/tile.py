@@ -43,6 +43,8 @@ class Obstacle(NamedTuple):
     height: float  # of its upper side
     underside: float  # 0, if it stands on the ground
     mode: Mode
+    depth: float = 0.0  # along the course; of a gate, such as a bar on posts
+    half_width: float = np.inf  # of what is clear between a gate's posts; inf: it is no gate
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Tile:
     quat: Array  # (K, 4)
     half_size: Array  # (K, 3)
     goals: Array  # (G, 3), z on the ground
-    obstacles: Array  # (M, 5), rows of `Obstacle`
+    obstacles: Array  # (M, 7), rows of `Obstacle`
     kind: str  # name of its type of terrain
 
     @property

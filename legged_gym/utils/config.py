@@ -23,7 +23,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Leaves of a tree of dicts, by dotted key."""
     leaves = {}
     for key, value in tree.items():
-        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
     return leaves
 
 

@@ -56,6 +56,9 @@ class RmaPPO(PPO):
         """The estimated state that acted, which no step of a PPO iteration changes."""
         return {ESTIMATE: Derived(self.policy.obs_dims["priv_explicit"], self.policy.estimated_explicit)}
 
+    def rows_of(self, group: str) -> str:
+        return ESTIMATE if group == "priv_explicit" else super().rows_of(group)
+
     def read_groups(self) -> tuple[str, ...]:
         """Without the history, by far the widest, unless the critic asks for it."""
         return (*self.policy.cfg.critic_groups, "proprio", "scan", "priv_explicit", "priv_latent")
@@ -106,7 +109,8 @@ class RmaPPO(PPO):
         self._estimator_step(batch)
 
     def _estimator_step(self, batch: Samples) -> None:
-        loss = self.policy.estimator.loss(batch.observations["proprio"], batch.observations["priv_explicit"])
+        sensed = self.policy.estimator_inputs(batch.observations)
+        loss = self.policy.estimator.loss(sensed, batch.observations["priv_explicit"])
         self.estimator_optimizer.minimize(loss)
         self.note(estimator=loss)
 

@@ -2,7 +2,8 @@ from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent
 from rsl_rl.modules.estimator import Estimator
+from rsl_rl.modules.gated_experts import GatedExperts
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
 from rsl_rl.modules.mlp import MLP
 
-__all__ = ["MLP", "ActorCritic", "ActorCriticRMA", "DepthStudent", "Estimator", "StateHistoryEncoder"]
+__all__ = ["MLP", "ActorCritic", "ActorCriticRMA", "DepthStudent", "Estimator", "GatedExperts", "StateHistoryEncoder"]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rsl_rl.config import EncoderCfg, PolicyCfg
+from rsl_rl.modules.gated_experts import GatedExperts
 from rsl_rl.utils.resolve import resolve
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -33,7 +34,7 @@ class ActorCritic(nn.Module):
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}
-        self.actor = make_actor(self.actor_width(), num_actions, cfg)
+        self.actor = make_actor(self.actor_widths(), num_actions, cfg)
         critic = resolve(cfg.critic_class_name, "rsl_rl.modules", "policy.critic_class_name")
         critic_in = self._width(cfg.critic_groups, cfg.critic_encoders)
         self.critic = critic(critic_in, cfg.critic_hidden_dims, 1, cfg.activation)
@@ -43,9 +44,9 @@ class ActorCritic(nn.Module):
         self.log_std = nn.Parameter(torch.empty(num_actions))
         self.reset_std()
 
-    def actor_width(self) -> int:
-        """Inputs of the actor's first layer."""
-        return self._width(self.cfg.actor_groups, self.cfg.actor_encoders)
+    def actor_widths(self) -> dict[str, int]:
+        """Of the parts of the actor's input, by the observation group of each, in order."""
+        return {group: self._width((group,), self.cfg.actor_encoders) for group in self.cfg.actor_groups}
 
     def _width(self, groups: Sequence[str], encoders: Mapping[str, EncoderCfg]) -> int:
         """Of what `_read` gives."""
@@ -68,6 +69,12 @@ class ActorCritic(nn.Module):
         """Sets the action noise back to `init_noise_std`."""
         with torch.no_grad():
             self.log_std.fill_(math.log(self.cfg.init_noise_std))
+
+    @torch.no_grad()
+    def hold_std(self) -> None:
+        """Action noise of at least `min_noise_std`."""
+        if self.cfg.min_noise_std > 0.0:
+            self.log_std.clamp_(min=math.log(self.cfg.min_noise_std))
 
     @property
     def std(self) -> Tensor:
@@ -110,10 +117,15 @@ class ActorCritic(nn.Module):
         return (self.log_std + 0.5 + LOG_SQRT_2PI).sum()
 
 
-def make_actor(width: int, num_actions: int, cfg: PolicyCfg) -> nn.Module:
-    """The actor that `cfg` names, of `width` inputs."""
+def make_actor(widths: dict[str, int], num_actions: int, cfg: PolicyCfg) -> nn.Module:
+    """The actor that `cfg` names; `widths` of the parts of its input, by the observation group of each."""
     actor = resolve(cfg.actor_class_name, "rsl_rl.modules", "policy.actor_class_name")
-    return actor(width, cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01)
+    gate = {}
+    if issubclass(actor, GatedExperts):
+        if cfg.gating.group in cfg.actor_encoders:
+            raise ValueError(f"policy.gating.group is {cfg.gating.group}, of which the actor reads an encoder's latent")
+        gate = {"gating": cfg.gating, "parts": widths}
+    return actor(sum(widths.values()), cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01, **gate)
 
 
 def gaussian_kl(old_mean: Tensor, old_log_std: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from rsl_rl.config import RmaPolicyCfg
@@ -38,15 +39,15 @@ class ActorCriticRMA(ActorCritic):
         *hidden, out = cfg.priv_encoder_dims
         self.priv_encoder = MLP(obs_dims["priv_latent"], hidden, out, activation, out_activation=activation)
         self.history_encoder = StateHistoryEncoder(proprio, cfg.history_length, latent, activation)
-        self.estimator = Estimator(proprio, cfg.estimator_hidden_dims, obs_dims["priv_explicit"], activation)
+        told_from = sum(obs_dims[group] for group in cfg.estimator_groups)
+        self.estimator = Estimator(told_from, cfg.estimator_hidden_dims, obs_dims["priv_explicit"], activation)
 
-    def actor_width(self) -> int:
-        """Inputs of the actor's first layer."""
-        cfg = self.cfg
+    def actor_widths(self) -> dict[str, int]:
+        """Of the parts of the actor's input, by the observation group of each, in order."""
+        cfg, dims = self.cfg, self.obs_dims
         if set(cfg.actor_groups) != set(GROUPS):
             raise ValueError(f"policy.actor_groups of ActorCriticRMA has to be {', '.join(GROUPS)}")
-        raw = self.obs_dims["proprio"] + self.obs_dims["priv_explicit"]
-        return raw + cfg.scan_encoder_dims[-1] + cfg.priv_encoder_dims[-1]
+        return actor_widths(dims["proprio"], dims["priv_explicit"], cfg)
 
     def privileged_latent(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Latent (N, L) of the true physical properties."""
@@ -57,8 +58,13 @@ class ActorCriticRMA(ActorCritic):
         return self.history_encoder(observations["history"])
 
     def estimated_explicit(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """The explicit state (N, e), told from proprio."""
-        return self.estimator(observations["proprio"])
+        """The explicit state (N, e), told from `estimator_groups`."""
+        return self.estimator(self.estimator_inputs(observations))
+
+    def estimator_inputs(self, observations: Mapping[str, Tensor]) -> Tensor:
+        """(N, d), what the estimator reads."""
+        groups = self.cfg.estimator_groups
+        return observations[groups[0]] if len(groups) == 1 else torch.cat([observations[g] for g in groups], -1)
 
     def means(self, observations: Mapping[str, Tensor], explicit: Tensor, latent: Tensor) -> Tensor:
         """Mean actions (N, A) with the explicit state (N, e) and the latent (N, L)."""
@@ -78,3 +84,9 @@ class ActorCriticRMA(ActorCritic):
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> Callable[[Mapping[str, Tensor]], Tensor]:
         """The policy as trained, or what a robot can run of it."""
         return partial(self.act_inference, estimated=True) if estimated else self.act_inference
+
+
+def actor_widths(proprio: int, explicit: int, cfg: RmaPolicyCfg) -> dict[str, int]:
+    """Of the parts of the actor's input, in order; `proprio` and `explicit` are as wide as observed."""
+    latents = cfg.scan_encoder_dims[-1], cfg.priv_encoder_dims[-1]
+    return {"proprio": proprio, "scan": latents[0], "priv_explicit": explicit, "priv_latent": latents[1]}

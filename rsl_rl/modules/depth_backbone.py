@@ -16,21 +16,27 @@ def _conv_block(in_channels: int, out_channels: int, kernel: int, pool: int) -> 
 class DepthOnlyFCBackbone(nn.Module):
     """Image (B, h, w) in -0.5 .. 0.5 to a latent (B, L)."""
 
-    # Channels, kernel and pooling of each convolution, by the image's shape.
+    # Channels, kernel and pooling of each convolution, by name, and the name for an image's shape.
     CONVOLUTIONS = {
-        (58, 87): ((32, 5, 2), (64, 3, 1)),
-        (64, 64): ((16, 5, 2), (32, 4, 2), (32, 3, 1)),
+        "extreme_parkour": ((32, 5, 2), (64, 3, 1)),
+        "videomimic": ((16, 5, 2), (32, 4, 2), (32, 3, 1)),
     }
+    BY_SHAPE = {(58, 87): "extreme_parkour", (64, 64): "videomimic"}
 
-    def __init__(self, image_shape: tuple[int, int], latent_dim: int):
+    def __init__(self, image_shape: tuple[int, int], latent_dim: int, convolutions: str = ""):
+        """`convolutions`: of `CONVOLUTIONS`, for images of any shape; empty: those for this shape."""
         super().__init__()
-        if tuple(image_shape) not in self.CONVOLUTIONS:
-            known = ", ".join(f"{h} x {w}" for h, w in self.CONVOLUTIONS)
+        if not convolutions and tuple(image_shape) not in self.BY_SHAPE:
+            known = ", ".join(f"{h} x {w}" for h, w in self.BY_SHAPE)
             raise ValueError(
-                f"policy.image_shape is {image_shape[0]} x {image_shape[1]}: there are backbones for {known}"
+                f"policy.image_shape is {image_shape[0]} x {image_shape[1]}: there are backbones for {known}; for "
+                "others name policy.convolutions"
             )
+        name = convolutions or self.BY_SHAPE[tuple(image_shape)]
+        if name not in self.CONVOLUTIONS:
+            raise ValueError(f"policy.convolutions is {name!r}: there are {', '.join(self.CONVOLUTIONS)}")
         layers, channels = [], 1
-        for out_channels, kernel, pool in self.CONVOLUTIONS[tuple(image_shape)]:
+        for out_channels, kernel, pool in self.CONVOLUTIONS[name]:
             layers += _conv_block(channels, out_channels, kernel, pool)
             channels = out_channels
         self.convolutions = nn.Sequential(*layers, nn.Flatten())
@@ -62,10 +68,12 @@ class RecurrentDepthBackbone(nn.Module):
         hidden_dim: int,
         num_yaws: int,
         max_yaw: float,
+        convolutions: str = "",
     ):
-        """`num_yaws`: headings (rad, within ±`max_yaw`) beside the latent; 0 for none."""
+        """`num_yaws`: headings (rad, within ±`max_yaw`) beside the latent; 0 for none. `convolutions`: as of
+        `DepthOnlyFCBackbone`."""
         super().__init__()
-        self.image = DepthOnlyFCBackbone(image_shape, latent_dim)
+        self.image = DepthOnlyFCBackbone(image_shape, latent_dim, convolutions)
         self.mix = nn.Sequential(
             nn.Linear(latent_dim + proprio_dim, 128), nn.ELU(), nn.Linear(128, latent_dim), nn.ELU()
         )

@@ -7,16 +7,21 @@ from torch import Tensor, nn
 
 from rsl_rl.config import DepthPolicyCfg
 from rsl_rl.modules.actor_critic import make_actor
-from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
+from rsl_rl.modules.actor_critic_rma import ActorCriticRMA, actor_widths
 from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
+from rsl_rl.modules.mlp import MLP
 
 GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
 
 
 class DepthStudent(nn.Module):
-    """The teacher's actor, history encoder and estimator; a recurrent image encoder stands in for its scan encoder."""
+    """The teacher's actor, history encoder and estimator; a recurrent image encoder stands in for its scan encoder.
+
+    What only eyes can tell of the explicit state (`seen_columns`) comes from the image's latent, and is learnt from
+    what the actor makes of it.
+    """
 
     config_class = DepthPolicyCfg
     separate_parts = frozenset({"estimator"})
@@ -35,17 +40,23 @@ class DepthStudent(nn.Module):
         self.obs_dims = {group: obs_dims[group] for group in needed}
         teacher, proprio, explicit = cfg.teacher, obs_dims["student_proprio"], obs_dims["priv_explicit"]
         scan_latent, latent = teacher.scan_encoder_dims[-1], teacher.priv_encoder_dims[-1]
-        width = proprio + scan_latent + explicit + latent
-        self.actor = make_actor(width, num_actions, teacher)
+        self.actor = make_actor(actor_widths(proprio, explicit, teacher), num_actions, teacher)
         self.history_encoder = StateHistoryEncoder(proprio, teacher.history_length, latent, teacher.activation)
         self.estimator = Estimator(proprio, teacher.estimator_hidden_dims, explicit, teacher.activation)
         self.depth_encoder = RecurrentDepthBackbone(
-            cfg.image_shape, proprio, scan_latent, cfg.gru_hidden_dim, cfg.num_yaws, cfg.max_yaw
+            cfg.image_shape, proprio, scan_latent, cfg.gru_hidden_dim, cfg.num_yaws, cfg.max_yaw, cfg.convolutions
         )
+        first, end = cfg.seen_columns
+        if not first <= end <= explicit:
+            raise ValueError(f"policy.seen_columns is {first} {end}: priv_explicit is {explicit} wide")
+        self.sight = MLP(scan_latent, (64,), end - first, teacher.activation) if end > first else None
 
     def imitate(self, teacher: ActorCriticRMA) -> None:
-        """Start with the teacher's actor, history encoder and estimator."""
-        for name in ("actor", "history_encoder", "estimator"):
+        """Start with the teacher's actor and history encoder, and with its estimator, if that reads nothing more."""
+        parts = ["actor", "history_encoder"]
+        if teacher.cfg.estimator_groups == ("proprio",):
+            parts.append("estimator")
+        for name in parts:
             getattr(self, name).load_state_dict(getattr(teacher, name).state_dict())
 
     def images(self, depth: Tensor) -> Tensor:
@@ -61,6 +72,9 @@ class DepthStudent(nn.Module):
         """Mean actions (B, A) from `proprio` (B, d) with headings, the image latent (B, L) and the history (B, T*d)."""
         with torch.no_grad():  # the estimator learns from its own regression alone
             explicit = self.estimator(proprio)
+        if self.sight is not None:
+            first, end = self.cfg.seen_columns
+            explicit = torch.cat([explicit[..., :first], self.sight(latent), explicit[..., end:]], -1)
         return self.actor([proprio, latent, explicit, self.history_encoder(history)])
 
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> "StudentPolicy":

@@ -8,15 +8,16 @@ from rsl_rl.modules.mlp import MLP
 
 
 class Estimator(nn.Module):
-    """Proprioception (N, d) to the explicit privileged state (N, e), by regression. Sizes of extreme-parkour."""
+    """Proprioception, or what else is sensed (N, d), to the explicit privileged state (N, e), by regression. Sizes of
+    extreme-parkour."""
 
-    def __init__(self, proprio_dim: int, hidden_dims: Sequence[int], explicit_dim: int, activation: str):
+    def __init__(self, sensed_dim: int, hidden_dims: Sequence[int], explicit_dim: int, activation: str):
         super().__init__()
-        self.net = MLP(proprio_dim, hidden_dims, explicit_dim, activation)
+        self.net = MLP(sensed_dim, hidden_dims, explicit_dim, activation)
 
-    def forward(self, proprio: Tensor) -> Tensor:
-        return self.net(proprio)
+    def forward(self, sensed: Tensor) -> Tensor:
+        return self.net(sensed)
 
-    def loss(self, proprio: Tensor, explicit: Tensor) -> Tensor:
+    def loss(self, sensed: Tensor, explicit: Tensor) -> Tensor:
         """Mean squared error () against the true state (N, e)."""
-        return (self(proprio) - explicit).square().mean()
+        return (self(sensed) - explicit).square().mean()

@@ -15,7 +15,11 @@ from rsl_rl.utils.checkpoint import load_safe
 
 FORMAT = 1
 ENV_STATE = "env_state.pt"
-NOT_OF_THE_NETWORK = ("init_noise_std", "re_init_std")  # fields of PolicyCfg that a resumed run may change
+NOT_OF_THE_NETWORK = (
+    "init_noise_std",
+    "re_init_std",
+    "min_noise_std",
+)  # fields of PolicyCfg that a resumed run may change
 
 
 def load_policy(

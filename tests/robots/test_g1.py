@@ -1,5 +1,9 @@
 """Unitree G1: its tables, its symmetry, its gains, and how it stands."""
 
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
@@ -10,9 +14,12 @@ from legged_gym.parts.config import ControlCfg
 from legged_gym.parts.joint_drive import make_motors
 from legged_gym.robots import G1, G1_23, Robot
 from legged_gym.robots.spec import RobotSpec
-from legged_gym.simulators import ModelOptions
+from legged_gym.sensors.camera_config import DepthCameraCfg
+from legged_gym.sensors.depth_camera import DepthCamera
+from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.simulators.model import build_model
 from legged_gym.simulators.torque import dc_motor_clip
+from legged_gym.terrain.boxes import BoxGround
 from legged_gym.utils.errors import UserError
 
 # kg, of Unitree's g1_29dof_rev_1_0, and where g1_29dof (the first generation) differs
@@ -209,7 +216,7 @@ def test_other_gains_by_name_and_by_hand():
     motors, _ = motors_of(G1, gain_set="armature", stiffness={"joint": 50.0}, action_scale=0.5)
     assert (motors.p_gains == 50.0).all(), "what is typed counts"
     assert motors.action_scale[3] == pytest.approx(2 * 0.35066, abs=1e-4)
-    with pytest.raises(UserError, match=r"^control.gain_set: 'g1' has no gains 'armatures'; did you mean 'armature'"):
+    with pytest.raises(UserError, match=r"^control.gain_set: 'g1' has no 'armatures'; did you mean 'armature'"):
         motors_of(G1, gain_set="armatures")
 
 
@@ -264,3 +271,39 @@ def test_its_imu_and_camera():
     ahead = data.site("d435").xmat.reshape(3, 3)[:, 0]
     np.testing.assert_allclose(ahead, (np.cos(0.8307767), 0.0, -np.sin(0.8307767)), atol=1e-6)
     np.testing.assert_allclose(data.site("d435").xpos, (0.0537, 0.0175, 0.4739), atol=1e-4)
+
+
+def test_a_camera_on_the_torso_turns_with_the_waist():
+    """A small box one metre ahead of it, 0.2 m to the left and 0.1 m up in its frame, is on the pixel of that ray."""
+    mount, (height, width) = G1.mounts["d435"], (48, 64)
+    sim = make_simulator(spec_of(G1), 1, "cpu", ModelOptions(), engine="mujoco", num_threads=1)
+    qpos = torch.zeros(1, 36)
+    qpos[0, 2], qpos[0, 3] = 1.5, 1.0
+    for name, angle in (("waist_yaw", 0.5), ("waist_roll", 0.2), ("waist_pitch", -0.4)):
+        qpos[0, 7 + sim.robot.joint_names.index(f"{name}_joint")] = angle
+    sim.set_state(torch.ones(1, dtype=torch.bool), qpos, torch.zeros(1, 35))
+    sim.refresh()
+    model, compiled = model_of(G1)
+    site = placed(model, compiled, qpos[0, 7:].numpy(), height=1.5).site("d435")
+    target = site.xpos + site.xmat.reshape(3, 3) @ (1.0, 0.2, 0.1)
+    grid = SimpleNamespace(
+        plane_z=torch.full((1, 1), -50.0),
+        centre=torch.tensor(target, dtype=torch.float32).view(1, 1, 1, 3),
+        quat=torch.tensor([1.0, 0.0, 0.0, 0.0]).view(1, 1, 1, 4),
+        half_size=torch.full((1, 1, 1, 3), 0.02),
+    )
+    pitch = math.radians(mount.pitch_degrees)
+    cfg = DepthCameraCfg(link=mount.link, position=mount.position, position_noise=0.0, pitch=(pitch, pitch))
+    cfg.width, cfg.height, cfg.crop, cfg.resized = width, height, (0, 0, 0, 0), (height, width)
+    cfg.horizontal_fov = math.pi / 2
+    ground = BoxGround(grid, 1)
+    sim.robot = replace(sim.robot, primitives=sim.robot.primitives[:1])  # its arms would be in the picture
+    depth = DepthCamera(cfg, ground, sim, 0.02).render(torch.ones(1, dtype=torch.bool))[0]
+    rows, columns = (depth < 1.2).nonzero().T
+    # A pixel is 2 tan(45 degrees) / 64 wide at 1 m: left of the middle by 6.4, above it by 3.2 pixels.
+    assert len(rows) and ((rows + 0.5 - (24 - 3.2)).abs() < 1.2).all()
+    assert ((columns + 0.5 - (32 - 6.4)).abs() < 1.2).all()
+    assert float(depth.min()) == pytest.approx(1.0, abs=0.04)
+    cfg.link = "torso"
+    with pytest.raises(UserError, match="no link 'torso'; did you mean 'torso_link'"):
+        DepthCamera(cfg, ground, sim, 0.02)

@@ -29,7 +29,7 @@ class LeggedRobot(BaseTask):
         super().__init__(cfg, device)
         self.randomization = Randomization(cfg.domain_rand, self.sim)
         period = self.in_steps(cfg.commands.resampling_time, "commands.resampling_time")
-        self.velocity_commands = VelocityCommands(cfg.commands, self.num_envs, self.dt, self.device, period)
+        self.velocity_commands = self._make_commands(period)
         self.push_period = self.in_steps(cfg.domain_rand.push_interval_s, "domain_rand.push_interval_s")
         self.commands = self.velocity_commands.values
         self.parts |= {"randomization": self.randomization, "commands": self.velocity_commands}
@@ -97,6 +97,10 @@ class LeggedRobot(BaseTask):
             feet_first_contact=zeros(n, num_feet),
             feet_air_time=zeros(n, num_feet),
         )
+
+    def _make_commands(self, period: int) -> VelocityCommands:
+        """`period`: control steps between new commands."""
+        return VelocityCommands(self.cfg.commands, self.num_envs, self.dt, self.device, period)
 
     def longest_delay(self) -> int:
         """Physics steps by which an action may come late."""

@@ -1,6 +1,7 @@
 """Configuration of `ParkourRobot`: what it adds to `LeggedRobot`'s."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from legged_gym.envs.base.legged_robot_config import (
     InitStateCfg,
@@ -27,6 +28,8 @@ from legged_gym.utils.errors import UserError
 
 @dataclass
 class ParkourTerrainCfg(TerrainCfg):
+    demo: ClassVar[str] = "demo"
+    """type of the course that demo.py has"""
     num_boxes: NotNegativeInt = 24
     """box slots of each robot's ground"""
     proportions: TerrainProportions = field(
@@ -71,6 +74,20 @@ class PerceptionCfg:
     scan_x: tuple[float, ...] = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     """lines of the height scan ahead of the base, m"""
     scan_y: tuple[float, ...] = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
+    scan_height: NotNegative = 0.3
+    """of the base over level ground, which reads 0 in the scan, m"""
+    scan_noise: NotNegative = 0.0
+    """half width of uniform noise of the scan, m"""
+    scan_samples: AtLeastOne = 1
+    """points along x that each of the scan's stands for; several, so that no thin bar is missed"""
+    undersides: bool = False
+    """a second layer of the scan: undersides of what hangs over each point"""
+    num_obstacles: NotNegativeInt = 0
+    """the next obstacles, whose distance, height, underside and mode begin the group priv_explicit"""
+    obstacle_range: Positive = 1.5
+    """how far ahead they are told, m"""
+    obstacle_behind: NotNegative = 0.6
+    """how far behind where they begin they still are, m"""
     history_length: AtLeastOne = 10
     """past proprioceptive frames that are observed"""
 

@@ -8,13 +8,13 @@ from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_config import ParkourCfg
 from legged_gym.observations import Group, History, Term, reserved
 from legged_gym.parts.course import Course
+from legged_gym.parts.crossings import Crossings
 from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.ground import Ground
 from legged_gym.utils.math import assign_where, quat_from_yaw, quat_roll_pitch, uniform
 
-SCAN_HEIGHT = 0.3  # m: base height at which level ground reads 0 in the scan
 SCAN_LIMIT = 1.0  # m
 
 
@@ -34,10 +34,18 @@ class ParkourRobot(LeggedRobot):
         perception, random = cfg.perception, cfg.domain_rand
         grid = TerrainGrid(cfg.terrain, device)
         self.ground = self._make_ground(grid)
-        self.scan = HeightScan(self.ground, perception.scan_x, perception.scan_y, n)
+        layers = perception.scan_samples, perception.undersides
+        self.scan = HeightScan(self.ground, perception.scan_x, perception.scan_y, n, *layers)
         dwell_steps = self.in_steps(cfg.goals.dwell, "goals.dwell")
         self.course = Course(cfg, grid, self.sim, self.commands, self.dt, dwell_steps)
         self.parts |= {"course": self.course, "ground": self.ground, "scan": self.scan}
+        # The next obstacles (N, k), by `Course.obstacles_ahead`
+        self.ahead = {k: v.clone() for k, v in self.course.obstacles_ahead(perception.num_obstacles).items()}
+        self.crossings: Crossings | None = None
+        if self.course.has_gates:
+            body = [i for i, name in enumerate(self.robot.body_names) if name not in self.robot.feet]
+            self.crossings = Crossings(self.course, self.sim, torch.tensor(body, device=device), self.feet)
+            self.parts["crossings"] = self.crossings
         self.feet_in_pit = cfg.rules.num_feet_in_pit(len(self.feet))
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -62,7 +70,8 @@ class ParkourRobot(LeggedRobot):
         return scheduled + super().longest_delay()
 
     def _figures(self) -> list[str]:
-        return [*super()._figures(), *self.course.figure_names(), "Metrics/base_parkour/feet_edge"]
+        crossings = [] if self.crossings is None else self.crossings.figure_names()
+        return [*super()._figures(), *self.course.figure_names(), "Metrics/base_parkour/feet_edge", *crossings]
 
     # -- the control step ---------------------------------------------------------------------------------------------
     def _take_actions(self, actions: Tensor) -> None:
@@ -73,6 +82,8 @@ class ParkourRobot(LeggedRobot):
 
     def _post_physics_step(self) -> None:
         self.course.update()
+        if self.crossings is not None:
+            self.crossings.update()
         feet, rules = self.sim.body_pos_w.index_select(1, self.feet), self.cfg.rules
         edges = self.ground.edge(feet, self.feet_contacts, rules.foot_rim, rules.edge_reach, rules.edge_drop)
         self.feet_on_edge.copy_(edges)
@@ -96,6 +107,8 @@ class ParkourRobot(LeggedRobot):
         self.measured_power.copy_((self.torques * self.sim.joint_vel).abs().sum(1))
         edges = {"Metrics/base_parkour/feet_edge": self.measured_feet_edge}
         self.statistics.add(*self.course.measure(self.dones, ~self.diverged), (edges, self.everyone))
+        if self.crossings is not None:
+            self.statistics.add(*self.crossings.measure(self.dones))
 
     def pop_statistics(self) -> dict[str, float]:
         highest = self.ranks.max_(self.course.level.max()).item()
@@ -104,12 +117,15 @@ class ParkourRobot(LeggedRobot):
     # -- episodes -----------------------------------------------------------------------------------------------------
     def reset_where(self, mask: Tensor) -> None:
         course = self.course
-        course.change_levels(mask, self.falls, self.episode_length, self.max_episode_length)
+        earned = None if self.crossings is None else self.crossings.all_as_asked()
+        course.change_levels(mask, self.falls, self.episode_length, self.max_episode_length, earned)
         course.reset(mask)
         self.ground.move(mask, course.level, course.column)
         self.sim.set_ground(mask, *self.ground.slots())
         super().reset_where(mask)
         assign_where(mask, self.feet_on_edge, 0)
+        if self.crossings is not None:
+            self.crossings.reset(mask)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
         """As `LeggedRobot`'s, but looking along the course."""
@@ -134,8 +150,8 @@ class ParkourRobot(LeggedRobot):
         proprio = self._group("proprio", self._proprio_terms())
         return [
             proprio,
-            self._group("scan", [self._scan_term()]),
-            self._group("priv_explicit", [terms.base_lin_vel(self), reserved("reserved", self.commands, 6)]),
+            self._group("scan", self._scan_terms()),
+            self._group("priv_explicit", self._explicit_terms()),
             self._group("priv_latent", [*terms.base_mass(self), terms.friction(self), *terms.gains(self)]),
             History("history", proprio, self.cfg.perception.history_length),
         ]
@@ -158,20 +174,41 @@ class ParkourRobot(LeggedRobot):
             terms.feet_contacts(self),
         ]
 
-    def _scan_term(self) -> Term:
-        return Term(
-            "scan",
-            lambda: self.sim.root_pos_w[:, 2:3] - self.scan.heights,
-            "told",
-            "m, height of the base over the ground at each point",
-            offset=SCAN_HEIGHT,
-            clip=SCAN_LIMIT,
-        )
+    def _scan_terms(self) -> list[Term]:
+        def over_ground() -> Tensor:
+            return self.sim.root_pos_w[:, 2:3] - self.scan.heights
+
+        def under_what_hangs() -> Tensor:
+            return self.scan.undersides - self.sim.root_pos_w[:, 2:3]
+
+        meaning = "m, height of the base over the ground at each point"
+        height, noise = self.cfg.perception.scan_height, self.cfg.perception.scan_noise
+        heights = Term("scan", over_ground, "told", meaning, offset=height, clip=SCAN_LIMIT, noise=noise)
+        if self.scan.undersides is None:
+            return [heights]
+        meaning = "m, height over the base of what hangs over each point, inf where nothing does"
+        return [heights, Term("undersides", under_what_hangs, "told", meaning, clip=SCAN_LIMIT)]
+
+    def _explicit_terms(self) -> list[Term]:
+        velocity = [terms.base_lin_vel(self), reserved("reserved", self.commands, 6)]
+        perception = self.cfg.perception
+        if perception.num_obstacles == 0:
+            return velocity
+        return [*terms.obstacles(self.ahead, perception.obstacle_range), *velocity]
+
+    def _look_ahead(self) -> None:
+        """The next obstacles, as far as they are told."""
+        perception = self.cfg.perception
+        if perception.num_obstacles:
+            limits = perception.obstacle_behind, perception.obstacle_range
+            for name, value in self.course.obstacles_ahead(perception.num_obstacles, *limits).items():
+                self.ahead[name].copy_(value)
 
     def compute_observations(self) -> None:
         """Headings and scan where it is time to look, then all groups."""
         look = (self.episode_length == 0) | (self.step_count % self.cfg.perception.interval == 0)
         self.course.aim()
+        self._look_ahead()
         assign_where(look, self.perceived_yaw, self.course.yaw_errors)
         self.scan.measure(look, self.sim.root_pos_w, self.sim.root_quat_w)
         super().compute_observations()

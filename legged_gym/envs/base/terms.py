@@ -1,10 +1,13 @@
 """Observation terms that more than one task has; `env` is a `LeggedRobot`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from legged_gym.observations import Term
+from legged_gym.terrain.tile import Mode
 from legged_gym.utils.math import quat_roll_pitch
 
 
@@ -73,6 +76,28 @@ def feet_contacts(env: Any) -> Term:
 def base_lin_vel(env: Any) -> Term:
     scale = env.cfg.normalization.obs_scales.lin_vel
     return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale)
+
+
+def obstacles(ahead: Mapping[str, Tensor], reach: float) -> list[Term]:
+    """Of `Course.obstacles_ahead`, as `ahead` (N, k) has them by name; those that are not there are at `reach`."""
+
+    def mode() -> Tensor:
+        return (ahead["mode"] == Mode.JUMP).float() - (ahead["mode"] == Mode.CRAWL).float()
+
+    metres = "m, of the next obstacles:"
+    rows = {
+        "distance": (f"{metres} along the course to them", 1.0),
+        "height": (f"{metres} upper side", 2.0),
+        "underside": (f"{metres} 0 of what stands", 2.0),
+    }
+    numbers = [
+        Term(f"obstacle_{name}", lambda name=name: ahead[name], "privileged", meaning, scale=scale, clip=scale * reach)
+        for name, (meaning, scale) in rows.items()
+    ]
+    return [
+        *numbers,
+        Term("obstacle_mode", mode, "privileged", "1 to jump over, -1 to crawl under, 0: none within reach"),
+    ]
 
 
 def true_feet_contacts(env: Any) -> Term:

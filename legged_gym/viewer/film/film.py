@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from legged_gym.robots.spec import shown_groups
+from legged_gym.viewer.bars import BARS, hanging
 from legged_gym.viewer.depth_picture import depth_picture
 from legged_gym.viewer.film.recordings import encode
 from legged_gym.viewer.playing.player import Player
@@ -78,7 +79,11 @@ class RobotFilm:
         self._data.mocap_pos[first : first + num_boxes] = shapes.centre[row].cpu().numpy()
         self._data.mocap_quat[first : first + num_boxes] = shapes.quat[row].cpu().numpy()
         model.geom_size[boxes : boxes + num_boxes] = np.where(unused[:, None], 1e-3, half_size)
-        model.geom_rgba[boxes : boxes + num_boxes, 3] = ~unused
+        colors = model.geom_rgba[boxes : boxes + num_boxes]  # a view
+        colors[:, :3], colors[:, 3] = _BOX, ~unused
+        centre, obstacles = shapes.centre[row].cpu().numpy(), course.obstacles[:1].cpu().numpy()
+        for mode, color in BARS.items():
+            colors[hanging(centre[None], half_size[None], obstacles, mode)[0], :3] = color
         first = model.body("goal0").mocapid[0]
         self._data.mocap_pos[first : first + course.most_goals] = course.goals[0].cpu().numpy()
 

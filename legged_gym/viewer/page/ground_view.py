@@ -6,6 +6,8 @@ import numpy as np
 import trimesh
 import viser
 
+from legged_gym.viewer.bars import BARS, hanging
+
 SLAB = (20.0, 4.0, 0.05)  # m, what is shown of each tile's plane
 _PLANE, _BOX, _GOAL = (0.62, 0.66, 0.7), (0.85, 0.74, 0.58), (0.9, 0.25, 0.2)
 
@@ -21,7 +23,7 @@ class GroundView:
         box = trimesh.creation.box(extents=(1.0, 1.0, 1.0))
         box.unmerge_vertices()  # or the browser would shade its edges as if they were round
         ball = trimesh.creation.icosphere(subdivisions=1, radius=0.04)
-        colors = np.tile(np.array([_PLANE] + [_BOX] * (num_boxes - 1)), (env.num_envs, 1))
+        colors = np.tile(np.array(_BOX), (env.num_envs * num_boxes, 1))
         self._boxes = self._instances(server, "/ground/boxes", box, env.num_envs * num_boxes, colors)
         self._goals = self._instances(server, "/ground/goals", ball, env.num_envs * num_goals, np.array(_GOAL))
         self.draw()
@@ -49,4 +51,9 @@ class GroundView:
         self._boxes.batched_positions = (np.concatenate([slab, centre], 1) + self._offsets).reshape(-1, 3)
         self._boxes.batched_wxyzs = np.concatenate([upright, quat], 1).reshape(-1, 4)
         self._boxes.batched_scales = size.reshape(-1, 3)
+        colors = np.tile(np.array([_PLANE] + [_BOX] * centre.shape[1]), (len(row), 1, 1))
+        obstacles = self._env.parts["course"].obstacles.cpu().numpy()
+        for mode, color in BARS.items():
+            colors[:, 1:][hanging(centre, half_size, obstacles, mode)] = color
+        self._boxes.batched_colors = colors.reshape(-1, 3)
         self._goals.batched_positions = (goals + self._offsets).reshape(-1, 3)

@@ -59,10 +59,10 @@ class Overlays:
                 self._scan.points = (np.column_stack([xy, heights + 0.01]) + offset).astype(np.float32)
 
     def _velocity(self, robot: int) -> np.ndarray:
-        """(3,) m/s, the commanded velocity, in the world's frame; on a course, towards the goal."""
+        """(3,) m/s, the commanded velocity, in the world's frame; where goals are aimed at, towards the goal."""
         env = self._env
         vx, vy, _ = env.commands[robot].tolist()
-        if "course" in env.parts:
+        if "yaw_errors" in env.groups["proprio"].layout:  # else commands are in the base's frame
             x, y = env.parts["course"].to_goal[robot].tolist()
             return np.array([vx * x, vx * y, 0.0])
         yaw = float(quat_yaw(env.sim.root_quat_w[robot]))

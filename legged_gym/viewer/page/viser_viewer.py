@@ -18,6 +18,7 @@ from legged_gym.viewer.page.rewards_tab import RewardsTab
 from legged_gym.viewer.page.scene import Scene
 from legged_gym.viewer.playing.clock import Clock
 from legged_gym.viewer.playing.player import Player
+from rsl_rl.modules.gated_experts import gate_of
 
 
 class ViserViewer:
@@ -90,14 +91,18 @@ class ViserViewer:
         lines = [f"**robot {robot}{teacher}**: measured (command)"]
         if self.control.command.on_courses:
             lines.append(f"- speed {measured[0]:+.2f} ({asked[0]:+.2f}) m/s")
+        else:
+            names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
+            lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
+        if "course" in env.parts:
             course = env.parts["course"]
             kind, goal, goals = course.types[int(course.type[robot])], course.goal_index[robot], course.num_goals[robot]
             lines.append(f"- {kind}, level {int(course.level[robot])}, goal {int(goal)} of {int(goals)}")
             if (ahead := _obstacle(course, robot)) is not None:
                 lines.append(f"- {ahead}")
-        else:
-            names = zip(("vx", "vy", "yaw rate"), ("m/s", "m/s", "rad/s"), measured, asked, strict=True)
-            lines += [f"- {name} {value:+.2f} ({command:+.2f}) {unit}" for name, unit, value, command in names]
+            if (gate := gate_of(self._player.policy)) is not None and gate.shown is not None:
+                weights = zip(gate.cfg.experts, gate.shown[robot].tolist(), strict=True)
+                lines.append("- experts: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights))
         lines += ["", f"real time x {clock.factor:.2f}"]
         if not (self.control.paused or clock.keeps_up):
             lines += ["", "**slower than asked for**: try fewer robots (`--num_envs`), or a lower speed"]

@@ -22,13 +22,13 @@ class Player:
 
     def __init__(self, env: Any, policy: Policy, *, graph: bool = True):
         self.env, self._graph = env, graph
-        self.heading = Heading(env) if "course" in env.parts else None
+        self.heading = Heading(env) if "yaw_errors" in env.groups["proprio"].layout else None
         self.use(policy)
 
     def use(self, policy: Policy, beside: Policy | None = None) -> None:
         """From now on, this policy; of robots with odd indices `beside`, if given. Captures the step anew, which takes
         one."""
-        env, self.beside = self.env, beside
+        env, self.policy, self.beside = self.env, policy, beside
         act = self._steered(policy)
         if beside is not None:
             first, second = act, self._steered(beside)

@@ -1,0 +1,182 @@
+"""A parkour robot among bars, some to jump over and some to crawl under, after the Galileo hurdle parkour."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from legged_gym.envs.base.bar_config import BarCfg
+from legged_gym.envs.base.depth_robot import DepthParkourRobot
+from legged_gym.envs.base.parkour_robot import ParkourRobot
+from legged_gym.observations import Group, Term
+from legged_gym.simulators.model import RobotModel
+from legged_gym.terrain.bars import PLATE_HEIGHT
+from legged_gym.terrain.rules import AS_ASKED
+from legged_gym.terrain.tile import Mode, rotation_matrix
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import quat_rotate
+
+AHEAD, PAST = 1.4, 0.65  # m to a bar's middle; between them, the nearest bar says what to do
+OVER = 0.3  # m; feet within this of a bar's middle are on their way over it
+UNDER = 0.15  # m; and within this there is no other way
+FASTEST = 3.0  # times the commanded speed, up to which clearance is paid per metre
+
+
+class BarRobot(ParkourRobot):
+    """Rewards depend on the nearest bar: `jump`, `crawl` and `flat` (N,) say whether it is to be jumped over or crawled
+    under, or none is near. Group `mode`: the three as one of three, in the order flat, jump, crawl.
+
+    `bar_ahead` (N,) m along the course to its middle, negative behind it; `bar_y`, `bar_top`, `bar_underside` (N,) m.
+    """
+
+    cfg: BarCfg
+
+    def _init_buffers(self) -> None:
+        super()._init_buffers()
+        if self.crossings is None:
+            kinds = ", ".join(self.course.types)
+            raise UserError(f"terrain.proportions: {type(self).__name__} needs bars, and there are none on {kinds}")
+        self.body_points = torch.tensor(outline(self.robot), dtype=torch.float32, device=self.device)[None]  # (1, P, 3)
+        numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest")
+        for name in numbers:
+            setattr(self, name, torch.zeros(self.num_envs, device=self.device))
+        for name in ("jump", "crawl", "flat"):
+            setattr(self, name, torch.zeros(self.num_envs, dtype=torch.bool, device=self.device))
+        self.body_w = torch.zeros(self.num_envs, *self.body_points.shape[1:], device=self.device)
+
+    def _post_physics_step(self) -> None:
+        super()._post_physics_step()
+        gates, root = self.crossings.gates(), self.sim.root_pos_w
+        ahead = gates.middle - root[:, :1]
+        counts = gates.there & (ahead > -PAST) & (ahead < AHEAD)
+        distance, which = torch.where(counts, ahead.abs(), torch.inf).min(1, keepdim=True)
+        near = distance[:, 0].isfinite()
+        found = (ahead, gates.y, gates.top, gates.underside)
+        for buffer, value in zip((self.bar_ahead, self.bar_y, self.bar_top, self.bar_underside), found, strict=True):
+            buffer.copy_(value.gather(1, which)[:, 0])
+        mode = gates.mode.gather(1, which)[:, 0]
+        torch.logical_and(near, mode == Mode.JUMP, out=self.jump)
+        torch.logical_and(near, mode == Mode.CRAWL, out=self.crawl)
+        torch.logical_not(near, out=self.flat)
+        self.body_w.copy_(root[:, None] + quat_rotate(self.sim.root_quat_w[:, None], self.body_points))
+        self.highest.copy_(self.body_w[..., 2].amax(1))
+
+    def _observation_groups(self) -> list[Group]:
+        groups = super()._observation_groups()
+
+        def mode() -> Tensor:
+            nearest = self.ahead["mode"][:, :1]
+            return torch.cat([nearest == kind for kind in (Mode.NONE, Mode.JUMP, Mode.CRAWL)], 1).float()
+
+        return [*groups, self._group("mode", [Term("mode", mode, "privileged", "1 for one of flat, jump, crawl")])]
+
+    def pop_statistics(self) -> dict[str, float]:
+        """With the stage, and the heights of the bars on all courses in cm, under the names of Galileo's logs."""
+        figures, gates = super().pop_statistics(), self.crossings.gates()
+        openings = 100.0 * (gates.underside - PLATE_HEIGHT)[gates.there]
+        summed, number = self.ranks.sum_(torch.stack([openings.sum(), gates.there.sum()])).tolist()
+        highest, lowest = self.ranks.max_(torch.stack([openings.max(), -openings.min()])).tolist()
+        return figures | {
+            "Metrics/base_parkour/curriculum_stage": figures["Metrics/base_parkour/terrain_level_mean"],
+            "Episode/hurdle_height_mean_cm": summed / number,
+            "Episode/hurdle_height_min_max_cm/min": -lowest,
+            "Episode/hurdle_height_min_max_cm/max": highest,
+        }
+
+    # -- rewards ------------------------------------------------------------------------------------------------------
+    def _pace(self) -> Tensor:
+        """Speed along the course over the commanded one: its integral over time is a way, however fast one goes."""
+        return (self.sim.root_lin_vel_w[:, 0] / self.commands[:, 0].clamp(min=0.1)).clamp(0.0, FASTEST)
+
+    def _feet_at_bar(self) -> tuple[Tensor, Tensor]:
+        """(N, F) m of the feet: distance to the middle of the nearest bar along the course, height over its top."""
+        feet = self.sim.body_pos_w.index_select(1, self.feet)
+        bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
+        return (feet[..., 0] - bar_x[:, None]).abs(), feet[..., 2] - self.bar_top[:, None]
+
+    def _reward_alive(self) -> Tensor:
+        return torch.ones_like(self.rewards)
+
+    def _reward_height_guidance(self) -> Tensor:
+        """The base at its height, while it goes and no bar is near."""
+        rewards = self.cfg.rewards
+        error = (self.sim.root_pos_w[:, 2] - rewards.base_height_target) / rewards.base_height_tolerance
+        going = (self.sim.root_lin_vel_w[:, :2].norm(dim=1) / 0.2).clamp(max=1.0)
+        return torch.exp(-error.square()) * going * self.flat
+
+    def _reward_jump_clearance(self) -> Tensor:
+        """Share of the feet, and the body as one more, that are over the bar as they go by it; per metre."""
+        distance, over = self._feet_at_bar()
+        feet = torch.sigmoid(15.0 * (over - self.cfg.rewards.jump_margin)) * (distance < OVER)
+        bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
+        beside = (self.body_w[..., 0] - bar_x[:, None]).abs() > UNDER
+        lowest = self.body_w[..., 2].masked_fill(beside, torch.inf).amin(1)
+        body = torch.sigmoid(15.0 * (lowest - self.bar_top - 0.5 * self.cfg.rewards.jump_margin)) * lowest.isfinite()
+        return self.jump * (feet.sum(1) + body) / (feet.shape[1] + 1) * self._pace()
+
+    def _reward_crawl_clearance(self) -> Tensor:
+        """The body's highest point below the bar's underside, more so the nearer it is; per metre."""
+        below = self.bar_underside - self.cfg.rewards.crawl_margin - self.highest
+        nearness = (1.0 - self.bar_ahead.abs() / AHEAD).clamp(min=0.0)
+        tolerance = 0.04 + 0.08 * (1.0 - nearness)
+        low = torch.exp(-(below.clamp(max=0.0) / tolerance).square())
+        return self.crawl * nearness * (0.6 * low + 0.4 * torch.sigmoid(30.0 * below)) * self._pace()
+
+    def _reward_successful_traversal(self) -> Tensor:
+        """Once for each bar that is left behind: 1 after a clean crossing, 0.25 after one that touched something."""
+        crossings = self.crossings
+        passed = crossings.now & (crossings.way == AS_ASKED)
+        return (passed & crossings.clean).sum(1) / self.dt + 0.25 * (passed & ~crossings.clean).sum(1) / self.dt
+
+    def _reward_mode_mismatch(self) -> Tensor:
+        """Feet that go under a bar to jump over, and a body higher than a bar to crawl under; 0 .. 1."""
+        distance, over = self._feet_at_bar()
+        low = 2.0 * (torch.sigmoid(15.0 * (0.03 - over).clamp(min=0.0)) - 0.5) * (distance < UNDER)
+        high = 2.0 * (torch.sigmoid(20.0 * (self.highest - self.bar_underside + 0.02).clamp(min=0.0)) - 0.5)
+        return self.jump * low.mean(1) + self.crawl * high * (self.bar_ahead.abs() < 0.5)
+
+    def _reward_lateral_deviation(self) -> Tensor:
+        """Beside the middle of the nearest bar, wherever that is: going round it is no way out."""
+        beside = (self.sim.root_pos_w[:, 1] - self.bar_y).abs() - self.cfg.rewards.lane
+        return 2.0 * (beside / 0.15).clamp(0.0, 1.0).square() * ~self.flat
+
+    def _reward_foot_symmetry(self) -> Tensor:
+        """Left and right foot of a pair at one height (feet in the order FL, FR, RL, RR)."""
+        z = self.sim.body_pos_w.index_select(1, self.feet)[..., 2]
+        return torch.exp(-(z[:, ::2] - z[:, 1::2]).abs().sum(1) / 0.12)
+
+    def _reward_feet_air_time(self) -> Tensor:
+        """Short steps cost nothing."""
+        longer = (self.feet_air_time - self.cfg.rewards.feet_air_time_target).clamp(min=0.0)
+        return (longer * self.feet_first_contact).sum(1)
+
+    def _reward_torques(self) -> Tensor:
+        """A tenth of it at bars to crawl under, a hundredth at those to jump over."""
+        return super()._reward_torques() * torch.where(self.jump, 0.01, torch.where(self.crawl, 0.1, 1.0))
+
+    def _reward_lin_vel_z(self) -> Tensor:
+        """Where no bar is near."""
+        return self.sim.root_lin_vel_w[:, 2].square() * self.flat
+
+    def _reward_orientation(self) -> Tensor:
+        """Where no bar is near."""
+        return self.gravity_b[:, :2].square().sum(1) * self.flat
+
+
+class DepthBarRobot(BarRobot, DepthParkourRobot):
+    """The same with a depth camera."""
+
+
+def outline(robot: RobotModel) -> np.ndarray:
+    """Points (P, 3) of the base's outline in its frame, m: along the boxes' edges, over and under capsules and
+    spheres."""
+    points = []
+    for shape in (primitive for primitive in robot.primitives if primitive.link == 0):
+        if shape.kind == "box":
+            along = np.linspace(-1.0, 1.0, 5)
+            local = np.array([(x, y, z) for x in along for y in (-1.0, 1.0) for z in (-1.0, 1.0)]) * shape.size
+            points.append(shape.pos + local @ rotation_matrix(shape.quat).T)
+            continue
+        radius, half = shape.size[0], shape.size[1] if shape.kind == "capsule" else 0.0
+        ends = shape.pos + half * np.array([[-1.0], [1.0]]) * rotation_matrix(shape.quat)[:, 2]
+        points += [ends + (0.0, 0.0, radius), ends - (0.0, 0.0, radius)]
+    return np.concatenate(points)

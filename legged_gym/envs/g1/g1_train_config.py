@@ -1,0 +1,29 @@
+"""How G1's tasks are trained: apart from the environments' configs, as environments do not need `rsl_rl`."""
+
+from dataclasses import dataclass, field
+
+from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
+
+
+@dataclass
+class G1TrainCfg(TrainCfg):
+    policy: PolicyCfg = field(
+        default_factory=lambda: PolicyCfg(actor_hidden_dims=(256, 128, 128), critic_hidden_dims=(256, 128, 128))
+    )
+    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(experiment_name="g1", num_steps_per_env=24, max_iterations=800)
+    )
+
+
+@dataclass
+class G1RoughTrainCfg(TrainCfg):
+    """The actor is blind, the critic reads the height scan; `policy.actor_groups proprio scan` opens its eyes."""
+
+    policy: PolicyCfg = field(default_factory=lambda: PolicyCfg(critic_groups=("proprio", "privileged", "scan")))
+    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="g1_rough", num_steps_per_env=24, max_iterations=3000, save_interval=200
+        )
+    )

@@ -1,0 +1,91 @@
+"""Galileo among bars to jump over and to crawl under."""
+
+import math
+from dataclasses import dataclass, field
+
+from legged_gym.envs.base.bar_config import BarCfg, DepthBarCfg
+from legged_gym.envs.base.legged_robot_config import AssetCfg, EnvCfg, NormalizationCfg, SimCfg
+from legged_gym.envs.base.parkour_config import ParkourDomainRandCfg, ParkourInitStateCfg
+from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg
+from legged_gym.robots import GALILEO
+from legged_gym.sensors.camera_config import DepthCameraCfg
+
+
+def _init_state(noise: float = 0.2) -> ParkourInitStateCfg:
+    """`noise` of the heading (rad) and beside the line (m)."""
+    return ParkourInitStateCfg(
+        pos=(0.0, 0.0, GALILEO.start_height),
+        default_joint_angles=dict(GALILEO.default_pose),
+        joint_pos_noise=0.05,
+        yaw_noise=noise,
+        y_noise=noise,
+    )
+
+
+def _control() -> ControlCfg:
+    """Gains and speeds of the robot's revision: `asset.name` chooses one of legged_gym/robots/galileo.py."""
+    return ControlCfg(control_type="DC")
+
+
+def _asset() -> AssetCfg:
+    return AssetCfg(name=GALILEO.name, foot_name=GALILEO.feet, penalize_contacts_on=("base_link", "thigh", "calf"))
+
+
+def _commands() -> CommandsCfg:
+    ranges = CommandRanges(lin_vel_x=(0.6, 1.2), lin_vel_y=(0.0, 0.0), ang_vel_yaw=(0.0, 0.0))
+    return CommandsCfg(ranges=ranges, resampling_time=4.0, standing_fraction=0.0)
+
+
+def _domain_rand() -> ParkourDomainRandCfg:
+    """Actions come a control step late from the start."""
+    return ParkourDomainRandCfg(
+        added_com_range=(-0.02, 0.02),
+        motor_strength_range=(0.9, 1.1),
+        push_interval_s=6.0,
+        action_delay_schedule=(1,),
+    )
+
+
+def _normalization() -> NormalizationCfg:
+    return NormalizationCfg(clip_actions=4.8)  # ±1.2 rad about the default pose
+
+
+def _sim() -> SimCfg:
+    return SimCfg(contacts_per_env=48, constraints_per_env=240)  # 12 of them are the joints' friction
+
+
+def _camera() -> DepthCameraCfg:
+    """At the nose; the pitch is drawn within 5 degrees of the mount's."""
+    mount = GALILEO.mounts["head"]
+    low, high = mount.pitch_degrees - 5.0, mount.pitch_degrees + 5.0
+    return DepthCameraCfg(position=mount.position, pitch=(math.radians(low), math.radians(high)))
+
+
+@dataclass
+class GalileoParkourTeacherCfg(BarCfg):
+    env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=4096))
+    commands: CommandsCfg = field(default_factory=_commands)
+    init_state: ParkourInitStateCfg = field(default_factory=_init_state)
+    control: ControlCfg = field(default_factory=_control)
+    asset: AssetCfg = field(default_factory=_asset)
+    domain_rand: ParkourDomainRandCfg = field(default_factory=_domain_rand)
+    normalization: NormalizationCfg = field(default_factory=_normalization)
+    sim: SimCfg = field(default_factory=_sim)
+
+
+@dataclass
+class GalileoParkourStudentCfg(DepthBarCfg):
+    """The teacher's robot with a camera; it starts close to the course's line, which no camera sees."""
+
+    env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=2048))
+    commands: CommandsCfg = field(default_factory=_commands)
+    init_state: ParkourInitStateCfg = field(default_factory=lambda: _init_state(noise=0.05))
+    control: ControlCfg = field(default_factory=_control)
+    asset: AssetCfg = field(default_factory=_asset)
+    camera: DepthCameraCfg = field(default_factory=_camera)
+    domain_rand: ParkourDomainRandCfg = field(default_factory=_domain_rand)
+    normalization: NormalizationCfg = field(default_factory=_normalization)
+    sim: SimCfg = field(default_factory=_sim)
+
+    def cpu(self) -> None:
+        self.env.num_envs = 32

@@ -1,0 +1,125 @@
+"""How well a policy walks over courses at a commanded speed: one episode per robot, by type and size of the ground."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from legged_gym.evaluation.figures import as_text
+from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
+from legged_gym.terrain.registry import TERRAINS, shares_of
+
+SUCCESS = 0.8  # of the commanded distance
+COLUMNS = {
+    "success_rate": "success",
+    "fall_rate": "falls",
+    "progress": "of way",
+    "lin_vel_error": "m/s off",
+    "ang_vel_error": "rad/s off",
+    "feet_clearance": "swing, m",
+    "feet_edge": "on edge",
+}
+
+
+def prepare(env_cfg: Any, difficulty: float | None) -> None:
+    """Completes the evaluation variant: `env.num_envs` robots for each type, on `difficulty` alone if it is given."""
+    if difficulty is not None:
+        env_cfg.terrain.fix_difficulty(difficulty)
+        env_cfg.terrain.num_levels = 1
+    env_cfg.env.num_envs *= len(shares_of(env_cfg.terrain.proportions))
+
+
+@torch.no_grad()
+def evaluate(
+    env: Any,
+    policy: Callable[[Mapping[str, Tensor]], Tensor],
+    graph: bool = True,
+    watch: Callable[[int], None] | None = None,
+) -> dict[str, dict]:
+    """Runs one episode per robot with `policy` (observation groups -> actions (N, A)).
+
+    Returns {"types": {type and size: figures}, "total": figures}, with as many robots on each level of the grid.
+    `success_rate`: share of robots that did not fall and came 80 % of the distance that was commanded until their
+    episode's end, along the course; `progress`: mean share of it. The errors are means over robots and steps of |planar
+    velocity error| and |yaw-rate error|, without the first second. `feet_clearance`: mean over swings of the largest
+    height of a sole's lowest point over the ground under it; `feet_edge`: mean number of feet on an edge per step.
+    `watch`: called after each step.
+    """
+    n, device, course = env.num_envs, env.device, env.parts["course"]
+    names = ("fallen", "gone", "commanded", "lin", "ang", "counted", "peak", "swings", "edge", "steps")
+    sums = {name: torch.zeros(n, device=device) for name in names}
+    level = torch.arange(n, device=device) % course.num_levels
+    course.place(torch.ones(n, dtype=torch.bool, device=device), level, course.column.clone())
+
+    def count(running: Tensor) -> None:
+        """After a step, for the robots that were in their first episode (N,)."""
+        lin = (env.measured_commands[:, :2] - env.measured_lin_vel_b[:, :2]).norm(dim=1)
+        ang = (env.measured_commands[:, 2] - env.measured_ang_vel_b[:, 2]).abs()
+        settled = running & (sums["steps"] * env.dt >= SETTLING_S) & torch.isfinite(lin) & torch.isfinite(ang)
+        sums["lin"].add_(torch.where(settled, lin, 0.0))
+        sums["ang"].add_(torch.where(settled, ang, 0.0))
+        sums["counted"].add_(settled)
+        peaks = env.measured_feet_peak.nan_to_num()
+        sums["peak"].add_(peaks.sum(1) * running)
+        sums["swings"].add_((peaks > 0).sum(1) * running)
+        sums["edge"].add_(env.measured_feet_edge * running)
+        sums["steps"].add_(running)
+        sums["gone"].copy_(torch.where(running, env.measured_progress, sums["gone"]))
+        sums["commanded"].copy_(torch.where(running, env.measured_commanded, sums["commanded"]))
+        sums["fallen"].add_(running & env.falls)
+
+    run_episodes(env, policy, count, tuple(sums.values()), graph, watch)
+    sums["gone"].nan_to_num_()  # of worlds that blew up, which are falls
+    share = sums["gone"] / sums["commanded"].clamp(min=env.dt)
+    success = (sums["fallen"] == 0) & (share >= SUCCESS)
+    difficulties = np.interp(np.linspace(0.0, 1.0, course.num_levels), (0.0, 1.0), env.cfg.terrain.difficulty)
+    types: dict[str, dict[str, Any]] = {}
+    for kind in course.types:
+        labels = [_label(kind, difficulty) for difficulty in difficulties]  # flat ground has one for all levels
+        for label in dict.fromkeys(labels):
+            of_label = torch.tensor([label == other for other in labels], device=device)
+            own = (course.type == course.types.index(kind)) & of_label[level]
+            if own.any():  # play.py may have fewer robots than there are tiles
+                rows = {name: value[own].double().sum().item() for name, value in sums.items()}
+                types[label] = _figures(rows, share[own], success[own])
+    total = {name: _mean([row[name] for row in types.values()]) for name in COLUMNS}
+    return {"types": types, "total": total | {"num_episodes": n}}
+
+
+def _label(kind: str, difficulty: float) -> str:
+    """The type, and how high or steep it is."""
+    terrain = TERRAINS[kind]
+    return kind if terrain.size is None else f"{kind} {terrain.size(difficulty):.2g} {terrain.unit}"
+
+
+def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str, float | int | None]:
+    return {
+        "success_rate": success.double().mean().item(),
+        "fall_rate": sums["fallen"] / len(share),
+        "progress": share.double().mean().item(),
+        "lin_vel_error": sums["lin"] / sums["counted"] if sums["counted"] else None,
+        "ang_vel_error": sums["ang"] / sums["counted"] if sums["counted"] else None,
+        "feet_clearance": sums["peak"] / sums["swings"] if sums["swings"] else None,
+        "feet_edge": sums["edge"] / sums["steps"],
+        "num_episodes": len(share),
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def print_figures(figures: Mapping[str, Any], title: str) -> None:
+    """Prints a table with a row for each type and size."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("ground", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
+    for kind, row in {**figures["types"], "total": figures["total"]}.items():
+        table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
+    Console().print(table)

@@ -1,0 +1,122 @@
+"""Gates on the way, such as bars on posts: which were crossed, how, and whether without touching them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from legged_gym.part import Part
+from legged_gym.parts.course import KEY, Course
+from legged_gym.simulators import Simulator
+from legged_gym.terrain.rules import AS_ASKED, ON_GATE, OUTSIDE, REACH, TOUCH, WRONG_WAY
+from legged_gym.terrain.tile import Mode, Obstacle
+from legged_gym.utils.math import assign_where
+
+MODES = {"jump": Mode.JUMP, "crawl": Mode.CRAWL}
+
+
+class Gates(NamedTuple):
+    """What each robot's course has, (N, M): metres in the tile's frame."""
+
+    there: Tensor  # bool; else the row is no gate
+    middle: Tensor  # x
+    y: Tensor
+    top: Tensor
+    underside: Tensor
+    half_width: Tensor
+    mode: Tensor  # float, of `Mode`
+
+
+class Crossings(Part):
+    """Of N robots, for each of their at most M gates; free of host syncs.
+
+    A gate is passed where the base's origin goes by its middle: between the posts or outside, over or under. It is left
+    behind once the base is `REACH` beyond, and was crossed cleanly if it was passed between the posts in the way that
+    its mode asks for and, while within `REACH`, nothing touched anything but feet the floor. Contacts are those at the
+    ends of control steps.
+
+    Attributes:
+        way: (N, M) long, how each was passed last; 0: not yet
+        touched, left, clean: (N, M) bool
+        now: (N, M) bool, left behind in this step
+        measured_clean, measured_way: (N, M) kept over resets by `measure`
+    """
+
+    settings = ("terrain",)
+
+    def __init__(self, course: Course, sim: Simulator, body: Tensor, feet: Tensor):
+        """`body`, `feet`: indices of the links that may touch nothing, and nothing but the floor."""
+        self._course, self._sim, self._body, self._feet = course, sim, body, feet
+        shape, device = course.obstacles.shape[:2], course.level.device
+        flags = dict(dtype=torch.bool, device=device)
+        self.keep(
+            way=torch.zeros(shape, dtype=torch.long, device=device),
+            touched=torch.zeros(shape, **flags),
+            left=torch.zeros(shape, **flags),
+            clean=torch.zeros(shape, **flags),
+            last_x=torch.zeros(shape[0], 1, device=device),
+        )
+        self.now = torch.zeros(shape, **flags)
+        self.measured_clean, self.measured_way = self.clean.clone(), self.way.clone()
+
+    def gates(self) -> Gates:
+        """Those of the present tiles."""
+        row = dict(zip(Obstacle._fields, self._course.obstacles.unbind(-1), strict=True))
+        there = row["half_width"].isfinite() & (row["mode"] != Mode.NONE)
+        middle = row["x"] + 0.5 * row["depth"]
+        return Gates(there, middle, *(row[name] for name in ("y", "height", "underside", "half_width", "mode")))
+
+    def update(self) -> None:
+        """After the physics of a control step."""
+        gates, position = self.gates(), self._sim.root_pos_w
+        x, y, z = position.split(1, 1)
+        passing = gates.there & (self.last_x < gates.middle) & (x >= gates.middle)
+        over = z > 0.5 * (gates.top + gates.underside)
+        right = torch.where(over == (gates.mode == Mode.JUMP), AS_ASKED, WRONG_WAY)
+        way = torch.where((y - gates.y).abs() < gates.half_width, right, OUTSIDE)
+        self.way.copy_(torch.where(passing, way, self.way))
+        near = gates.there & ((x - gates.middle).abs() < REACH) & ~self.left
+        self.touched.logical_or_(near & self._touching()[:, None])
+        torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
+        self.clean.logical_or_(self.now & (self.way == AS_ASKED) & ~self.touched)
+        self.left.logical_or_(self.now)
+        self.last_x.copy_(x)
+
+    def _touching(self) -> Tensor:
+        """(N,) bool: contact with more than feet on the floor."""
+        force, sim = self._sim.contact_forces_w.norm(dim=-1), self._sim
+        body = (force.index_select(1, self._body) > TOUCH).any(1)
+        high = sim.body_pos_w.index_select(1, self._feet)[..., 2] > ON_GATE
+        return body | ((force.index_select(1, self._feet) > TOUCH) & high).any(1)
+
+    def all_as_asked(self) -> Tensor:
+        """(N,) whether all gates were passed between the posts and in the way that was asked for, touched or not."""
+        return ((self.way == AS_ASKED) | ~self.gates().there).all(1)
+
+    def reset(self, mask: Tensor) -> None:
+        """New episodes of the robots in `mask` (N,), which start before all gates."""
+        for buffer in (self.way, self.touched, self.left, self.clean, self.last_x):
+            assign_where(mask, buffer, 0)
+
+    # -- figures ------------------------------------------------------------------------------------------------------
+    @staticmethod
+    def figure_names() -> list[str]:
+        """Log keys of the means that `measure` gives."""
+        return [KEY + name for name in ("clean_courses", "outside_posts", *(f"clean_crossings/{m}" for m in MODES))]
+
+    def measure(self, ended: Tensor) -> list[tuple[Mapping[str, Tensor], Tensor]]:
+        """Keeps what was crossed, as resets are about to clear it; groups for `Statistics.add`, of the robots (N,)
+        whose episode `ended`. Gates that were not reached were not crossed."""
+        self.measured_clean.copy_(self.clean)
+        self.measured_way.copy_(self.way)
+        gates = self.gates()
+        there = gates.there.sum(1)
+        all_clean = (self.clean.sum(1) == there) & (there > 0)
+        outside = (self.way == OUTSIDE).any(1)
+        groups = [({KEY + "clean_courses": all_clean, KEY + "outside_posts": outside}, ended & (there > 0))]
+        for name, mode in MODES.items():
+            own = gates.there & (gates.mode == mode)
+            share = (self.clean & own).sum(1) / own.sum(1).clamp(min=1)
+            groups.append(({f"{KEY}clean_crossings/{name}": share}, ended & own.any(1)))
+        return groups
