@@ -80,6 +80,8 @@ def test_train_play_export_and_run_from_another_folder(programs: Path, tmp_path:
     where = run(programs / "python", "-c", "import legged_gym, rsl_rl; print(legged_gym.__path__[0])", cwd=tmp_path)
     assert where.startswith(str(programs.parent))
     assert "go2_parkour_student" in run(programs / "legged-tasks", cwd=tmp_path)
+    motion = ROOT / "resources" / "motions" / "g1" / "wave.npz"
+    assert "kept" in run(programs / "legged-motion", "check", motion, "--no_cache", cwd=tmp_path)
 
     short = ("--max_iterations=1", "--train.runner.num_steps_per_env=8", "--env.env.episode_length_s=1")
     out = run(programs / "legged-train", "--task=go2", *SIZES, *short, cwd=tmp_path)

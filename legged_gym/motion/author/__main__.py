@@ -1,0 +1,63 @@
+"""Makes the clips that the package comes with: `python -m legged_gym.motion.author`; needs `pip install .[author]`.
+
+Each is inverse kinematics of footholds, centre of mass and a few curves, corrected by inverse dynamics until the ground
+pushes where the feet are. Nobody's recording is in them.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.utils.errors import UserError, nearest, script
+
+_STEP = 2.0**-15  # m and rad, to which clips are rounded: 0.03 mm at the feet
+
+
+@dataclass(kw_only=True)
+class Args:
+    out: Path = RESOURCES_DIR / "motions" / "g1"
+    """folder to write into"""
+    only: tuple[str, ...] = ()
+    """names of clips, or beginnings of them; by default all"""
+    list: bool = False
+    """print the names, and make nothing"""
+
+
+@script
+def main(argv: Sequence[str] | None = None) -> None:
+    args = tyro.cli(
+        Args, args=argv, description=__doc__, use_underscores=True, config=(tyro.conf.FlagCreatePairsOff,)
+    )  # fmt: skip
+    from legged_gym.motion.author.clips import scripts
+    from legged_gym.robots import G1
+
+    found = scripts(G1.default_pose)
+    for name in args.only:
+        if not any(s.name.startswith(name) for s in found):
+            raise UserError(f"--only: there is no clip '{name}'; {nearest(name, [s.name for s in found])}")
+    found = [s for s in found if not args.only or s.name.startswith(args.only)]
+    if args.list:
+        for s in found:
+            print(f"{s.name}  {s.seconds:.1f} s")
+        return
+    try:
+        from legged_gym.motion.author.make import Author
+    except ImportError as error:
+        raise UserError(f"making clips needs {error.name}: pip install 'legged-gym-mujoco[author]'") from error
+    from legged_gym.motion.formats.write import write_own
+    from legged_gym.robots.spec import RobotSpec
+
+    author = Author(RobotSpec.load(G1.source, G1.feet.split()), G1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for s in found:
+        clip, quality = author.make(s)
+        write_own(clip, args.out / f"{clip.name}.npz", _STEP)
+        print(f"{clip.name}: {clip.seconds:.1f} s; {quality}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
