@@ -66,7 +66,7 @@ def apply() -> bool:
 
 def _unknown(what: str) -> bool:
     warnings.warn(
-        f"isaacgym: contacts with heightfields are not mended, because in mujoco_warp {mujoco_warp.__version__} {what}. "
+        f"isaacgym: contacts with heightfields are not mended: in mujoco_warp {mujoco_warp.__version__}, {what}. "
         "Robots on rough terrain may be thrown away on CUDA; tests/test_heightfield_patch.py tells whether they are",
         stacklevel=3,
     )
