@@ -8,12 +8,16 @@ Camera frame: x ahead, y left, z up.
 import mujoco
 import warp as wp
 
+from isaacgym._constants import CameraFollowMode
+
 _GEOM = mujoco.mjtGeom
 PLANE, HFIELD = wp.constant(int(_GEOM.mjGEOM_PLANE)), wp.constant(int(_GEOM.mjGEOM_HFIELD))
 SPHERE, CAPSULE = wp.constant(int(_GEOM.mjGEOM_SPHERE)), wp.constant(int(_GEOM.mjGEOM_CAPSULE))
 ELLIPSOID, CYLINDER = wp.constant(int(_GEOM.mjGEOM_ELLIPSOID)), wp.constant(int(_GEOM.mjGEOM_CYLINDER))
 BOX, MESH = wp.constant(int(_GEOM.mjGEOM_BOX)), wp.constant(int(_GEOM.mjGEOM_MESH))
-FIXED, FOLLOW_TRANSFORM, FOLLOW_POSITION = wp.constant(0), wp.constant(1), wp.constant(2)
+FIXED = wp.constant(-1)
+FOLLOW_POSITION = wp.constant(int(CameraFollowMode.FOLLOW_POSITION))
+FOLLOW_TRANSFORM = wp.constant(int(CameraFollowMode.FOLLOW_TRANSFORM))
 FAR = wp.constant(1.0e9)  # nothing is hit
 BLOCK = wp.constant(8)  # cells: side of the squares of which the highest point is known
 
@@ -188,7 +192,7 @@ def field_hit(shapes: Shapes, f: Field, o: wp.vec3, d: wp.vec3, start: float, en
     above = o[2] + t * d[2] - surface(shapes, f, ix, iy, ox + t * vx, oy + t * vy)
     if t > start:  # it comes from outside of the field
         above = wp.max(above, 0.0)
-    last_block = int(-1)
+    last_block = wp.int32(-1)
     for _step in range(2 * (f.nx + f.ny)):
         bx, by = ix / BLOCK, iy / BLOCK
         block = by * f.blocks_x + bx
@@ -330,7 +334,7 @@ def shape_hit(shapes: Shapes, s: int, o: wp.vec3, d: wp.vec3, near: float, far: 
 def first_hit(shapes: Shapes, view: View, cameras: Cameras, c: int, d: wp.vec3):
     """Planar depth of the first hit of a ray in the world frame, and the slot of its shape."""
     eye = cameras.eye[c]
-    nearest, slot = float(FAR), int(-1)
+    nearest, slot = float(FAR), wp.int32(-1)
     for k in range(cameras.count[c]):
         s = cameras.seen[c, k]
         r, to = shapes.bound[s], cameras.shape_pos[c, k] - eye
@@ -365,7 +369,7 @@ def render_segments(shapes: Shapes, view: View, cameras: Cameras, image: wp.arra
     """Segmentation number of what each pixel shows; 0 where nothing is hit."""
     c, row, column = wp.tid()
     _t, slot = first_hit(shapes, view, cameras, c, pixel_ray(view, cameras.look[c], row, column))
-    number = int(0)
+    number = wp.int32(0)
     if slot >= 0:
         number = shapes.segment[cameras.seen[c, slot]]
     image[c, row, column] = number
@@ -404,7 +408,7 @@ def normal_at(shapes: Shapes, s: int, p: wp.vec3, o: wp.vec3, d: wp.vec3):
         x, y = (p[0] - f.x0) / f.dx, (p[1] - f.y0) / f.dy
         ix, iy = wp.clamp(int(wp.floor(x)), 0, f.nx - 2), wp.clamp(int(wp.floor(y)), 0, f.ny - 2)
         at = f.start + iy * f.nx + ix
-        a, b, c, e = shapes.heights[at], shapes.heights[at + 1], shapes.heights[at + f.nx], float(0.0)
+        a, b, c = shapes.heights[at], shapes.heights[at + 1], shapes.heights[at + f.nx]
         e = shapes.heights[at + f.nx + 1]
         if x - float(ix) >= y - float(iy):
             n = wp.vec3((a - b) / f.dx, (b - e) / f.dy, 1.0)
