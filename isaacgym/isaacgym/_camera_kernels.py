@@ -95,16 +95,17 @@ def as_quat(q: wp.vec4):
 def place(cameras: Cameras, xpos: wp.array2d(dtype=wp.vec3), xquat: wp.array2d(dtype=wp.vec4)):
     """Poses of the cameras, from those of the bodies; no shape is seen yet."""
     c = wp.tid()
-    pos, quat = cameras.pos[c], cameras.quat[c]
     follow, world, body = cameras.follow[c], cameras.world[c], cameras.body[c]
     if follow == FOLLOW_TRANSFORM:
         turn = as_quat(xquat[world, body])
-        pos = xpos[world, body] + wp.quat_rotate(turn, pos)
-        quat = turn * quat
-    elif follow == FOLLOW_POSITION:
-        pos = xpos[world, body] + pos
-    cameras.eye[c] = pos
-    cameras.look[c] = quat
+        cameras.eye[c] = xpos[world, body] + wp.quat_rotate(turn, cameras.pos[c])
+        cameras.look[c] = turn * cameras.quat[c]
+    else:
+        cameras.look[c] = cameras.quat[c]
+        if follow == FOLLOW_POSITION:
+            cameras.eye[c] = xpos[world, body] + cameras.pos[c]
+        else:
+            cameras.eye[c] = cameras.pos[c]
     cameras.count[c] = 0
 
 
@@ -177,6 +178,7 @@ def field_hit(shapes: Shapes, f: Field, o: wp.vec3, d: wp.vec3, start: float, en
         t, end_t = wp.max(t, wp.min(a, b)), wp.min(end_t, wp.max(a, b))
     elif oy < 0.0 or oy > float(f.ny - 1):
         return FAR
+    side = t
     if d[2] != 0.0:
         a = (f.high - o[2]) / d[2]
         if d[2] < 0.0:
@@ -190,7 +192,7 @@ def field_hit(shapes: Shapes, f: Field, o: wp.vec3, d: wp.vec3, start: float, en
     ix = wp.clamp(int(wp.floor(ox + t * vx)), 0, f.nx - 2)
     iy = wp.clamp(int(wp.floor(oy + t * vy)), 0, f.ny - 2)
     above = o[2] + t * d[2] - surface(shapes, f, ix, iy, ox + t * vx, oy + t * vy)
-    if t > start:  # it comes from outside of the field
+    if t > side:  # it comes from above the highest point; this is only about rounding
         above = wp.max(above, 0.0)
     last_block = wp.int32(-1)
     for _step in range(2 * (f.nx + f.ny)):
@@ -219,10 +221,10 @@ def field_hit(shapes: Shapes, f: Field, o: wp.vec3, d: wp.vec3, start: float, en
         leave_x = leave(ox, vx, ix, ix + 1)
         leave_y = leave(oy, vy, iy, iy + 1)
         t2 = wp.max(wp.min(wp.min(leave_x, leave_y), end_t), t)
-        side = (ox + t * vx - float(ix)) - (oy + t * vy - float(iy))
-        side2 = (ox + t2 * vx - float(ix)) - (oy + t2 * vy - float(iy))
-        if side * side2 < 0.0:  # through the diagonal
-            middle = t + (t2 - t) * side / (side - side2)
+        half = (ox + t * vx - float(ix)) - (oy + t * vy - float(iy))
+        half2 = (ox + t2 * vx - float(ix)) - (oy + t2 * vy - float(iy))
+        if half * half2 < 0.0:  # through the diagonal
+            middle = t + (t2 - t) * half / (half - half2)
             above2 = o[2] + middle * d[2] - surface(shapes, f, ix, iy, ox + middle * vx, oy + middle * vy)
             if above >= 0.0 and above2 < 0.0:
                 return t + (middle - t) * above / (above - above2)
@@ -408,12 +410,13 @@ def normal_at(shapes: Shapes, s: int, p: wp.vec3, o: wp.vec3, d: wp.vec3):
         x, y = (p[0] - f.x0) / f.dx, (p[1] - f.y0) / f.dy
         ix, iy = wp.clamp(int(wp.floor(x)), 0, f.nx - 2), wp.clamp(int(wp.floor(y)), 0, f.ny - 2)
         at = f.start + iy * f.nx + ix
-        a, b, c = shapes.heights[at], shapes.heights[at + 1], shapes.heights[at + f.nx]
-        e = shapes.heights[at + f.nx + 1]
+        first, last = shapes.heights[at], shapes.heights[at + f.nx + 1]
         if x - float(ix) >= y - float(iy):
-            n = wp.vec3((a - b) / f.dx, (b - e) / f.dy, 1.0)
+            right = shapes.heights[at + 1]
+            n = wp.vec3((first - right) / f.dx, (right - last) / f.dy, 1.0)
         else:
-            n = wp.vec3((c - e) / f.dx, (a - c) / f.dy, 1.0)
+            left = shapes.heights[at + f.nx]
+            n = wp.vec3((left - last) / f.dx, (first - left) / f.dy, 1.0)
     return wp.normalize(n)
 
 

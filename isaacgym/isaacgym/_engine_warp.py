@@ -16,6 +16,7 @@ from isaacgym import _engine_warp_kernels as kernels
 from isaacgym import _heightfield_patch
 from isaacgym._constants import CoordinateSpace
 from isaacgym._engine import WORLD_FIELDS, Engine, Layout, Start
+from isaacgym._warp import start_warp
 
 # Model fields that MuJoCo derives from those of WORLD_FIELDS that are marked so.
 _DERIVED = "body_subtreemass body_invweight0 dof_invweight0 actuator_acc0".split()
@@ -27,12 +28,6 @@ _CONSTRAINTS = _Bits.NEFC | _Bits.NJMAX_NNZ  # of one world
 _IGNORED = _Bits.ITERATIONS | _Bits.LS_ITERATIONS  # a solver that stops at its cap is usual
 _CONTACTS_VARIABLE, _CONSTRAINTS_VARIABLE = "ISAACGYM_CONTACTS_PER_ENV", "ISAACGYM_CONSTRAINTS_PER_ENV"
 _MOST_GROWTH = 16  # times the first guess
-
-
-def start_warp() -> None:
-    """Start Warp without the line for each kernel that it loads and, without a GPU, a warning."""
-    wp.config.log_level = wp.LOG_WARNING if torch.cuda.is_available() else wp.LOG_ERROR
-    wp.init()
 
 
 class WarpEngine(Engine):
@@ -246,10 +241,9 @@ class WarpEngine(Engine):
     def refresh_force_sensors(self) -> None:
         self.force_sensors.copy_(self._sensors_now)
 
-    def body_poses(self) -> tuple[wp.array, wp.array]:
-        """Current positions (N, nbody) and quaternions (w, x, y, z) of all bodies of MuJoCo's model, for cameras."""
+    def body_poses(self) -> tuple[Tensor, Tensor]:
         self._update_bodies()
-        return self._data.xpos, self._data.xquat
+        return wp.to_torch(self._data.xpos), wp.to_torch(self._data.xquat)
 
     # -- change the state ---------------------------------------------------------------------------------------------
     def set_root_states(self, states: Tensor, ids: Tensor | None) -> None:
