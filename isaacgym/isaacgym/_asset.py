@@ -1,5 +1,6 @@
 """Assets: what `load_asset` and `create_box` make, in Isaac Gym's order and with Isaac Gym's properties."""
 
+import functools
 import os
 from dataclasses import dataclass
 
@@ -159,14 +160,19 @@ class Asset:
             for m, com, i in zip(self.model.body_mass[1:], self.model.body_ipos[1:], self._inertias(), strict=True)
         ]
 
-    def _inertias(self) -> list[np.ndarray]:
+    @functools.cached_property
+    def principal_axes(self) -> list[np.ndarray]:
+        """Rotation matrix (3, 3) of each body's principal axes in the body's frame."""
         out = []
-        for quat, principal in zip(self.model.body_iquat[1:], self.model.body_inertia[1:], strict=True):
+        for quat in self.model.body_iquat[1:]:
             rot = np.zeros(9)
             mujoco.mju_quat2Mat(rot, quat)
-            rot = rot.reshape(3, 3)
-            out.append((rot * principal) @ rot.T)
+            out.append(rot.reshape(3, 3))
         return out
+
+    def _inertias(self) -> list[np.ndarray]:
+        principal = self.model.body_inertia[1:]
+        return [(rot * p) @ rot.T for rot, p in zip(self.principal_axes, principal, strict=True)]
 
     def armature_floor(self, factor: float, dt: float) -> np.ndarray:
         """(D,) kg·m²: full torque may not pass the joint's own speed limit within one step of `dt` s."""
