@@ -118,9 +118,11 @@ def read_urdf(path: str, collapse: bool, capsules: bool, density: float) -> tupl
         if link.name in links:
             raise ValueError(f"{path}: two links are called {link.name}")
         links[link.name] = link
-    root = _connect(path, links, [reader.joint(e) for e in robot.findall("joint")])
     if not links:
         raise ValueError(f"{path} has no links")
+    root = _connect(path, links, [reader.joint(e) for e in robot.findall("joint")])
+    if reader.missing:
+        notes.append(f"meshes that are not there collide with nothing: {', '.join(sorted(set(reader.missing)))}")
     if root.inertial is None and not root.shapes and [c.joint.kind for c in root.children] == ["free"]:
         root = root.children[0]  # the world, with a robot that floats in it
     if root.joint is not None:
@@ -195,7 +197,8 @@ class _Reader:
 
     def __init__(self, path: str, capsules: bool, notes: list[str]):
         self.path, self.capsules, self.notes = path, capsules, notes
-        self.hulls: dict[tuple, np.ndarray | None] = {}
+        self.hulls: dict[tuple, np.ndarray] = {}
+        self.missing: list[str] = []
 
     def floats(self, text: str | None, count: int, default, where: str) -> np.ndarray:
         if text is None:
@@ -294,7 +297,7 @@ class _Reader:
 
     def hull(self, path: str | None, filename: str | None, scale: tuple, where: str) -> np.ndarray | None:
         if path is None:
-            self.notes.append(f"{where}: the mesh {filename} is not there, so this shape collides with nothing")
+            self.missing.append(str(filename))
             return None
         key = (path, *scale)
         if key not in self.hulls:
@@ -372,7 +375,8 @@ def to_spec(root: Link) -> mujoco.MjSpec:
 
 
 def _add(spec: mujoco.MjSpec, parent, link: Link, meshes: dict[int, str]) -> None:
-    body = parent.add_body(name=link.name, pos=link.pose.pos, quat=link.pose.quat)
+    name = link.name if link.name != "world" else "link_world"  # "world" is MuJoCo's own
+    body = parent.add_body(name=name, pos=link.pose.pos, quat=link.pose.quat)
     body.explicitinertial = True
     quat, principal = link.inertial.principal()
     body.mass, body.ipos, body.iquat, body.inertia = link.inertial.mass, link.inertial.com, quat, principal

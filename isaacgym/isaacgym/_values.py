@@ -322,10 +322,10 @@ class SimParams(_Bag):
     _defaults = dict(
         dt=1.0 / 60.0,
         enable_actor_creation_warning=True,
-        flex=None,
+        flex=FlexParams(),
         gravity=Vec3(0.0, -9.81, 0.0),
         num_client_threads=0,
-        physx=None,
+        physx=PhysXParams(),
         stress_visualization=False,
         stress_visualization_max=1e5,
         stress_visualization_min=0.0,
@@ -333,9 +333,6 @@ class SimParams(_Bag):
         up_axis=0,
         use_gpu_pipeline=False,
     )
-
-    def __init__(self, **given):
-        super().__init__(physx=PhysXParams(), flex=FlexParams(), **given)
 
 
 class VhacdParams(_Bag):
@@ -372,11 +369,8 @@ class AssetOptions(_Bag):
         use_mesh_materials=False,
         use_physx_armature=True,
         vhacd_enabled=False,
-        vhacd_params=None,
+        vhacd_params=VhacdParams(),
     )
-
-    def __init__(self, **given):
-        super().__init__(vhacd_params=VhacdParams(), **given)
 
 
 class PlaneParams(_Bag):
