@@ -260,6 +260,11 @@ class Engine(ABC):
         """Fill `body_states`; current also right after a setter."""
 
     @abstractmethod
+    def body_poses(self) -> tuple[Tensor, Tensor]:
+        """Current positions (N, nbody, 3) and quaternions (N, nbody, 4) (w, x, y, z) of all bodies of MuJoCo's model,
+        float32, for cameras; `body_states` stays as it is."""
+
+    @abstractmethod
     def refresh_contact_forces(self) -> None:
         """Fill `contact_forces`; a setter does not change them."""
 

@@ -125,6 +125,10 @@ class BatchEngine(Engine):
         out[..., 7:10] = spatial[..., 3:] + cross(spin, arm)
         out[..., 10:] = spin
 
+    def body_poses(self) -> tuple[Tensor, Tensor]:
+        self._forward_dirty()
+        return tuple(torch.from_numpy(self._out[name].astype(np.float32)) for name in ("xpos", "xquat"))
+
     def _contacts(self, bodies) -> np.ndarray:
         """(N, …, 6) force and torque of contacts on `bodies`, about the centre of mass of the tree."""
         wrench = self._out["cfrc_ext"][:, bodies]

@@ -302,12 +302,17 @@ class WarpEngine(Engine):
 
     # -- properties ---------------------------------------------------------------------------------------------------
     def write_fields(self, fields: Mapping[str, np.ndarray], worlds: np.ndarray | None) -> None:
+        taken = slice(None) if worlds is None else worlds
+        fields = {
+            name: values
+            for name, values in fields.items()
+            if name in self._world_fields or (values[taken] != getattr(self.model, name)).any()
+        }
         derive = any(WORLD_FIELDS[name] for name in fields)
         needed = [*fields, *(_DERIVED if derive else ())]
         if not set(needed) <= set(self._world_fields):
             self._make_model(needed)
         rows = slice(None) if worlds is None else torch.as_tensor(worlds, device=self.device)
-        taken = slice(None) if worlds is None else worlds
         for name, values in fields.items():
             own = self._world_fields[name]
             own[rows] = torch.as_tensor(values[taken], dtype=torch.float32).to(self.device).view(-1, *own.shape[1:])

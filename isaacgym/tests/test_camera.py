@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+
 from isaacgym._camera import CameraSensors
 from isaacgym._constants import CameraFollowMode, ImageType
 from isaacgym._values import CameraProperties
