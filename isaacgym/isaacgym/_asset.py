@@ -155,9 +155,9 @@ class Asset:
         """Fresh objects, one per body."""
         return [
             RigidBodyProperties(
-                mass=m, invMass=1.0 / m if m > 0 else 0.0, com=Vec3(*com), inertia=Mat33.of(i), invInertia=_inverse(i)
+                mass=m, invMass=1.0 / m, com=Vec3(*com), inertia=inertia.copy(), invInertia=inverse.copy()
             )
-            for m, com, i in zip(self.model.body_mass[1:], self.model.body_ipos[1:], self._inertias(), strict=True)
+            for m, com, inertia, inverse in self._body_rows
         ]
 
     @functools.cached_property
@@ -170,19 +170,20 @@ class Asset:
             out.append(rot.reshape(3, 3))
         return out
 
-    def _inertias(self) -> list[np.ndarray]:
-        principal = self.model.body_inertia[1:]
-        return [(rot * p) @ rot.T for rot, p in zip(self.principal_axes, principal, strict=True)]
+    @functools.cached_property
+    def _body_rows(self) -> list[tuple[float, list[float], Mat33, Mat33]]:
+        """Mass, centre of mass, inertia and its inverse, per body."""
+        model = self.model
+        tensors = [(r * p) @ r.T for r, p in zip(self.principal_axes, model.body_inertia[1:], strict=True)]
+        inverses = [np.linalg.inv(t) for t in tensors]
+        both = [map(Mat33.of, t) for t in (tensors, inverses)]
+        return list(zip(model.body_mass[1:].tolist(), model.body_ipos[1:].tolist(), *both, strict=True))
 
     def armature_floor(self, factor: float, dt: float) -> np.ndarray:
         """(D,) kg·m²: full torque may not pass the joint's own speed limit within one step of `dt` s."""
         effort, speed = self.dofs["effort"].astype(float), self.dofs["velocity"].astype(float)
         known = (effort < 1e30) & (speed < 1e30) & (speed > 0.0)
         return np.where(known, factor * effort * dt / np.where(known, speed, 1.0), 0.0)
-
-
-def _inverse(matrix: np.ndarray) -> Mat33:
-    return Mat33.of(np.linalg.inv(matrix)) if np.linalg.det(matrix) > 0 else Mat33()
 
 
 def load_asset(root: str, filename: str, options: AssetOptions | None) -> Asset:
@@ -240,4 +241,4 @@ def _copied(options) -> AssetOptions:
     if not isinstance(options, AssetOptions):
         raise TypeError(f"options must be gymapi.AssetOptions, not {type(options).__name__}")
     DofDriveMode(int(options.default_dof_drive_mode))
-    return AssetOptions(**vars(options))
+    return options.copy()

@@ -48,7 +48,7 @@ class ActorCalls:
                     "calls them)"
                 )
             device = torch.device("cuda", index)
-        return Scene(_copy_params(params), device, graphics=int(graphics_device) >= 0)
+        return Scene(params.copy(), device, graphics=int(graphics_device) >= 0)
 
     def prepare_sim(self, sim) -> bool:
         if sim.engine is not None:
@@ -60,7 +60,7 @@ class ActorCalls:
         sim.close()
 
     def get_sim_params(self, sim) -> SimParams:
-        return _copy_params(sim.params)
+        return sim.params.copy()
 
     def set_sim_params(self, sim, params) -> None:
         """Gravity can be changed at any time; time step and substeps until prepare_sim."""
@@ -71,7 +71,7 @@ class ActorCalls:
                 raise ValueError("dt and substeps cannot be changed after prepare_sim")
             if params.gravity != sim.params.gravity:
                 sim.engine.set_gravity(params.gravity._values())
-        sim.params = _copy_params(params)
+        sim.params = params.copy()
 
     def simulate(self, sim) -> None:
         engine_of(sim)
@@ -289,12 +289,13 @@ class ActorCalls:
     def get_actor_rigid_body_properties(self, env, actor) -> list[RigidBodyProperties]:
         own = env.actor(actor)
         props = own.asset.body_properties()
-        for i, prop in enumerate(props):
-            ratio = own.inertia[i] / np.maximum(own.asset.model.body_inertia[i + 1], 1e-30)
-            prop.mass, prop.invMass, prop.com = own.mass[i], 1.0 / own.mass[i], Vec3(*own.com[i])
-            if (ratio != 1.0).any():
-                rot = own.asset.principal_axes[i]
-                prop.inertia = Mat33.of((rot * own.inertia[i]) @ rot.T)
+        model = own.asset.model
+        changed = (own.mass != model.body_mass[1:]) | (own.com != model.body_ipos[1:]).any(1)
+        for i in np.flatnonzero(changed | (own.inertia != model.body_inertia[1:]).any(1)):
+            rot = own.asset.principal_axes[i]
+            tensor = (rot * own.inertia[i]) @ rot.T
+            props[i].mass, props[i].invMass, props[i].com = own.mass[i], 1.0 / own.mass[i], Vec3(*own.com[i])
+            props[i].inertia, props[i].invInertia = Mat33.of(tensor), Mat33.of(np.linalg.inv(tensor))
         return props
 
     def set_actor_rigid_body_properties(self, env, actor, props, recomputeInertia=False) -> bool:
@@ -395,12 +396,6 @@ class ActorCalls:
             raise ValueError(f"there is no body {handle}: the environment has {len(rows)}")
         row = rows[int(handle)].tolist()
         return Transform(Vec3(*row[:3]), Quat(*row[3:7]))
-
-
-def _copy_params(params: SimParams) -> SimParams:
-    out = SimParams(**{k: v for k, v in vars(params).items() if k != "gravity"})
-    out.gravity = params.gravity + Vec3()
-    return out
 
 
 def _unprepared(scene: Scene) -> None:

@@ -119,7 +119,7 @@ class AssetCalls:
         return asset.actuators[index].joint
 
     def get_asset_actuator_properties(self, asset) -> list[ActuatorProperties]:
-        return [ActuatorProperties(**vars(a)) for a in asset.actuators]
+        return [a.copy() for a in asset.actuators]
 
     def get_asset_tendon_count(self, asset) -> int:
         """0: tendons of MJCF files are not taken."""
@@ -129,7 +129,7 @@ class AssetCalls:
     def create_asset_force_sensor(
         self, asset, body_idx, local_pose: Transform, props: ForceSensorProperties | None = None
     ) -> int:
-        """Returns the sensor's number among the asset's. It reports what contacts do to the body, not what joints do."""
+        """Returns the sensor's number in the asset. It reports what contacts do to the body, not what joints do."""
         if not 0 <= int(body_idx) < len(asset.body_names):
             raise ValueError(f"there is no body {body_idx}: {asset.name} has {len(asset.body_names)}")
         if not isinstance(local_pose, Transform):

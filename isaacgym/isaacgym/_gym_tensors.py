@@ -1,7 +1,7 @@
 """Calls of `Gym` on the tensors of a whole simulation.
 
-An `acquire_*` call gives the engine's own tensor, which a `refresh_*` call makes current. A setter takes a tensor of the
-same size, and of it the rows that the ids name.
+An `acquire_*` call gives the engine's own tensor, which a `refresh_*` call makes current. A setter takes a tensor of
+the same size, and of it the rows that the ids name.
 """
 
 from torch import Tensor

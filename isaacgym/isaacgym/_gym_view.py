@@ -68,18 +68,19 @@ class ViewCalls:
         if sim.viewer is None:
             from isaacgym._viewer import Viewer
 
-            sim.viewer = Viewer(sim, CameraProperties() if props is None else props)
+            props = CameraProperties() if props is None else props
+            sim.viewer = Viewer(sim, width=props.width, height=props.height)
         return sim.viewer
 
     def destroy_viewer(self, viewer) -> None:
         _viewer(viewer).close()
 
     def query_viewer_has_closed(self, viewer) -> bool:
-        return _viewer(viewer).closed()
+        return bool(_viewer(viewer).closed)
 
     def viewer_camera_look_at(self, viewer, env, position: Vec3, target: Vec3) -> None:
         """`env` None: position and target are in the frame of all environments."""
-        _viewer(viewer).look_at(env, _xyz(position), _xyz(target))
+        _viewer(viewer).look_at(env, position, target)
 
     def subscribe_viewer_keyboard_event(self, viewer, key, action) -> None:
         _viewer(viewer).subscribe(str(key), str(action))
@@ -91,23 +92,23 @@ class ViewCalls:
         return _viewer(viewer).events()
 
     def poll_viewer_events(self, viewer) -> None:
-        _viewer(viewer).poll()
+        """Nothing to do: the page's events come by themselves."""
+        _viewer(viewer)
 
     def draw_viewer(self, viewer, sim, wait_for_page_flip=False) -> None:
         engine_of(sim)
-        _viewer(viewer).draw(bool(wait_for_page_flip))
+        _viewer(viewer).draw()
 
     def sync_frame_time(self, sim) -> None:
         """Waits until the wall clock has caught up with the simulation; only with a viewer."""
         if sim.viewer is not None:
-            sim.viewer.sync()
+            sim.viewer.sync(self.get_sim_time(sim))
 
     def add_lines(self, viewer, env, num_lines, vertices, colors) -> None:
         """`vertices` num_lines x 6 floats (from, to), `colors` num_lines x 3 in [0, 1]; also as Vec3 dtypes."""
         if viewer is None:
             return
-        count = int(num_lines)
-        vertices, colors = _plain(vertices, 6, count, "vertices"), _plain(colors, 3, count, "colors")
+        vertices, colors = (_plain(a, w, int(num_lines)) for a, w in ((vertices, 6), (colors, 3)))
         _viewer(viewer).add_lines(env, vertices, colors)
 
     def clear_lines(self, viewer) -> None:
@@ -117,7 +118,7 @@ class ViewCalls:
     def write_viewer_image_to_file(self, viewer, filename) -> None:
         from PIL import Image
 
-        Image.fromarray(_viewer(viewer).image()).save(filename)
+        Image.fromarray(_viewer(viewer).picture()).save(filename)
 
     def write_camera_image_to_file(self, sim, env, camera_handle, image_type, filename) -> None:
         from PIL import Image
@@ -131,8 +132,7 @@ class ViewCalls:
         return INVALID_HANDLE
 
     def get_viewer_camera_transform(self, viewer, env=None) -> Transform:
-        pos, quat = _viewer(viewer).camera_transform(env)
-        return Transform(Vec3(*pos), Quat(*quat))
+        return _viewer(viewer).camera_transform(env)
 
     # -- looks --------------------------------------------------------------------------------------------------------
     def set_rigid_body_color(self, env, actor, body_index, mesh_type, color: Vec3) -> bool:
@@ -178,12 +178,12 @@ def _xyz(vector) -> tuple[float, float, float]:
     return vector._values() if isinstance(vector, Vec3) else tuple(float(v) for v in vector)
 
 
-def _plain(array, width: int, count: int, what: str) -> np.ndarray:
+def _plain(array, width: int, count: int) -> np.ndarray:
     """(count, width) float32 of an array of plain floats or of Vec3.dtype."""
     array = np.ascontiguousarray(array)
     if array.dtype.names:
         array = array.view(np.float32)
     array = array.astype(np.float32).reshape(-1)
     if array.size != count * width:
-        raise ValueError(f"{what}: {count} lines need {count * width} numbers, not {array.size}")
+        raise ValueError(f"{count} lines need {count * width} numbers here, not {array.size}")
     return array.reshape(count, width)
