@@ -8,10 +8,11 @@ from above and becomes a heightfield of small cells.
 from dataclasses import dataclass
 
 import numpy as np
-
 from isaacgym._raster import rasterise
 
 MAX_BOXES = 500  # more boxes than this go into the raster: each is a geom that every world looks at
+
+SOURCES = {"heightfield": "", "mesh": " (a mesh)", "raster": " (a mesh seen from above: overhangs are lost)"}
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Heightfield:
         cell: (2,) float64, metres: spacing in x and y.
         friction: static, dynamic.
         restitution: Of the surface.
-        source: "heightfield" as given, "mesh" recognised in a mesh, "raster" a mesh seen from above.
+        source: Key of `SOURCES`: as given, recognised in a mesh, or a mesh seen from above.
     """
 
     heights: np.ndarray
@@ -37,12 +38,7 @@ class Heightfield:
     def __str__(self) -> str:
         rows, columns = self.heights.shape
         size = f"heightfield of {rows}x{columns} points, {self.cell[0]:.3g} m apart"
-        return (
-            size
-            + {"heightfield": "", "mesh": " (a mesh)", "raster": " (a mesh seen from above: overhangs are lost)"}[
-                self.source
-            ]
-        )
+        return size + SOURCES[self.source]
 
 
 @dataclass
@@ -84,7 +80,7 @@ def from_heightfield(samples, params) -> Heightfield:
     shape = (int(params.nbColumns), int(params.nbRows))
     if samples.size != shape[0] * shape[1] or min(shape) < 2:
         raise ValueError(
-            f"add_heightfield: {samples.size} samples do not fill nbColumns x nbRows = {shape[0]} x {shape[1]} (each >= 2)"
+            f"add_heightfield: {samples.size} samples do not fill nbColumns x nbRows = {shape[0]} x {shape[1]} (2 or more)"
         )
     rotation, position = _transform(params.transform)
     if not np.allclose(rotation, np.eye(3), atol=1e-6):
@@ -314,9 +310,8 @@ def _components(vertices, triangles) -> np.ndarray:
     from scipy.sparse.csgraph import connected_components
 
     # One number a place: micrometres, times three odd numbers that make a coincidence unlikely.
-    grain = np.rint(vertices * 1e6).astype(np.int64) @ np.array(
-        [5704427701027032229, 6897125022398219997, 5362846397391046901]
-    )
+    odd = np.array([5704427701027032229, 6897125022398219997, 5362846397391046901])
+    grain = np.rint(vertices * 1e6).astype(np.int64) @ odd
     place = np.unique(grain, return_inverse=True)[1].reshape(-1)
     corners = place[triangles]
     edges = np.concatenate([corners[:, :2], corners[:, 1:]])

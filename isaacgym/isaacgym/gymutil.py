@@ -33,7 +33,8 @@ def parse_arguments(description="Isaac Gym Example", headless=False, no_graphics
             "help", "choices", "nargs", "const", "dest", "required", "metavar".
 
     Returns:
-        Namespace of the flags and `sim_device_type`, `compute_device_id`, `use_gpu_pipeline`, `physics_engine`, `use_gpu`.
+        Namespace of the flags, and `sim_device_type`, `compute_device_id`, `use_gpu_pipeline`, `physics_engine`,
+        `use_gpu`.
     """
     parser = argparse.ArgumentParser(description=description)
     if headless:
@@ -80,9 +81,7 @@ def _add(parser, parameter: dict) -> None:
         raise ValueError(f'parse_arguments: a custom parameter needs "name" and "type" or "action", not {parameter}')
     if str(parameter.get("action", "")).startswith("store_"):
         # argparse refuses these with an action that takes no value; programs pass them all the same.
-        for key in ("type", "choices", "nargs", "metavar") + (
-            ("const",) if parameter["action"] != "store_const" else ()
-        ):
+        for key in ("type", "choices", "nargs", "metavar"):
             parameter.pop(key, None)
     parser.add_argument(name, **parameter)
 

@@ -1,6 +1,6 @@
 """Terrain generators of Isaac Gym: a `SubTerrain` holds a height field, a function writes a shape into it.
 
-`height_field_raw[i, j]` is a height in steps of `vertical_scale` at x = i * `horizontal_scale`, y = j * `horizontal_scale`.
+`height_field_raw[i, j]` is a height in steps of `vertical_scale`, at x = i and y = j times `horizontal_scale`.
 Lengths are in metres and are cut to whole cells or steps. Randomness is numpy's global generator, which forks seed.
 """
 
@@ -38,9 +38,7 @@ def random_uniform_terrain(terrain, min_height, max_height, step=1, downsampled_
     spacing = terrain.horizontal_scale if downsampled_scale is None else downsampled_scale
     low, high, step = (int(h / terrain.vertical_scale) for h in (min_height, max_height, step))
     if step < 1:
-        raise ValueError(
-            f"random_uniform_terrain: step is less than the terrain's vertical_scale {terrain.vertical_scale}"
-        )
+        raise ValueError(f"random_uniform_terrain: step is less than vertical_scale = {terrain.vertical_scale}")
     cells = terrain.width, terrain.length
     coarse = [int(n * terrain.horizontal_scale / spacing) for n in cells]
     heights = np.random.choice(np.arange(low, high + step, step), tuple(coarse)).astype(float)
@@ -105,7 +103,7 @@ def discrete_obstacles_terrain(terrain, max_height, min_size, max_size, num_rect
 
 
 def wave_terrain(terrain, num_waves=1, amplitude=1.0):
-    """Adds `num_waves` waves over the length in both directions: cos in y plus sin in x, `amplitude` / 2 metres each."""
+    """Adds `num_waves` waves over the length in both directions, `amplitude` / 2 metres each: cos in y, sin in x."""
     if num_waves <= 0:
         return terrain
     height = int(0.5 * amplitude / terrain.vertical_scale)

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from isaacgym._terrain import Box, Heightfield
 
 from isaacgym import _raster, _terrain, terrain_utils
-from isaacgym._terrain import Box, Heightfield
 
 
 def transform(p=(0, 0, 0), r=(0, 0, 0, 1)):
@@ -150,10 +150,9 @@ def test_raster_is_bounded(monkeypatch):
 
 
 def test_add_heightfield():
-    params = SimpleNamespace(
-        nbRows=3, nbColumns=2, row_scale=0.2, column_scale=0.1, vertical_scale=0.005, transform=transform(p=(-1, -2, 0.5)),
-        static_friction=1.0, dynamic_friction=1.0, restitution=0.0,
-    )  # fmt: skip
+    scales = {"row_scale": 0.2, "column_scale": 0.1, "vertical_scale": 0.005}
+    surface = {"static_friction": 1.0, "dynamic_friction": 1.0, "restitution": 0.0}
+    params = SimpleNamespace(nbRows=3, nbColumns=2, **scales, **surface, transform=transform(p=(-1, -2, 0.5)))
     piece = _terrain.from_heightfield(np.arange(6, dtype=np.int16).reshape(2, 3), params)
     np.testing.assert_allclose(piece.heights, 0.5 + 0.005 * np.array([[0, 1, 2], [3, 4, 5]]), atol=1e-6)
     assert tuple(piece.origin) == (-1, -2) and tuple(piece.cell) == (0.1, 0.2)
