@@ -80,7 +80,7 @@ def from_heightfield(samples, params) -> Heightfield:
     shape = (int(params.nbColumns), int(params.nbRows))
     if samples.size != shape[0] * shape[1] or min(shape) < 2:
         raise ValueError(
-            f"add_heightfield: {samples.size} samples do not fill nbColumns x nbRows = {shape[0]} x {shape[1]} (2 or more)"
+            f"add_heightfield: {samples.size} samples, not nbColumns x nbRows = {shape[0]} x {shape[1]}, 2 or more"
         )
     rotation, position = _transform(params.transform)
     if not np.allclose(rotation, np.eye(3), atol=1e-6):
