@@ -8,6 +8,7 @@ from above and becomes a heightfield of small cells.
 from dataclasses import dataclass
 
 import numpy as np
+
 from isaacgym._raster import rasterise
 
 MAX_BOXES = 500  # more boxes than this go into the raster: each is a geom that every world looks at

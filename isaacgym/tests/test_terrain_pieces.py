@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from isaacgym._terrain import Box, Heightfield
 
 from isaacgym import _raster, _terrain, terrain_utils
+from isaacgym._terrain import Box, Heightfield
 
 
 def transform(p=(0, 0, 0), r=(0, 0, 0, 1)):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from isaacgym.terrain_utils import SubTerrain
 
 from isaacgym import terrain_utils
+from isaacgym.terrain_utils import SubTerrain
 
 
 def sub_terrain(width=20, length=20, vertical=0.1, horizontal=0.5):

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from isaacgym.torch_utils import *  # noqa: F403 (as forks do)
 from scipy.spatial.transform import Rotation
 
 from isaacgym import torch_utils
+from isaacgym.torch_utils import *  # noqa: F403 (as forks do)
 
 HALF = math.sqrt(0.5)
 
