@@ -1,5 +1,6 @@
 """Assets: what `load_asset` and `create_box` make, in Isaac Gym's order and with Isaac Gym's properties."""
 
+import functools
 import os
 from dataclasses import dataclass
 
@@ -154,29 +155,35 @@ class Asset:
         """Fresh objects, one per body."""
         return [
             RigidBodyProperties(
-                mass=m, invMass=1.0 / m if m > 0 else 0.0, com=Vec3(*com), inertia=Mat33.of(i), invInertia=_inverse(i)
+                mass=m, invMass=1.0 / m, com=Vec3(*com), inertia=inertia.copy(), invInertia=inverse.copy()
             )
-            for m, com, i in zip(self.model.body_mass[1:], self.model.body_ipos[1:], self._inertias(), strict=True)
+            for m, com, inertia, inverse in self._body_rows
         ]
 
-    def _inertias(self) -> list[np.ndarray]:
+    @functools.cached_property
+    def principal_axes(self) -> list[np.ndarray]:
+        """Rotation matrix (3, 3) of each body's principal axes in the body's frame."""
         out = []
-        for quat, principal in zip(self.model.body_iquat[1:], self.model.body_inertia[1:], strict=True):
+        for quat in self.model.body_iquat[1:]:
             rot = np.zeros(9)
             mujoco.mju_quat2Mat(rot, quat)
-            rot = rot.reshape(3, 3)
-            out.append((rot * principal) @ rot.T)
+            out.append(rot.reshape(3, 3))
         return out
+
+    @functools.cached_property
+    def _body_rows(self) -> list[tuple[float, list[float], Mat33, Mat33]]:
+        """Mass, centre of mass, inertia and its inverse, per body."""
+        model = self.model
+        tensors = [(r * p) @ r.T for r, p in zip(self.principal_axes, model.body_inertia[1:], strict=True)]
+        inverses = [np.linalg.inv(t) for t in tensors]
+        both = [map(Mat33.of, t) for t in (tensors, inverses)]
+        return list(zip(model.body_mass[1:].tolist(), model.body_ipos[1:].tolist(), *both, strict=True))
 
     def armature_floor(self, factor: float, dt: float) -> np.ndarray:
         """(D,) kg·m²: full torque may not pass the joint's own speed limit within one step of `dt` s."""
         effort, speed = self.dofs["effort"].astype(float), self.dofs["velocity"].astype(float)
         known = (effort < 1e30) & (speed < 1e30) & (speed > 0.0)
         return np.where(known, factor * effort * dt / np.where(known, speed, 1.0), 0.0)
-
-
-def _inverse(matrix: np.ndarray) -> Mat33:
-    return Mat33.of(np.linalg.inv(matrix)) if np.linalg.det(matrix) > 0 else Mat33()
 
 
 def load_asset(root: str, filename: str, options: AssetOptions | None) -> Asset:
@@ -234,4 +241,4 @@ def _copied(options) -> AssetOptions:
     if not isinstance(options, AssetOptions):
         raise TypeError(f"options must be gymapi.AssetOptions, not {type(options).__name__}")
     DofDriveMode(int(options.default_dof_drive_mode))
-    return AssetOptions(**vars(options))
+    return options.copy()

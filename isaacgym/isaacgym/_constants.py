@@ -95,15 +95,7 @@ INVALID_HANDLE = -1
 DEFAULT_VIEWER_WIDTH, DEFAULT_VIEWER_HEIGHT = 1600, 900
 RIGID_BODY_NONE, RIGID_BODY_DISABLE_GRAVITY, RIGID_BODY_DISABLE_SIMULATION = 0, 1, 2
 
-_ENUMS = (
+ENUMS = (
     SimType, UpAxis, DofDriveMode, DofType, JointType, StateFlag, ImageType, MeshType, CameraFollowMode,
     CoordinateSpace, IndexDomain, ContactCollection, ActuatorType,
 )  # fmt: skip
-
-
-def by_name(name: str):
-    """The constant `name` (a member of an enumeration above, or a key), or None."""
-    for enum in _ENUMS:
-        if name in enum.__members__:
-            return enum[name]
-    return KeyboardInput(name) if name.startswith(("KEY_", "MOUSE_")) else None

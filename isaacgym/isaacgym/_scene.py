@@ -90,6 +90,7 @@ class Scene:
         self.per_row = 1
         self.engine: Engine | None = None
         self.viewer = self.cameras = None
+        self.cameras_begun = False
         self.freed = False
         self.frame = 0
         self._dirty: dict[str, set[int]] = {"surface": set(), "bodies": set(), "dofs": set()}
@@ -141,6 +142,11 @@ class Scene:
                     f"environment {env.index} has other actors than environment 0: all environments are worlds of one "
                     "model, so they need the same assets in the same order (properties may differ)"
                 )
+            if any(
+                not np.array_equal(a.surface.values["filter"], b.surface.values["filter"])
+                for a, b in zip(env.actors, first, strict=True)
+            ):
+                raise ValueError(f"environment {env.index} has other collision filters than environment 0")
         if self.pieces and any(env.origin != Vec3() for env in self.envs):
             raise ValueError("terrain needs environments without spacing: create_env with lower = upper")
         substeps = max(1, int(self.params.substeps))
@@ -272,8 +278,8 @@ class Scene:
         if self.engine.lost > self._lost:
             self._lost = self.engine.lost
             print(
-                f"isaacgym: {self._lost} times in {self.frame} steps of {len(self.envs)} worlds a state was not finite; "
-                "the world was put back to where it was last set",
+                f"isaacgym: {self._lost} times in {self.frame} steps of {len(self.envs)} worlds a state was not "
+                "finite; the world was put back to where it was last set",
                 file=sys.stderr,
                 flush=True,
             )
@@ -282,6 +288,12 @@ class Scene:
         self.freed = True
         if self.engine is not None:
             self.engine.close()
+
+    def segments(self) -> np.ndarray:
+        """(ngeom,) segmentation numbers of the geoms, as environment 0 has them; 0 for the ground."""
+        out = np.zeros(self.engine.model.ngeom, dtype=np.int32)
+        out[self.layout.geom] = [a.segmentation for a in self.envs[0].actors for _ in a.asset.shape_bodies]
+        return out
 
     # -- what is said at the start ------------------------------------------------------------------------------------
     def _say(self, actors: list[Actor]) -> None:

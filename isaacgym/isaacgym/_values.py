@@ -42,10 +42,15 @@ class _Floats:
     __hash__ = None
 
     def _values(self) -> tuple[float, ...]:
-        return tuple(getattr(self, name) for name in self._names)
+        return tuple([getattr(self, name) for name in self._names])
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{v:.6f}' for v in self._values())})"
+
+    def copy(self):
+        return type(self)(*self._values())
+
+    __copy__ = copy
 
     def __getstate__(self):
         return self._values()
@@ -188,6 +193,11 @@ class Transform:
 
     __hash__ = None
 
+    def copy(self) -> "Transform":
+        return Transform(self.p.copy(), self.r.copy())
+
+    __copy__ = copy
+
     def __repr__(self):
         return f"Transform(p={self.p}, r={self.r})"
 
@@ -224,6 +234,11 @@ class Mat33:
     @classmethod
     def of(cls, matrix: np.ndarray) -> "Mat33":
         return cls(*(Vec3(*row) for row in matrix))
+
+    def copy(self) -> "Mat33":
+        return Mat33(self.x.copy(), self.y.copy(), self.z.copy())
+
+    __copy__ = copy
 
     def numpy(self) -> np.ndarray:
         return np.array([row._values() for row in (self.x, self.y, self.z)])
@@ -265,7 +280,8 @@ class _Bag:
 
     def __init__(self, **given):
         for name, value in self._defaults.items():
-            object.__setattr__(self, name, value if type(value) in _PLAIN else copy.deepcopy(value))
+            if name not in given:
+                object.__setattr__(self, name, value if type(value) in _PLAIN else value.copy())
         for name, value in given.items():
             setattr(self, name, value)
 
@@ -276,6 +292,9 @@ class _Bag:
         if type(self._defaults.get(name)) is float:
             value = number(value)
         object.__setattr__(self, name, value)
+
+    def copy(self):
+        return type(self)(**{k: v if type(v) in _PLAIN else copy.copy(v) for k, v in vars(self).items()})
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"

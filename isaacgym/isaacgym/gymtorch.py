@@ -25,7 +25,7 @@ class Unprovided(torch.Tensor):
 
 
 def wrap_tensor(gym_tensor, offsets=None, counts=None) -> torch.Tensor:
-    """The torch tensor over what an `acquire_*` call gave: the very same memory, for as long as the simulation lives."""
+    """The torch tensor over what an `acquire_*` call gave: the same memory, for as long as the simulation lives."""
     if not isinstance(gym_tensor, torch.Tensor):
         raise TypeError(f"isaacgym.gymtorch.wrap_tensor: a tensor is wanted, not {type(gym_tensor).__name__}")
     if offsets is None and counts is None:
