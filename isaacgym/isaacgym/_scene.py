@@ -308,10 +308,8 @@ class Scene:
             f"terrain: {self._describe_ground()}",
         ]
         if len(raised):
-            parts.append(
-                f"armature at least {raised.min():.2g}-{raised.max():.2g} kg m² "
-                "(ISAACGYM_ARMATURE_FLOOR x effort x dt / velocity)"
-            )
+            span = " to ".join(dict.fromkeys(f"{v:.2g}" for v in (raised.min(), raised.max())))
+            parts.append(f"armature at least {span} kg m² (ISAACGYM_ARMATURE_FLOOR x effort x dt / velocity)")
         elif self.armature_factor == 0.0:
             parts.append("no armature floor (ISAACGYM_ARMATURE_FLOOR=0)")
         ignored = sorted({name for a in actors for name in a.asset.ignored})
