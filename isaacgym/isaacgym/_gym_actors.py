@@ -31,19 +31,25 @@ class ActorCalls:
 
     # -- simulation ---------------------------------------------------------------------------------------------------
     def create_sim(self, compute_device=0, graphics_device=0, type=SimType.SIM_PHYSX, params=None) -> Scene:
-        """On `cuda:<compute_device>` if params.use_gpu_pipeline, else on the CPU. `graphics_device` -1: headless."""
+        """On `cuda:<compute_device>` if params.use_gpu_pipeline, else on the CPU. `graphics_device` -1: headless.
+
+        Where torch finds no CUDA at all, on the CPU, which one printed line says: code that chooses its own device
+        (HumanoidVerse, ASAP) asks for the GPU pipeline all the same.
+        """
         if type != SimType.SIM_PHYSX:
             raise NotImplementedError("only SIM_PHYSX is imitated; Flex and its soft bodies are not provided")
         params = SimParams() if params is None else params
         if not isinstance(params, SimParams):
             raise TypeError(f"params has to be a gymapi.SimParams, not {params.__class__.__name__}")
         device = torch.device("cpu")
-        if params.use_gpu_pipeline:
+        if params.use_gpu_pipeline and not torch.cuda.is_available():
+            print("isaacgym: no CUDA here: use_gpu_pipeline is taken as False", flush=True)
+        elif params.use_gpu_pipeline:
             index = max(0, int(compute_device))
             if index >= torch.cuda.device_count():
                 there = torch.cuda.device_count()
                 raise RuntimeError(
-                    f"use_gpu_pipeline wants cuda:{index}, and torch sees {there or 'no'} CUDA device"
+                    f"use_gpu_pipeline wants cuda:{index}, and torch sees {there} CUDA device"
                     f"{'' if there == 1 else 's'}; on the CPU pass --sim_device=cpu --pipeline=cpu (or what your code "
                     "calls them)"
                 )
