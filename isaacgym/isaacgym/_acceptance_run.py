@@ -22,7 +22,7 @@ class StandIn(types.ModuleType):
     def __init__(self, name: str):
         super().__init__(name)
         self.__path__ = []
-        self.__file__ = None
+        self.__file__ = f"<stand-in of {name}>"  # `inspect` asks
 
     def __getattr__(self, name: str):
         if name.startswith("__"):
