@@ -198,6 +198,19 @@ def test_heightfields():
     np.testing.assert_allclose(middle[shown], expected[shown], atol=1e-4)
 
 
+def test_a_camera_does_not_look_into_its_own_body():
+    """The ball about it is left out, also where it is a body without joints; the ball far ahead is not."""
+
+    def add(spec, body):
+        head = body.add_body(pos=[0.3, 0.05, 0.1])
+        head.add_geom(type=GEOM.mjGEOM_SPHERE, size=[0.1, 0, 0], pos=[0.15, 0, 0])
+        body.add_geom(type=GEOM.mjGEOM_SPHERE, size=[0.2, 0, 0], pos=[1.3, 0.05, -0.3])
+
+    cameras = cameras_of(Still(add))
+    depth = cameras.image(0, 0, DEPTH)
+    assert 0.5 < -depth.max() < 1.2 and np.isfinite(cameras.image(0, 1, DEPTH)).any()
+
+
 def test_tensors_keep_their_storage():
     engine = Still(lambda spec, body: spec.worldbody.add_geom(type=GEOM.mjGEOM_PLANE, size=[0, 0, 1]))
     cameras = cameras_of(engine)
