@@ -12,7 +12,8 @@ from isaacgym._asset import Asset, Surface
 from isaacgym._build import Part, Plane, build
 from isaacgym._constants import DofDriveMode
 from isaacgym._engine import WORLD_FIELDS, Engine, Start
-from isaacgym._values import SimParams, Transform, Vec3
+from isaacgym._params import SimParams
+from isaacgym._values import Transform, Vec3
 
 _NO_LIMIT = 1e30
 _CHECK_EVERY = 500  # calls of `simulate` between two looks at the engine's counters, which wait for the device
