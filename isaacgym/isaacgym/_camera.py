@@ -239,7 +239,8 @@ class _Batch:
         cameras = kernels.Cameras()
         with wp.ScopedDevice(self._device):
             cameras.world = wp.array([m.env for m in self.mounts], dtype=int)
-            cameras.body, cameras.follow, cameras.count = (wp.zeros(count, dtype=int) for _ in range(3))
+            cameras.body, cameras.link, cameras.follow = (wp.zeros(count, dtype=int) for _ in range(3))
+            cameras.count = wp.zeros(count, dtype=int)
             cameras.pos, cameras.eye = (wp.zeros(count, dtype=wp.vec3) for _ in range(2))
             cameras.quat, cameras.look = (wp.zeros(count, dtype=wp.quat) for _ in range(2))
             cameras.seen = wp.zeros((count, shapes), dtype=int)
@@ -251,7 +252,9 @@ class _Batch:
         """Where the cameras are now, and which shapes are in view."""
         cameras, mounts = self.cameras, self.mounts
         if self.moved:
-            cameras.body.assign(np.array([m.body for m in mounts], np.int32))
+            bodies = np.array([m.body for m in mounts], np.int32)
+            cameras.body.assign(bodies)
+            cameras.link.assign(self.engine.model.body_weldid[bodies].astype(np.int32))
             cameras.follow.assign(np.array([m.follow for m in mounts], np.int32))
             cameras.pos.assign(np.array([m.pos for m in mounts], np.float32))
             cameras.quat.assign(np.array([m.quat for m in mounts], np.float32))
@@ -308,6 +311,7 @@ def _shapes_of(engine: Engine, segments: np.ndarray | None) -> tuple[kernels.Sha
         meshes = [_mesh_of(model, mesh) for mesh in used]
         shapes.kind = wp.array(model.geom_type[seen].astype(np.int32), dtype=int)
         shapes.body = wp.array(model.geom_bodyid[seen].astype(np.int32), dtype=int)
+        shapes.link = wp.array(model.body_weldid[model.geom_bodyid[seen]].astype(np.int32), dtype=int)
         shapes.pos = wp.array(model.geom_pos[seen].astype(np.float32), dtype=wp.vec3)
         shapes.quat = wp.array(np.roll(model.geom_quat[seen], -1, axis=1).astype(np.float32), dtype=wp.quat)
         shapes.size = wp.array(model.geom_size[seen].astype(np.float32), dtype=wp.vec3)

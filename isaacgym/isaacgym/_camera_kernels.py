@@ -19,6 +19,7 @@ FIXED = wp.constant(-1)
 FOLLOW_POSITION = wp.constant(int(CameraFollowMode.FOLLOW_POSITION))
 FOLLOW_TRANSFORM = wp.constant(int(CameraFollowMode.FOLLOW_TRANSFORM))
 FAR = wp.constant(1.0e9)  # nothing is hit
+OWN_BODY = wp.constant(0.15)  # m: nearer than this, shapes that move with a camera are not in its view
 BLOCK = wp.constant(8)  # cells: side of the squares of which the highest point is known
 
 
@@ -44,6 +45,7 @@ class Shapes:
 
     kind: wp.array(dtype=int)
     body: wp.array(dtype=int)
+    link: wp.array(dtype=int)  # body that it moves with: bodies without joints move with another
     pos: wp.array(dtype=wp.vec3)
     quat: wp.array(dtype=wp.quat)
     size: wp.array(dtype=wp.vec3)
@@ -75,6 +77,7 @@ class Cameras:
 
     world: wp.array(dtype=int)
     body: wp.array(dtype=int)
+    link: wp.array(dtype=int)
     follow: wp.array(dtype=int)
     pos: wp.array(dtype=wp.vec3)
     quat: wp.array(dtype=wp.quat)
@@ -117,7 +120,11 @@ def find(
     xpos: wp.array2d(dtype=wp.vec3),
     xquat: wp.array2d(dtype=wp.vec4),
 ):
-    """Add shape `s` to those in view of camera `c`, unless the sphere about it is out of sight."""
+    """Add shape `s` to those in view of camera `c`, unless the sphere about it is out of sight.
+
+    Collision shapes are coarser than what they stand for, so a camera on a body is often within one of the body's own:
+    those about it are left out.
+    """
     c, s = wp.tid()
     world, body = cameras.world[c], shapes.body[s]
     turn = as_quat(xquat[world, body])
@@ -128,6 +135,8 @@ def find(
         beside = (wp.abs(p[1]) - p[0] * view.tan_h) / wp.sqrt(1.0 + view.tan_h * view.tan_h)
         above = (wp.abs(p[2]) - p[0] * view.tan_v) / wp.sqrt(1.0 + view.tan_v * view.tan_v)
         if p[0] + r < view.near or p[0] - r > view.far or beside > r or above > r:
+            return
+        if cameras.follow[c] == FOLLOW_TRANSFORM and shapes.link[s] == cameras.link[c] and wp.length(p) < r + OWN_BODY:
             return
     slot = wp.atomic_add(cameras.count, c, 1)
     cameras.seen[c, slot] = s

@@ -10,7 +10,7 @@ import torch
 
 from isaacgym._camera import CameraSensors
 from isaacgym._constants import CameraFollowMode, ImageType
-from isaacgym._values import CameraProperties
+from isaacgym._params import CameraProperties
 
 pytestmark = pytest.mark.slow  # builds kernels
 N, H, W = 2, 12, 20
@@ -196,6 +196,19 @@ def test_heightfields():
     middle = depth[:, W // 2]
     shown = np.isfinite(expected)
     np.testing.assert_allclose(middle[shown], expected[shown], atol=1e-4)
+
+
+def test_a_camera_does_not_look_into_its_own_body():
+    """The ball about it is left out, also where it is a body without joints; the ball far ahead is not."""
+
+    def add(spec, body):
+        head = body.add_body(pos=[0.3, 0.05, 0.1])
+        head.add_geom(type=GEOM.mjGEOM_SPHERE, size=[0.1, 0, 0], pos=[0.15, 0, 0])
+        body.add_geom(type=GEOM.mjGEOM_SPHERE, size=[0.2, 0, 0], pos=[1.3, 0.05, -0.3])
+
+    cameras = cameras_of(Still(add))
+    depth = cameras.image(0, 0, DEPTH)
+    assert 0.5 < -depth.max() < 1.2 and np.isfinite(cameras.image(0, 1, DEPTH)).any()
 
 
 def test_tensors_keep_their_storage():
