@@ -6,6 +6,7 @@ import torch
 from our_robots import CART, HEIGHT, link, robot, shape, write
 
 from isaacgym import gymapi
+from isaacgym._engine_batch import BatchEngine
 
 BRICK = robot(link("brick", 2.0, inertia=(0.01, 0.02, 0.02), collision=shape('<box size="0.3 0.2 0.1"/>')))
 
