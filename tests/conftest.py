@@ -1,7 +1,13 @@
-"""Set before MuJoCo is imported: without a screen, the renderer that the depth camera is checked against needs EGL."""
+"""Set before MuJoCo and torch are imported.
+
+Without a screen, the renderer that the depth camera is checked against needs EGL. Of tests that run side by side
+(pytest -n), each has one thread for torch: more would wait for each other.
+"""
 
 import ctypes.util
 import os
 
 if "MUJOCO_GL" not in os.environ and not os.environ.get("DISPLAY") and ctypes.util.find_library("EGL"):
     os.environ["MUJOCO_GL"] = "egl"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -48,7 +48,7 @@ def on_ranks(tmp_path_factory):
 
     def call(function, *args):
         waiting = [pool.submit(function, *args) for pool in pools]
-        return [result.result(timeout=120) for result in waiting]
+        return [result.result(timeout=300) for result in waiting]
 
     yield call
     for pool in pools:

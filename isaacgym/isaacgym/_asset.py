@@ -8,9 +8,11 @@ import mujoco
 import numpy as np
 
 from isaacgym._constants import DofDriveMode, DofType
+from isaacgym._links import UNLIMITED, Shape, to_spec
 from isaacgym._mjcf import read_mjcf
-from isaacgym._urdf import UNLIMITED, Shape, read_urdf, to_spec
-from isaacgym._values import ActuatorProperties, AssetOptions, Mat33, RigidBodyProperties, RigidShapeProperties, Vec3
+from isaacgym._params import ActuatorProperties, AssetOptions, RigidBodyProperties, RigidShapeProperties
+from isaacgym._urdf import read_urdf
+from isaacgym._values import Mat33, Vec3
 
 DOF_PROPERTIES = np.dtype(
     [

@@ -34,7 +34,7 @@ WORLD_FIELDS: dict[str, bool] = {
     "dof_frictionloss": False,  # (N, nv)
     "jnt_stiffness": False,  # (N, njnt)
     "jnt_range": False,  # (N, njnt, 2)
-    "actuator_biasprm": False,  # (N, nu, 10): 0, -kp, -kd of DOF i's drive
+    "actuator_biasprm": False,  # (N, nu, 10): 0, -kp, -(kd + kp dt) of DOF i's drive, see `compose_ctrl`
     "actuator_forcerange": False,  # (N, nu, 2)
 }
 
@@ -222,13 +222,17 @@ class Engine(ABC):
     def _take_gains(self, biasprm: np.ndarray, worlds: np.ndarray | None) -> None:
         """Keep `kp` and `kd` in step with actuator_biasprm (N, nu, 10); an engine calls it from `write_fields` too."""
         num, rows = self.layout.num_dofs, slice(None) if worlds is None else torch.as_tensor(worlds)
-        for gain, column in ((self.kp, 1), (self.kd, 2)):
-            gain[rows] = torch.as_tensor(-biasprm[rows, :num, column], dtype=torch.float32).to(self.device)
+        kp = -biasprm[rows, :num, 1]
+        kd = -biasprm[rows, :num, 2] - kp * self.model.opt.timestep
+        for own, given in ((self.kp, kp), (self.kd, kd)):
+            own[rows] = torch.as_tensor(given, dtype=torch.float32).to(self.device)
         self.has_drives = self.has_drives or bool((biasprm[rows, :num, 1:3] != 0.0).any())
 
     def compose_ctrl(self, out: Tensor) -> None:
-        """Write the actuators' input (N, D) to `out`: force on DOF = ctrl - kp q - kd q', limited to forcerange.
+        """Write the actuators' input (N, D) to `out`: force on DOF = ctrl - kp q - (kd + kp dt) q', within forcerange.
 
+        PhysX takes drives implicitly: kp (q* - q_next) + kd (q'* - q'_next). As q_next = q + dt q'_next, the spring's
+        part is damping kp dt; and damping is implicit in the integrator that is used with drives (implicitfast).
         In place, without the host, so that it can stand inside a captured graph.
         """
         if not self.has_drives:  # known on the host: changes only in write_fields

@@ -33,6 +33,10 @@ class BatchEngine(Engine):
         self.model, self.layout, self.num_envs, self.device = model, layout, num_envs, device
         # AUTORESET would put a world that blew up back to the model's origin, unseen.
         model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        # Its warnings of such worlds would fill the console and a file in the working folder: they are counted instead.
+        log = mujoco.MjLogConfig.get()
+        log.logto_console = log.logto_file = False
+        log.set()
         threads = min(_threads(), num_envs)
         self.name = f"mujoco.batch {mujoco.__version__}, {threads} thread{'s' if threads > 1 else ''}"
         self._batch = batch = Batch(model, nsim=num_envs, nthread=threads, persistent=True)

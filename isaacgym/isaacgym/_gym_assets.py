@@ -5,15 +5,8 @@ import numpy as np
 from isaacgym._asset import Asset, load_asset, make_primitive
 from isaacgym._calls import named_errors
 from isaacgym._constants import DofType, JointType
-from isaacgym._values import (
-    ActuatorProperties,
-    AssetOptions,
-    ForceSensorProperties,
-    IndexRange,
-    RigidShapeProperties,
-    Transform,
-    number,
-)
+from isaacgym._params import ActuatorProperties, AssetOptions, ForceSensorProperties, IndexRange, RigidShapeProperties
+from isaacgym._values import Transform, number
 
 
 @named_errors

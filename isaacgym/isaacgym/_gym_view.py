@@ -4,7 +4,8 @@ import numpy as np
 
 from isaacgym._calls import engine_of, named_errors
 from isaacgym._constants import INVALID_HANDLE, CameraFollowMode, ImageType
-from isaacgym._values import CameraProperties, Quat, Transform, Vec3
+from isaacgym._params import CameraProperties
+from isaacgym._values import Quat, Transform, Vec3
 
 
 @named_errors

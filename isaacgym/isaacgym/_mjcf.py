@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import mujoco
 
-from isaacgym._values import ActuatorProperties
+from isaacgym._params import ActuatorProperties
 
 # What Isaac Gym reads nothing of, or what is made anew here. Materials are dropped: files name ones that they lack.
 _DROPPED = {"asset": ("texture", "material", "skin"), "worldbody": ("geom", "light", "camera", "site")}

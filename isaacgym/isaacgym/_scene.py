@@ -12,7 +12,8 @@ from isaacgym._asset import Asset, Surface
 from isaacgym._build import Part, Plane, build
 from isaacgym._constants import DofDriveMode
 from isaacgym._engine import WORLD_FIELDS, Engine, Start
-from isaacgym._values import SimParams, Transform, Vec3
+from isaacgym._params import SimParams
+from isaacgym._values import Transform, Vec3
 
 _NO_LIMIT = 1e30
 _CHECK_EVERY = 500  # calls of `simulate` between two looks at the engine's counters, which wait for the device
@@ -251,7 +252,8 @@ class Scene:
         driven = position | velocity
         kp = np.where(position, dofs["stiffness"], 0.0)
         kd = np.where(driven, dofs["damping"], 0.0)
-        rows["actuator_biasprm"][: len(dofs), 1], rows["actuator_biasprm"][: len(dofs), 2] = -kp, -kd
+        rows["actuator_biasprm"][: len(dofs), 1] = -kp
+        rows["actuator_biasprm"][: len(dofs), 2] = -(kd + kp * self.dt)  # see Engine.compose_ctrl
         effort = dofs["effort"].astype(float)
         bound = np.where(driven & (effort > 0.0) & (effort < _NO_LIMIT), effort, _NO_LIMIT)
         rows["actuator_forcerange"][: len(dofs)] = np.stack([-bound, bound], -1)
@@ -259,7 +261,9 @@ class Scene:
         rows["dof_damping"][layout.dof_qvel] = np.where(driven, 0.0, dofs["damping"])
         rows["jnt_stiffness"][layout.dof_joint] = np.where(driven, 0.0, dofs["stiffness"])
         rows["dof_frictionloss"][layout.dof_qvel] = dofs["friction"]
-        rows["dof_armature"][layout.dof_qvel] = np.maximum(dofs["armature"], np.concatenate(self.floors))
+        # A joint that nothing drives (a pole on a cart) needs no floor, and its effort is often made up.
+        floor = np.where(mode == DofDriveMode.DOF_MODE_NONE, 0.0, np.concatenate(self.floors))
+        rows["dof_armature"][layout.dof_qvel] = np.maximum(dofs["armature"], floor)
         limited = dofs["hasLimits"]
         joints = layout.dof_joint[limited]
         rows["jnt_range"][joints, 0], rows["jnt_range"][joints, 1] = dofs["lower"][limited], dofs["upper"][limited]
@@ -298,8 +302,10 @@ class Scene:
     # -- what is said at the start ------------------------------------------------------------------------------------
     def _say(self, actors: list[Actor]) -> None:
         layout, engine = self.layout, self.engine
-        floors = np.concatenate(self.floors) if self.floors else np.zeros(0)
-        raised = floors[floors > 0.0]
+        floors = [
+            f[a.dofs["driveMode"] != DofDriveMode.DOF_MODE_NONE] for f, a in zip(self.floors, actors, strict=True)
+        ]
+        raised = np.concatenate([f[f > 0.0] for f in floors]) if floors else np.zeros(0)
         parts = [
             f"isaacgym on {engine.name}, {self.device}",
             f"{len(self.envs)} worlds",

@@ -10,8 +10,10 @@ from isaacgym._calls import NotProvided
 from isaacgym._constants import *  # noqa: F403
 from isaacgym._gym_actors import ActorCalls
 from isaacgym._gym_assets import AssetCalls
+from isaacgym._gym_sims import SimCalls
 from isaacgym._gym_tensors import TensorCalls
 from isaacgym._gym_view import ViewCalls
+from isaacgym._params import *  # noqa: F403
 from isaacgym._scene import Env, Scene  # noqa: F401
 from isaacgym._values import *  # noqa: F403
 
@@ -19,7 +21,7 @@ Sim = Scene
 _USED_BY = "if your code needs it, say so to the authors of this module"
 
 
-class Gym(AssetCalls, ActorCalls, TensorCalls, ViewCalls):
+class Gym(SimCalls, AssetCalls, ActorCalls, TensorCalls, ViewCalls):
     """All calls. A call that Isaac Gym has and this class has not raises and names itself."""
 
     def __getattr__(self, name: str):

@@ -10,7 +10,7 @@ import torch
 
 from isaacgym._camera import CameraSensors
 from isaacgym._constants import CameraFollowMode, ImageType
-from isaacgym._values import CameraProperties
+from isaacgym._params import CameraProperties
 
 pytestmark = pytest.mark.slow  # builds kernels
 N, H, W = 2, 12, 20

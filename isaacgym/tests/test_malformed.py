@@ -151,7 +151,7 @@ V, T, P = gymapi.Vec3, gymapi.Transform, gymapi.PlaneParams
 OBJECTS = [
     ("create_sim", lambda s: (0, -1, gymapi.SIM_FLEX, gymapi.SimParams())),
     ("create_sim", lambda s: (0, -1, gymapi.SIM_PHYSX, {"dt": 0.01})),
-    ("create_sim", lambda s: (99, -1, gymapi.SIM_PHYSX, gymapi.SimParams(use_gpu_pipeline=True))),
+    ("create_sim", lambda s: (0, "screen", gymapi.SIM_PHYSX, gymapi.SimParams())),
     ("simulate", lambda s: (None,)),
     ("simulate", lambda s: ()),
     ("simulate", lambda s: (s.envs[0],)),

@@ -128,6 +128,8 @@ def test_the_armature_floor(tmp_path, make_sim, monkeypatch, capfd):
     assert (sim.gym.get_actor_dof_properties(sim.envs[0], 0)["armature"] == 0).all()
     larger = make_sim(write(tmp_path, CART), fix_base_link=True, armature=0.02)
     np.testing.assert_allclose(larger.sim.engine.model.dof_armature, [0.05, 0.02], rtol=1e-6)
+    idle = make_sim(write(tmp_path, CART), fix_base_link=True, armature=0.0, mode=gymapi.DOF_MODE_NONE)
+    assert (idle.sim.engine.model.dof_armature == 0).all()
     monkeypatch.setenv("ISAACGYM_ARMATURE_FLOOR", "0")
     off = make_sim(write(tmp_path, CART), fix_base_link=True, armature=0.0)
     assert (off.sim.engine.model.dof_armature == 0).all()

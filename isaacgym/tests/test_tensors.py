@@ -193,6 +193,23 @@ def test_position_drives_go_where_they_are_told(tmp_path, make_sim):
     torch.testing.assert_close(gain * lean, 0.5 * 9.81 * 0.3 * torch.sin(sim.pos[:, 1]), rtol=0.02, atol=1e-3)
 
 
+def test_stiff_drives_on_light_links_are_stable(tmp_path, make_sim):
+    """PhysX takes drives implicitly; an explicit spring is stable below k dt² / I = 4 only."""
+    text = CART.replace('effort="50"', 'effort="5000"')
+    sim = make_sim(write(tmp_path, text), fix_base_link=True, height=1.0, mode=gymapi.DOF_MODE_POS, prepare=False)
+    for env, actor in zip(sim.envs, sim.actors, strict=True):
+        props = sim.gym.get_actor_dof_properties(env, actor)
+        props["stiffness"][:], props["damping"][:], props["armature"][:] = 1e5, 1.0, 0.0
+        sim.gym.set_actor_dof_properties(env, actor, props)
+    sim.prepare()
+    assert 1e5 * 0.005**2 / 0.055 > 40  # pole: 0.01 + 0.5 * 0.3²
+    sim.gym.set_dof_position_target_tensor(sim.sim, torch.full((6,), 0.2))
+    sim.step(300)
+    sim.refresh()
+    torch.testing.assert_close(sim.pos, torch.full((3, 2), 0.2), atol=2e-3, rtol=0)
+    assert sim.vel.abs().max() < 1e-3 and sim.sim.engine.lost == 0
+
+
 def test_drives_are_limited_by_their_effort(tmp_path, make_sim):
     sim = make_sim(write(tmp_path, CART), fix_base_link=True, height=1.0, mode=gymapi.DOF_MODE_POS, prepare=False)
     for env, actor in zip(sim.envs, sim.actors, strict=True):
@@ -204,6 +221,20 @@ def test_drives_are_limited_by_their_effort(tmp_path, make_sim):
     sim.step()
     sim.gym.refresh_dof_force_tensor(sim.sim)
     assert torch.equal(sim.gym.acquire_dof_force_tensor(sim.sim), torch.full((6,), 3.0))
+
+
+def test_velocity_targets_count_in_position_drives(tmp_path, make_sim):
+    sim = make_sim(write(tmp_path, CART), fix_base_link=True, height=1.0, mode=gymapi.DOF_MODE_POS, prepare=False)
+    for env, actor in zip(sim.envs, sim.actors, strict=True):
+        props = sim.gym.get_actor_dof_properties(env, actor)
+        props["stiffness"][:], props["damping"][:] = [100.0, 400.0], [50.0, 40.0]
+        sim.gym.set_actor_dof_properties(env, actor, props)
+    sim.prepare()
+    sim.gym.set_dof_velocity_target_tensor(sim.sim, torch.tensor([0.1, 0.0] * 3))
+    sim.step(1500)
+    sim.refresh()
+    # at rest: 100 (0 - q) + 50 (0.1 - 0) = 0
+    torch.testing.assert_close(sim.pos[:, 0], torch.full((3,), 0.05), atol=1e-3, rtol=0)
 
 
 def test_velocity_drives(tmp_path, make_sim):
