@@ -1,10 +1,12 @@
 """MuJoCo Warp's engine on Warp's CPU device: what it says of states, forces and properties."""
 
 import mujoco
+import mujoco_warp as mjw
 import numpy as np
 import pytest
 import torch
 
+from isaacgym._contact_buffers import ContactBuffers
 from isaacgym._engine import ActorNames, Layout, Start
 from isaacgym._engine_batch import BatchEngine
 from isaacgym._engine_warp import WarpEngine
@@ -397,7 +399,7 @@ def test_buffers_grow(monkeypatch, capsys):
         np.testing.assert_array_equal(engine.state_of(1)[0], state[0])
     told = capsys.readouterr().err
     assert "did not fit" in told and "ISAACGYM_CONTACTS_PER_ENV=2" in told
-    assert engine._contacts >= 4 and engine._constraints > 4
+    assert engine._buffers.contacts >= 4 and engine._buffers.constraints > 4
     set_all(engine, height=0.3)
     engine.simulate(1)
     engine.check()
@@ -406,3 +408,18 @@ def test_buffers_grow(monkeypatch, capsys):
     monkeypatch.setenv("ISAACGYM_CONTACTS_PER_ENV", "few")
     with pytest.raises(ValueError, match="ISAACGYM_CONTACTS_PER_ENV=few"):
         engine_of()
+
+
+def test_buffers_do_not_grow_for_ever(capsys):
+    model, _ = robot_model()
+    buffers = ContactBuffers(model)
+    first = buffers.contacts
+    assert first == 5 + 1 + 16
+    assert not buffers.overflowed(int(mjw.OverflowType.ITERATIONS))
+    assert not buffers.overflowed(int(mjw.OverflowType.HFIELD)) and not buffers.overflowed(int(mjw.OverflowType.HFIELD))
+    assert capsys.readouterr().err.count("more than 50 of a heightfield's prisms") == 1
+    for _ in range(4):
+        assert buffers.overflowed(int(mjw.OverflowType.NARROWPHASE))
+    assert buffers.contacts == 16 * first
+    with pytest.raises(RuntimeError, match=f"ISAACGYM_CONTACTS_PER_ENV={32 * first}"):
+        buffers.overflowed(int(mjw.OverflowType.NARROWPHASE))
