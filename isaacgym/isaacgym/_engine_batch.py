@@ -48,8 +48,9 @@ class BatchEngine(Engine):
         self._out = {name: batch.bind(name) for name in outputs}
         self._bodies, self._dof_q, self._dof_v = map(_columns, (layout.body, layout.dof_qpos, layout.dof_qvel))
         self._ipos = np.broadcast_to(model.body_ipos, (num_envs, *model.body_ipos.shape))  # until it is expanded
-        self._applied = np.zeros((num_envs, model.nbody, 6))
-        self._applied_next = self._applied_last = False
+        # External forces of the next `simulate` and of the last: contact forces are what is left without the latter.
+        self._next, self._last = (np.zeros((num_envs, model.nbody, 6)) for _ in range(2))
+        self._any_next = self._any_last = False
         self._dirty = np.zeros(num_envs, dtype=bool)
         self.lost = 0
         self._allocate()
@@ -68,14 +69,14 @@ class BatchEngine(Engine):
     def simulate(self, substeps: int) -> None:
         self.compose_ctrl(self._ctrl32)
         self._ctrl[:] = self._ctrl32.numpy()
-        if self._applied_next:
-            self._xfrc[:] = self._applied
+        if self._any_next:
+            self._xfrc[:] = self._next
         self._batch.step(nstep=substeps, stage=_VEL)
         self._dirty[:] = False
-        self._applied_last = self._applied_next
-        if self._applied_next:
+        if self._any_next:
             self._xfrc[:] = 0.0
-            self._applied_next = False
+            self._next, self._last = self._last, self._next
+        self._any_next, self._any_last = False, self._any_next
         self._restart_lost()
 
     def _restart_lost(self) -> None:
@@ -137,8 +138,8 @@ class BatchEngine(Engine):
         """(N, …, 6) force and torque of contacts on `bodies`, about the centre of mass of the tree."""
         wrench = self._out["cfrc_ext"][:, bodies]
         wrench = np.concatenate([wrench[..., 3:], wrench[..., :3]], -1)
-        if self._applied_last:  # what was applied counts as external too
-            applied = self._applied[:, bodies]
+        if self._any_last:  # what was applied counts as external too
+            applied = self._last[:, bodies]
             root = self.layout.body_root if bodies is self._bodies else self.layout.body_root[self.layout.sensor_body]
             arm = self._out["xipos"][:, bodies] - self._out["subtree_com"][:, root]
             wrench[..., :3] -= applied[..., :3]
@@ -148,8 +149,8 @@ class BatchEngine(Engine):
     def refresh_contact_forces(self) -> None:
         out, bodies = self.contact_forces.view(self.num_envs, -1, 3).numpy(), self._bodies
         out[:] = self._out["cfrc_ext"][:, bodies, 3:]
-        if self._applied_last:
-            out -= self._applied[:, bodies, :3]
+        if self._any_last:
+            out -= self._last[:, bodies, :3]
 
     def refresh_dof_forces(self) -> None:
         self.dof_forces.view(self.num_envs, -1).numpy()[:] = self._out["qfrc_actuator"][:, self._dof_v]
@@ -215,11 +216,18 @@ class BatchEngine(Engine):
         self._restart[envs, layout.dof_qpos[dofs]] = values[..., 0]
         self._dirty[envs] = True
 
+    def _take_targets(self, own: Tensor, given: Tensor, ids: Tensor | None) -> None:
+        super()._take_targets(own, given, ids)
+        if not torch.isfinite(own).all():  # MuJoCo would drop all controls of the world, unseen
+            bad = int((~torch.isfinite(own).all(1)).nonzero()[0])
+            own.nan_to_num_(0.0, 0.0, 0.0)
+            raise ValueError(f"a value for a DOF of environment {bad} is not finite")
+
     def add_forces(self, forces: Tensor | None, torques: Tensor | None, positions: Tensor | None, space: int) -> None:
         self._forward_dirty()
-        if not self._applied_next:
-            self._applied[:] = 0.0
-        self._applied_next = True
+        if not self._any_next:
+            self._next[:] = 0.0
+        self._any_next = True
         bodies, shape = self._bodies, (self.num_envs, -1, 3)
         quat, local = self._out["xquat"][:, bodies], space == CoordinateSpace.LOCAL_SPACE
 
@@ -231,13 +239,13 @@ class BatchEngine(Engine):
 
         force, torque, position = world(forces), world(torques), world(positions)
         if torque is not None:
-            self._applied[:, bodies, 3:] += torque
+            self._next[:, bodies, 3:] += torque
         if force is None:
             return
-        self._applied[:, bodies, :3] += force
+        self._next[:, bodies, :3] += force
         if position is not None:
             origin = self._out["xpos"][:, bodies] if local else 0.0
-            self._applied[:, bodies, 3:] += cross(position + origin - self._out["xipos"][:, bodies], force)
+            self._next[:, bodies, 3:] += cross(position + origin - self._out["xipos"][:, bodies], force)
 
     # -- properties ---------------------------------------------------------------------------------------------------
     def write_fields(self, fields: Mapping[str, np.ndarray], worlds: np.ndarray | None) -> None:

@@ -88,6 +88,8 @@ TENSORS = [
     (EFFORT, torch.zeros(D, N).T),
     (EFFORT, [0.0] * N * D),
     (EFFORT, None),
+    (EFFORT, torch.full((N, D), float("nan"))),
+    (POSITION, torch.full((N, D), float("inf"))),
     (EFFORT + "_indexed", torch.zeros(N, D), ids(0, dtype=I64), 1),
     (EFFORT + "_indexed", torch.zeros(N, D), ids(7), 1),
     (POSITION, torch.zeros(N, D + 1)),

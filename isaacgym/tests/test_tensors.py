@@ -274,6 +274,10 @@ def test_external_forces_act_for_one_step_at_the_centre_of_mass(quadruped, make_
     momentum = torch.tensor(sim.asset.model.body_mass[1:], dtype=torch.float32) @ sim.body.view(3, -1, 13)[1, :, 7]
     assert math.isclose(float(momentum), 100.0 * 0.005, rel_tol=1e-3)
     assert (sim.contact.abs() < 1e-3).all()  # it is no contact
+    sim.gym.apply_rigid_body_force_tensors(sim.sim, -forces.view(-1, 3), None, gymapi.ENV_SPACE)
+    sim.refresh()
+    assert (sim.contact.abs() < 1e-3).all()  # nor is what comes next
+    sim.gym.apply_rigid_body_force_tensors(sim.sim, forces.view(-1, 3), None, gymapi.ENV_SPACE)  # and takes it back
     sim.step(5)
     sim.refresh()
     again = torch.tensor(sim.asset.model.body_mass[1:], dtype=torch.float32) @ sim.body.view(3, -1, 13)[1, :, 7]

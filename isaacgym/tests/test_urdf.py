@@ -65,7 +65,36 @@ def test_cylinders_and_capsules_have_the_same_length(quadruped, capsules, kind):
     np.testing.assert_allclose(geom.size[:2], [0.01, 0.06])
 
 
-@pytest.mark.parametrize("text", [QUADRUPED, CART], ids=["quadruped", "cart"])
+def random_tree(seed: int) -> str:
+    """A tree of ten links with any poses, axes, masses and inertias."""
+    rng = np.random.default_rng(seed)
+
+    def numbers(*values) -> str:
+        return " ".join(f"{v:.6f}" for v in values)
+
+    parts = []
+    for i in range(10):
+        moments = rng.uniform(0.5, 1.0, 3) * 0.01  # any three of these are those of a body
+        origin = f'<origin xyz="{numbers(*rng.normal(0, 0.1, 3))}" rpy="{numbers(*rng.normal(0, 1, 3))}"/>'
+        tensor = " ".join(f'i{k}{k}="{v:.6f}"' for k, v in zip("xyz", moments, strict=True)) + ' ixy="0.0005"'
+        inertial = f'{origin}<mass value="{rng.uniform(0.1, 3):.4f}"/><inertia {tensor} ixz="0.0003" iyz="-0.0002"/>'
+        parts.append(f'<link name="l{i}"><inertial>{inertial}</inertial></link>')
+        if i:
+            kind = ("revolute", "prismatic", "continuous", "fixed")[rng.integers(4)]
+            pose = dict(xyz=numbers(*rng.normal(0, 0.3, 3)), rpy=numbers(*rng.normal(0, 1, 3)))
+            limit = '<limit lower="-1" upper="1" effort="1" velocity="1"/>'
+            parts.append(
+                joint(f"j{rng.integers(1000):03}_{i}", f"l{rng.integers(i)}", f"l{i}", kind, **pose,
+                      axis=numbers(*rng.normal(0, 1, 3)), limit=limit)
+            )  # fmt: skip
+    return robot(*parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [QUADRUPED, CART, *map(random_tree, range(5))],
+    ids=["quadruped", "cart", *(f"tree {i}" for i in range(5))],
+)
 def test_the_mass_matrix_is_that_of_mujocos_importer(tmp_path, text):
     path = write(tmp_path, text)
     ours = load(path, fix_base_link=True).model
