@@ -28,6 +28,7 @@ _CONSTRAINTS = _Bits.NEFC | _Bits.NJMAX_NNZ  # of one world
 _IGNORED = _Bits.ITERATIONS | _Bits.LS_ITERATIONS  # a solver that stops at its cap is usual
 _CONTACTS_VARIABLE, _CONSTRAINTS_VARIABLE = "ISAACGYM_CONTACTS_PER_ENV", "ISAACGYM_CONSTRAINTS_PER_ENV"
 _MOST_GROWTH = 16  # times the first guess
+_streams: dict[torch.device, tuple[torch.cuda.Stream, wp.Stream]] = {}
 
 
 class WarpEngine(Engine):
@@ -111,11 +112,14 @@ class WarpEngine(Engine):
 
     # -- arrays -------------------------------------------------------------------------------------------------------
     def _share_stream(self) -> None:
+        """One stream for torch and Warp, and for all engines of a device: only such a one can be captured."""
         torch.cuda.set_device(self.device)
-        self._stream = torch.cuda.Stream(self.device)
-        self._stream.wait_stream(torch.cuda.current_stream(self.device))
-        torch.cuda.set_stream(self._stream)
-        self._wp_stream = wp.stream_from_torch(self._stream)
+        if self.device not in _streams:
+            stream = torch.cuda.Stream(self.device)
+            stream.wait_stream(torch.cuda.current_stream(self.device))
+            _streams[self.device] = stream, wp.stream_from_torch(stream)
+        stream, self._wp_stream = _streams[self.device]
+        torch.cuda.set_stream(stream)
         wp.set_device(self._wp_device)
         wp.set_stream(self._wp_stream, self._wp_device)
 
