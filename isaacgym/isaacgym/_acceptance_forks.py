@@ -43,7 +43,10 @@ class Fork:
 
 RSL_RL = {"rsl_rl.env.vec_env": "git clone -b v1.0.2 https://github.com/leggedrobotics/rsl_rl, then --path rsl_rl"}
 _SMALL = "--headless --num_envs 32 --max_iterations 2"
-_CPU = "headless=True sim_device=cpu rl_device=cpu pipeline=cpu num_envs=64 max_iterations=4"
+_CPU = (
+    "headless=True sim_device=cpu rl_device=cpu pipeline=cpu num_envs=64 max_iterations=4 "
+    "+train.params.config.torch_compile=False"
+)
 _HYDRA = (
     "+simulator=isaacgym +domain_rand=NO_domain_rand +terrain=terrain_locomotion_plane headless=True num_envs=32 "
     "algo.config.num_learning_iterations=2 project_name=acceptance experiment_name=acceptance"

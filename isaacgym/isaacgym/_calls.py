@@ -34,6 +34,7 @@ def _check_asset(value) -> None:
         raise TypeError(f"asset has to be what load_asset gave, not {type(value).__name__}")
 
 
+_WORLD_TOO = ("viewer_camera_look_at", "get_viewer_camera_transform", "add_lines")  # env None: the world's frame
 _CHECKS = {"sim": _check_sim, "env": _check_env, "asset": _check_asset}
 _KEPT_TYPES = (TypeError, ValueError, IndexError, FileNotFoundError, RuntimeError, NotImplementedError, NotProvided)
 _PREFIX = "isaacgym.gymapi.Gym."
@@ -49,6 +50,7 @@ def named_errors(cls: type) -> type:
 
 def _guard(name: str, function):
     signature = inspect.signature(function)
+    world_too = name in _WORLD_TOO
     # Position among the arguments after self.
     checks = [(i - 1, _CHECKS[p]) for i, p in enumerate(signature.parameters) if p in _CHECKS]
 
@@ -58,7 +60,7 @@ def _guard(name: str, function):
             if kwargs:
                 args, kwargs = signature.bind(self, *args, **kwargs).args[1:], {}
             for position, check in checks:
-                if position < len(args):
+                if position < len(args) and not (args[position] is None and check is _check_env and world_too):
                     check(args[position])
             return function(self, *args)
         except Exception as error:

@@ -150,9 +150,10 @@ class Viewer:
                 f"/terrain/{i}", vertices, faces, color=(150, 150, 145), flat_shading=True, side="double"
             )
         wxyzs = np.tile([1.0, 0.0, 0.0, 0.0], (self._shown, 1))
-        for i, (body, color, mesh) in enumerate(body_shapes(engine.model, engine.layout.body)):
+        for i, (body, color, mesh) in enumerate(body_shapes(scene)):
+            colors = np.array([_body_color(env, body, color) for env in scene.envs[: self._shown]], np.uint8)
             handle = page.add_batched_meshes_simple(
-                f"/bodies/{body}/{i}", mesh.vertices, mesh.faces, wxyzs, self._offsets, batched_colors=color
+                f"/bodies/{body}/{i}", mesh.vertices, mesh.faces, wxyzs, self._offsets, batched_colors=colors
             )
             self._parts.append((body, handle))
 
@@ -208,6 +209,16 @@ def _free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise OSError(f"create_viewer: ports {PORT} to {PORT + 99} are in use")
+
+
+def _body_color(env, body: int, default) -> tuple[int, int, int]:
+    """What `set_rigid_body_color` said of a body of an environment, else `default`."""
+    for actor in env.actors:
+        if body < len(actor.mass):
+            color = actor.colors.get(body)
+            return default if color is None else tuple(int(255 * min(max(c, 0.0), 1.0)) for c in color)
+        body -= len(actor.mass)
+    return default
 
 
 def _array(v) -> np.ndarray:

@@ -102,8 +102,13 @@ def _without_cuda(args) -> None:
 
 
 def parse_sim_config(sim_cfg, sim_params):
-    """Copies a dict of simulation options into `gymapi.SimParams`; a dict inside (`physx`) into what it names."""
+    """Copies a dict of simulation options into `gymapi.SimParams`; a dict inside (`physx`) into what it names.
+
+    Other options in it are the program's own.
+    """
     for name, value in sim_cfg.items():
+        if not hasattr(sim_params, name) and isinstance(value, dict):
+            continue
         if name == "gravity":
             value = gymapi.Vec3(*(float(v) for v in value))
         if isinstance(value, dict):

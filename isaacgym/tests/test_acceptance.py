@@ -60,7 +60,15 @@ def test_a_program_that_fails_is_told_by_its_error(fork, tmp_path):
 
 
 def test_summaries():
-    figures = {"worlds": 2, "steps": 100, "lost": 0, "finite": True, "terrain": "plane", "device": "cpu", "seconds": 2.0}
+    figures = {
+        "worlds": 2,
+        "steps": 100,
+        "lost": 0,
+        "finite": True,
+        "terrain": "plane",
+        "device": "cpu",
+        "seconds": 2.0,
+    }
     figures["stand_ins"] = []
     walk = 'RESULT {"envs": 2, "seconds": 12, "falls": 0, "speed": 0.47, "error": 0.03, "load": 1.0}'
     assert acceptance.summary(0, figures, walk, 1.0)[0]
@@ -81,7 +89,7 @@ def test_a_stand_in_may_be_named_and_made_but_not_used():
     with pytest.raises(NotImplementedError, match="absent.transforms.Resize is needed after all: install absent"):
         resize("image")
     with pytest.raises(AttributeError):
-        module.__wrapped__
+        _ = module.__wrapped__
 
 
 def test_an_unknown_folder_is_one_line_and_status_2(tmp_path):
