@@ -112,8 +112,8 @@ FORKS = {
         (
             Run(
                 "humanoidverse/train_agent.py",
-                f"{_HYDRA} +exp=locomotion +rewards=loco/reward_h1_locomotion +robot=h1/h1_10dof "
-                "+obs=loco/leggedloco_obs_singlestep_withlinvel",
+                "+exp=locomotion +robot=h1/h1_10dof +rewards=loco/reward_h1_locomotion "
+                f"+obs=loco/leggedloco_obs_singlestep_withlinvel {_HYDRA}",
             ),
         ),
     ),
@@ -124,9 +124,10 @@ FORKS = {
         (
             Run(
                 "humanoidverse/train_agent.py",
-                f"{_HYDRA} +exp=motion_tracking +rewards=motion_tracking/reward_motion_tracking_dm_2real "
-                "+robot=g1/g1_29dof_anneal_23dof +obs=motion_tracking/deepmimic_a2c_nolinvel_LARGEnoise_history "
-                f"robot.motion.motion_file={_CR7} env.config.resample_motion_when_training=False "
+                "+exp=motion_tracking +robot=g1/g1_29dof_anneal_23dof "
+                "+rewards=motion_tracking/reward_motion_tracking_dm_2real "
+                "+obs=motion_tracking/deepmimic_a2c_nolinvel_LARGEnoise_history "
+                f"{_HYDRA} robot.motion.motion_file={_CR7} env.config.resample_motion_when_training=False "
                 "robot.asset.self_collisions=0",
             ),
         ),

@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--path", action="append", default=[], type=Path, help="More folders to import from")
     parser.add_argument("--commit", help="For the table, where the folder is no git repository")
     parser.add_argument("--timeout", type=float, default=1800, help="Seconds for one program")
+    parser.add_argument("--no_rates", action="store_true", help="Do not say how fast: on a machine that is shared")
     parser.add_argument("--logs", type=Path, help="Folder for the programs' output; default: a temporary one")
     args = parser.parse_args()
     folder = args.fork.expanduser().resolve()
@@ -49,7 +50,7 @@ def main() -> int:
     good = True
     for number, run in enumerate(r for r in fork.runs if args.all or not r.slow):
         log = logs / f"{name}_{number}.log"
-        ended, text = execute(fork, run, folder, paths, log, args.timeout)
+        ended, text = execute(fork, run, folder, paths, log, args.timeout, not args.no_rates)
         good &= ended
         print(f"| {name} | {args.commit or commit(folder)} | `{shown(run)}` | {text} |", flush=True)
     print(f"output of the programs: {logs}", file=sys.stderr)
@@ -61,7 +62,7 @@ def recognise(folder: Path) -> str | None:
     return next((n for n, fork in FORKS.items() if all((folder / mark).exists() for mark in fork.marks)), None)
 
 
-def execute(fork: Fork, run: Run, folder: Path, paths, log: Path, limit: float) -> tuple[bool, str]:
+def execute(fork: Fork, run: Run, folder: Path, paths, log: Path, limit: float, rates: bool = True) -> tuple[bool, str]:
     """Runs a program; whether it ended well, and what it gave."""
     if run.program.startswith("policy:"):
         _, package, policy, seconds = run.program.split(":")
@@ -89,10 +90,12 @@ def execute(fork: Fork, run: Run, folder: Path, paths, log: Path, limit: float) 
         except subprocess.TimeoutExpired:
             status = None
     figures = json.loads(report.read_text()) if report.exists() else None
-    return summary(status, figures, log.read_text(errors="replace"), time.perf_counter() - start)
+    return summary(status, figures, log.read_text(errors="replace"), time.perf_counter() - start, rates)
 
 
-def summary(status: int | None, figures: dict | None, output: str, seconds: float) -> tuple[bool, str]:
+def summary(
+    status: int | None, figures: dict | None, output: str, seconds: float, rates: bool = True
+) -> tuple[bool, str]:
     """Whether a program ended well, and a line on it.
 
     Args:
@@ -100,6 +103,7 @@ def summary(status: int | None, figures: dict | None, output: str, seconds: floa
         figures: What `_acceptance_run` wrote, None if it could not.
         output: Of the program.
         seconds: It took.
+        rates: Whether to say how fast it was.
     """
     if status is None:
         return False, f"did not end within {seconds:.0f} s"
@@ -107,7 +111,7 @@ def summary(status: int | None, figures: dict | None, output: str, seconds: floa
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         essence = next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "no output")
         return False, f"exit {status}: {essence[:200].replace('|', '/')}"
-    parts = [f"exit 0 in {seconds:.0f} s", f"{figures['worlds']} worlds on {figures['device']}", figures["terrain"]]
+    parts = ["exit 0", f"{figures['worlds']} worlds on {figures['device']}", figures["terrain"]]
     good = figures["finite"] and not figures["lost"]
     parts.append(f"NaN {figures['lost']}" if figures["finite"] else "a state is not finite")
     walked = [line[7:] for line in output.splitlines() if line.startswith("RESULT ")]
@@ -119,7 +123,8 @@ def summary(status: int | None, figures: dict | None, output: str, seconds: floa
         )
         good &= walk["falls"] == 0 and 0.4 <= walk["speed"] <= 0.55 and 0.97 <= walk["load"] <= 1.06
     else:
-        parts.append(f"{figures['steps'] / max(figures['seconds'], 1e-9):,.0f} physics steps/s, learning included")
+        rate = figures["steps"] / max(figures["seconds"], 1e-9)
+        parts.append(f"{figures['steps']:,} physics steps" + (f", {rate:,.0f}/s with learning" if rates else ""))
     if figures["stand_ins"]:
         parts.append(f"stand-ins: {', '.join(figures['stand_ins'])}")
     return good, "; ".join(parts)
@@ -129,8 +134,8 @@ def shown(run: Run) -> str:
     """A run as one would type it, short enough for a table."""
     if run.program.startswith("policy:"):
         return f"shipped {Path(run.program.split(':')[2]).name}, {run.flags.split()[0]}"
-    flags = [flag for flag in run.flags.split() if len(flag) < 60]
-    return " ".join([run.program, *flags]).strip()
+    text = f"{run.program} {run.flags}".strip()
+    return text if len(text) < 130 else text[:120].rpartition(" ")[0] + " …"
 
 
 def commit(folder: Path) -> str:

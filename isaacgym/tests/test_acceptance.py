@@ -76,8 +76,9 @@ def test_summaries():
     assert not acceptance.summary(0, figures, walk.replace("0.47", "0.3"), 1.0)[0]
     assert acceptance.summary(0, figures, "", 1.0) == (
         True,
-        "exit 0 in 1 s; 2 worlds on cpu; plane; NaN 0; 50 physics steps/s, learning included",
+        "exit 0; 2 worlds on cpu; plane; NaN 0; 100 physics steps, 50/s with learning",
     )
+    assert "50/s" not in acceptance.summary(0, figures, "", 1.0, rates=False)[1]
     assert not acceptance.summary(0, figures | {"lost": 3}, "", 1.0)[0]
     assert not acceptance.summary(0, figures | {"steps": 0}, "", 1.0)[0]
     assert acceptance.summary(None, None, "", 7.0) == (False, "did not end within 7 s")
