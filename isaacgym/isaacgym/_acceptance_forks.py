@@ -1,0 +1,172 @@
+"""The public code bases that are tried: how each is recognised, what is run, and with which flags."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Run:
+    """One program of a fork.
+
+    Attributes:
+        program: Path in the fork, or `policy:PACKAGE:FILE:SECONDS`, which lets FILE walk (`_acceptance_policy`).
+        flags: After the program.
+        folder: Where it is run, in the fork.
+        slow: Left out without `--all`.
+    """
+
+    program: str
+    flags: str = ""
+    folder: str = "."
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A public code base.
+
+    Attributes:
+        url: Where it is published.
+        marks: Files that it has and others have not.
+        paths: What to put on PYTHONPATH, in the fork.
+        runs: The programs, the first one is the quickest.
+        stand_ins: Modules that it imports for something else than `runs`; replaced where they cannot be imported.
+        needs: Modules that it needs and does not bring, with how to get them.
+    """
+
+    url: str
+    marks: tuple[str, ...]
+    paths: tuple[str, ...]
+    runs: tuple[Run, ...]
+    stand_ins: tuple[str, ...] = ()
+    needs: dict[str, str] = field(default_factory=dict)
+
+
+RSL_RL = {"rsl_rl.env.vec_env": "git clone -b v1.0.2 https://github.com/leggedrobotics/rsl_rl, then --path rsl_rl"}
+_SMALL = "--headless --num_envs 32 --max_iterations 2"
+_CPU = (
+    "headless=True sim_device=cpu rl_device=cpu pipeline=cpu num_envs=64 max_iterations=4 "
+    "+train.params.config.torch_compile=False"
+)
+_HYDRA = (
+    "+simulator=isaacgym +domain_rand=NO_domain_rand +terrain=terrain_locomotion_plane headless=True num_envs=32 "
+    "algo.config.num_learning_iterations=2 project_name=acceptance experiment_name=acceptance"
+)
+_CR7 = (
+    "humanoidverse/data/motions/g1_29dof_anneal_23dof/TairanTestbed/singles/"
+    "0-TairanTestbed_TairanTestbed_CR7_video_CR7_level1_filter_amass.pkl"
+)
+
+
+def _walks(robot: str) -> Run:
+    path = f"deploy/pre_train/{robot}/motion.pt"
+    return Run(f"policy:legged_gym:{path}:12", f"--task={robot} --headless --num_envs 32")
+
+
+FORKS = {
+    "unitree_rl_gym": Fork(
+        "https://github.com/unitreerobotics/unitree_rl_gym",
+        ("deploy/pre_train/g1/motion.pt", "legged_gym/scripts/train.py"),
+        (".",),
+        (Run("legged_gym/scripts/train.py", f"--task=go2 {_SMALL}"), _walks("g1"), _walks("h1"), _walks("h1_2")),
+        needs=RSL_RL,
+    ),
+    "legged_gym": Fork(
+        "https://github.com/leggedrobotics/legged_gym",
+        ("legged_gym/envs/anymal_c/mixed_terrains/anymal_c_rough_config.py", "legged_gym/envs/cassie/cassie.py"),
+        (".",),
+        (
+            Run("legged_gym/scripts/train.py", f"--task=anymal_c_flat {_SMALL}"),
+            Run("legged_gym/scripts/train.py", f"--task=a1 {_SMALL}"),
+        ),
+        needs=RSL_RL,
+    ),
+    "extreme-parkour": Fork(
+        "https://github.com/chengxuxin/extreme-parkour",
+        ("rsl_rl/rsl_rl/modules/depth_backbone.py", "legged_gym/legged_gym/scripts/save_jit.py"),
+        ("rsl_rl", "legged_gym"),
+        (
+            Run(
+                "train.py",
+                "--exptid 000-00-acceptance --device cpu --debug --num_envs 16 --max_iterations 2",
+                "legged_gym/legged_gym/scripts",
+            ),
+        ),
+        stand_ins=("torchvision",),
+    ),
+    "humanoid-gym": Fork(
+        "https://github.com/roboterax/humanoid-gym",
+        ("humanoid/scripts/train.py", "humanoid/envs/custom/humanoid_env.py"),
+        (".",),
+        (
+            Run("humanoid/scripts/train.py", f"--task=humanoid_ppo --run_name acceptance {_SMALL}"),
+            Run(
+                "policy:humanoid:logs/XBot_ppo/exported/policies/policy_example.pt:10",
+                "--task=humanoid_ppo --headless --num_envs 16",
+            ),
+        ),
+    ),
+    "HumanoidVerse": Fork(
+        "https://github.com/LeCAR-Lab/HumanoidVerse",
+        ("humanoidverse/train_agent.py", "pyproject.toml"),
+        (".",),
+        (
+            Run(
+                "humanoidverse/train_agent.py",
+                "+exp=locomotion +robot=h1/h1_10dof +rewards=loco/reward_h1_locomotion "
+                f"+obs=loco/leggedloco_obs_singlestep_withlinvel {_HYDRA}",
+            ),
+        ),
+    ),
+    "ASAP": Fork(
+        "https://github.com/LeCAR-Lab/ASAP",
+        ("humanoidverse/train_agent.py", "isaac_utils/setup.py"),
+        (".", "isaac_utils"),
+        (
+            Run(
+                "humanoidverse/train_agent.py",
+                "+exp=motion_tracking +robot=g1/g1_29dof_anneal_23dof "
+                "+rewards=motion_tracking/reward_motion_tracking_dm_2real "
+                "+obs=motion_tracking/deepmimic_a2c_nolinvel_LARGEnoise_history "
+                f"{_HYDRA} robot.motion.motion_file={_CR7} env.config.resample_motion_when_training=False "
+                "robot.asset.self_collisions=0",
+            ),
+        ),
+        stand_ins=("open3d", "smpl_sim"),
+    ),
+    "IsaacGymEnvs": Fork(
+        "https://github.com/isaac-sim/IsaacGymEnvs",
+        ("isaacgymenvs/train.py",),
+        (".",),
+        (
+            Run("train.py", f"task=Ant {_CPU} train.params.config.minibatch_size=1024", "isaacgymenvs"),
+            Run("train.py", f"task=Humanoid {_CPU} train.params.config.minibatch_size=2048", "isaacgymenvs"),
+            Run(
+                "train.py",
+                f"task=AnymalTerrain {_CPU} train.params.config.minibatch_size=1536",
+                "isaacgymenvs",
+                slow=True,
+            ),
+        ),
+        stand_ins=("pysdf", "urdfpy"),
+    ),
+    "walk-these-ways": Fork(
+        "https://github.com/Improbable-AI/walk-these-ways",
+        ("go1_gym/envs/go1/velocity_tracking/__init__.py", "scripts/train.py"),
+        (".",),
+        (Run("scripts/train.py"),),
+    ),
+    "parkour": Fork(
+        "https://github.com/ZiwenZhuang/parkour",
+        ("legged_gym/legged_gym/utils/terrain/barrier_track.py", "rsl_rl/setup.py"),
+        ("rsl_rl", "legged_gym"),
+        (Run("legged_gym/legged_gym/scripts/train.py", f"--task go2_field {_SMALL}"),),
+        stand_ins=("torchvision",),
+    ),
+    "VideoMimic": Fork(
+        "https://github.com/hongsukchoi/VideoMimic",
+        ("simulation/videomimic_gym/legged_gym/utils/helpers.py",),
+        ("simulation/videomimic_rl", "simulation/videomimic_gym"),
+        (Run("legged_gym/scripts/train.py", f"--task=g1_deepmimic {_SMALL}", "simulation/videomimic_gym"),),
+        stand_ins=("torchvision",),
+    ),
+}

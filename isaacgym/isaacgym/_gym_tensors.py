@@ -1,0 +1,179 @@
+"""Calls of `Gym` on the tensors of a whole simulation.
+
+An `acquire_*` call gives the engine's own tensor, which a `refresh_*` call makes current. A setter takes a tensor of
+the same size, and of it the rows that the ids name.
+"""
+
+import numpy as np
+from torch import Tensor
+
+from isaacgym._calls import actor_ids, engine_of, floats, named_errors
+from isaacgym._constants import CoordinateSpace
+from isaacgym.gymtorch import Unprovided
+
+
+@named_errors
+class TensorCalls:
+    """Rows are environment by environment, then actor by actor."""
+
+    # -- acquire ------------------------------------------------------------------------------------------------------
+    def acquire_actor_root_state_tensor(self, sim) -> Tensor:
+        """(actors, 13) position, quaternion (x, y, z, w), velocity of the centre of mass, angular velocity."""
+        return engine_of(sim).root_states
+
+    def acquire_dof_state_tensor(self, sim) -> Tensor:
+        """(DOFs, 2) position, velocity."""
+        return engine_of(sim).dof_states
+
+    def acquire_rigid_body_state_tensor(self, sim) -> Tensor:
+        """(bodies, 13), as root states."""
+        return engine_of(sim).body_states
+
+    def acquire_net_contact_force_tensor(self, sim) -> Tensor:
+        """(bodies, 3) N, world axes."""
+        return engine_of(sim).contact_forces
+
+    def acquire_dof_force_tensor(self, sim) -> Tensor:
+        """(DOFs,) what drives and efforts gave."""
+        return engine_of(sim).dof_forces
+
+    def acquire_force_sensor_tensor(self, sim) -> Tensor:
+        """(sensors, 6) force and torque of contacts."""
+        return engine_of(sim).force_sensors
+
+    def acquire_jacobian_tensor(self, sim, name) -> Tensor:
+        engine_of(sim)
+        bodies, dofs = _actor_sizes(sim, name)
+        return Unprovided.of((len(sim.envs), bodies, 6, dofs), sim.device, "the Jacobian tensor")
+
+    def acquire_mass_matrix_tensor(self, sim, name) -> Tensor:
+        engine_of(sim)
+        _, dofs = _actor_sizes(sim, name)
+        return Unprovided.of((len(sim.envs), dofs, dofs), sim.device, "the mass matrix tensor")
+
+    # -- refresh ------------------------------------------------------------------------------------------------------
+    def refresh_actor_root_state_tensor(self, sim) -> bool:
+        engine_of(sim).refresh_root_states()
+        return True
+
+    def refresh_dof_state_tensor(self, sim) -> bool:
+        engine_of(sim).refresh_dof_states()
+        return True
+
+    def refresh_rigid_body_state_tensor(self, sim) -> bool:
+        engine_of(sim).refresh_body_states()
+        return True
+
+    def refresh_net_contact_force_tensor(self, sim) -> bool:
+        engine_of(sim).refresh_contact_forces()
+        return True
+
+    def refresh_dof_force_tensor(self, sim) -> bool:
+        engine_of(sim).refresh_dof_forces()
+        return True
+
+    def refresh_force_sensor_tensor(self, sim) -> bool:
+        engine_of(sim).refresh_force_sensors()
+        return True
+
+    def refresh_jacobian_tensors(self, sim) -> bool:
+        """Nothing: the tensor says so when it is read."""
+        return True
+
+    def refresh_mass_matrix_tensors(self, sim) -> bool:
+        """Nothing: the tensor says so when it is read."""
+        return True
+
+    # -- state --------------------------------------------------------------------------------------------------------
+    def set_actor_root_state_tensor(self, sim, tensor) -> bool:
+        engine_of(sim).set_root_states(_roots(sim, tensor), None)
+        return True
+
+    def set_actor_root_state_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
+        engine_of(sim).set_root_states(_roots(sim, tensor), actor_ids(sim, index_tensor, num))
+        return True
+
+    def set_dof_state_tensor(self, sim, tensor) -> bool:
+        engine_of(sim).set_dof_states(_dofs(sim, tensor, 2), None)
+        return True
+
+    def set_dof_state_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
+        engine_of(sim).set_dof_states(_dofs(sim, tensor, 2), _dof_ids(sim, index_tensor, num))
+        return True
+
+    # -- drives -------------------------------------------------------------------------------------------------------
+    def set_dof_actuation_force_tensor(self, sim, tensor) -> bool:
+        """N·m or N, held until it is set again."""
+        engine_of(sim).set_efforts(_dofs(sim, tensor, 1), None)
+        return True
+
+    def set_dof_actuation_force_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
+        engine_of(sim).set_efforts(_dofs(sim, tensor, 1), _dof_ids(sim, index_tensor, num))
+        return True
+
+    def set_dof_position_target_tensor(self, sim, tensor) -> bool:
+        engine_of(sim).set_position_targets(_dofs(sim, tensor, 1), None)
+        return True
+
+    def set_dof_position_target_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
+        engine_of(sim).set_position_targets(_dofs(sim, tensor, 1), _dof_ids(sim, index_tensor, num))
+        return True
+
+    def set_dof_velocity_target_tensor(self, sim, tensor) -> bool:
+        engine_of(sim).set_velocity_targets(_dofs(sim, tensor, 1), None)
+        return True
+
+    def set_dof_velocity_target_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
+        engine_of(sim).set_velocity_targets(_dofs(sim, tensor, 1), _dof_ids(sim, index_tensor, num))
+        return True
+
+    # -- external forces, for the next `simulate` ---------------------------------------------------------------------
+    def apply_rigid_body_force_tensors(self, sim, forces=None, torques=None, space=CoordinateSpace.ENV_SPACE) -> bool:
+        """At the centres of mass."""
+        engine_of(sim).add_forces(_bodies(sim, forces, "forces"), _bodies(sim, torques, "torques"), None, _space(space))
+        return True
+
+    def apply_rigid_body_force_at_pos_tensors(
+        self, sim, forces, positions=None, space=CoordinateSpace.ENV_SPACE
+    ) -> bool:
+        engine_of(sim).add_forces(
+            _bodies(sim, forces, "forces"), None, _bodies(sim, positions, "positions"), _space(space)
+        )
+        return True
+
+
+def _roots(sim, tensor) -> Tensor:
+    rows = len(sim.envs) * sim.layout.num_actors
+    return floats(sim, tensor, rows, 13, "the tensor of root states").view(rows, 13)
+
+
+def _dofs(sim, tensor, width: int) -> Tensor:
+    rows = len(sim.envs) * sim.layout.num_dofs
+    tensor = floats(sim, tensor, rows, width, "the tensor of DOFs")
+    return tensor.view(rows, width) if width > 1 else tensor.view(rows)
+
+
+def _dof_ids(sim, tensor, count) -> Tensor:
+    ids = actor_ids(sim, tensor, count)
+    without = np.flatnonzero(np.diff(sim.layout.actor_dofs) == 0)
+    if len(without) and ids.device.type == "cpu":  # on CUDA this would wait for the device
+        bad = np.isin(ids.numpy() % sim.layout.num_actors, without)
+        if bad.any():
+            raise ValueError(f"actor {int(ids[int(bad.argmax())])} has no DOFs")
+    return ids
+
+
+def _bodies(sim, tensor, what: str) -> Tensor | None:
+    rows = len(sim.envs) * sim.layout.num_bodies
+    return None if tensor is None else floats(sim, tensor, rows, 3, what).view(rows, 3)
+
+
+def _space(space) -> int:
+    return int(CoordinateSpace(int(space)))
+
+
+def _actor_sizes(sim, name: str) -> tuple[int, int]:
+    for actor in sim.envs[0].actors:
+        if actor.name == name:
+            return len(actor.mass), len(actor.dofs) + (0 if actor.asset.fixed else 6)
+    raise ValueError(f"there is no actor called {name!r}; there are {[a.name for a in sim.envs[0].actors]}")

@@ -1,0 +1,106 @@
+"""The acceptance command on a made-up fork: recognised, run, measured; and what it says of programs that fail."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isaacgym import _acceptance_forks, _acceptance_run, acceptance
+from isaacgym._acceptance_forks import Fork, Run
+
+PROGRAM = """
+import sys
+import absent_library
+from absent_library.deep import Thing
+from isaacgym import gymapi
+import torch
+
+class Mine(Thing):
+    pass
+
+envs, = (int(a) for a in sys.argv[1:])
+gym = gymapi.acquire_gym()
+sim = gym.create_sim(0, -1, gymapi.SIM_PHYSX, gymapi.SimParams())
+gym.add_ground(sim, gymapi.PlaneParams())
+options = gymapi.AssetOptions()
+asset = gym.create_box(sim, 0.2, 0.2, 0.2, options)
+for i in range(envs):
+    env = gym.create_env(sim, gymapi.Vec3(), gymapi.Vec3(), 1)
+    gym.create_actor(env, asset, gymapi.Transform(p=gymapi.Vec3(0, 0, 0.5)), "box", i, 0, 0)
+gym.prepare_sim(sim)
+for _ in range(5):
+    gym.simulate(sim)
+    gym.fetch_results(sim, True)
+"""
+
+
+@pytest.fixture
+def fork(tmp_path, monkeypatch):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "train.py").write_text(PROGRAM)
+    runs = (Run("scripts/train.py", "3"), Run("scripts/train.py", "many"))
+    made_up = Fork("https://example.org", ("scripts/train.py",), (".",), runs, stand_ins=("absent_library",))
+    monkeypatch.setattr(acceptance, "FORKS", {"made_up": made_up})
+    return made_up, tmp_path
+
+
+def test_a_program_is_run_and_measured(fork, tmp_path):
+    made_up, folder = fork
+    assert acceptance.recognise(folder) == "made_up" and acceptance.recognise(folder / "scripts") is None
+    good, text = acceptance.execute(made_up, made_up.runs[0], folder, [folder], tmp_path / "log.txt", 120)
+    assert good, (tmp_path / "log.txt").read_text()
+    assert "exit 0" in text and "3 worlds on cpu; plane; NaN 0" in text and "stand-ins: absent_library" in text
+
+
+def test_a_program_that_fails_is_told_by_its_error(fork, tmp_path):
+    made_up, folder = fork
+    good, text = acceptance.execute(made_up, made_up.runs[1], folder, [folder], tmp_path / "log.txt", 120)
+    assert not good and text.startswith("exit 1: ValueError: invalid literal for int()")
+
+
+def test_summaries():
+    figures = {
+        "worlds": 2,
+        "steps": 100,
+        "lost": 0,
+        "finite": True,
+        "terrain": "plane",
+        "device": "cpu",
+        "seconds": 2.0,
+    }
+    figures["stand_ins"] = []
+    walk = 'RESULT {"envs": 2, "seconds": 12, "falls": 0, "speed": 0.47, "error": 0.03, "load": 1.0}'
+    assert acceptance.summary(0, figures, walk, 1.0)[0]
+    assert not acceptance.summary(0, figures, walk.replace('"falls": 0', '"falls": 1'), 1.0)[0]
+    assert not acceptance.summary(0, figures, walk.replace("0.47", "0.3"), 1.0)[0]
+    assert acceptance.summary(0, figures, "", 1.0) == (
+        True,
+        "exit 0; 2 worlds on cpu; plane; NaN 0; 100 physics steps, 50/s with learning",
+    )
+    assert "50/s" not in acceptance.summary(0, figures, "", 1.0, rates=False)[1]
+    assert not acceptance.summary(0, figures | {"lost": 3}, "", 1.0)[0]
+    assert not acceptance.summary(0, figures | {"steps": 0}, "", 1.0)[0]
+    assert acceptance.summary(None, None, "", 7.0) == (False, "did not end within 7 s")
+
+
+def test_a_stand_in_may_be_named_and_made_but_not_used():
+    module = _acceptance_run.StandIn("absent")
+    resize = module.transforms.Resize((3, 4))
+    with pytest.raises(NotImplementedError, match="absent.transforms.Resize is needed after all: install absent"):
+        resize("image")
+    with pytest.raises(AttributeError):
+        _ = module.__wrapped__
+
+
+def test_an_unknown_folder_is_one_line_and_status_2(tmp_path):
+    command = [sys.executable, "-m", "isaacgym.acceptance", "--fork", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "none of unitree_rl_gym" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_every_fork_has_marks_of_its_own():
+    for name, fork in _acceptance_forks.FORKS.items():
+        others = [set(f.marks) for n, f in _acceptance_forks.FORKS.items() if n != name]
+        assert not any(marks <= set(fork.marks) for marks in others), name
+        assert all(not Path(p).is_absolute() for p in fork.paths)

@@ -1,0 +1,63 @@
+"""The distribution: what is in its wheel, and that the repository's folder does not stand in its way."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+DISTRIBUTION = Path(__file__).parents[1]
+ROOT = DISTRIBUTION.parent
+
+
+def build(folder: Path, out: Path) -> list[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(out),
+        str(folder),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = out.glob("*.whl")
+    return zipfile.ZipFile(wheel).namelist()
+
+
+def test_it_imports_nothing_of_the_packages_that_forks_bring():
+    for path in (DISTRIBUTION / "isaacgym").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) (legged_gym|rsl_rl)\b", path.read_text(), re.M), path
+
+
+@pytest.mark.slow
+def test_its_wheel_holds_its_modules_and_nothing_else(tmp_path):
+    names = build(DISTRIBUTION, tmp_path)
+    modules = {f"isaacgym/{p.name}" for p in (DISTRIBUTION / "isaacgym").glob("*.py")}
+    assert {n for n in names if ".dist-info/" not in n} == modules
+    assert any(n.startswith("isaacgym-1.0rc4+mujoco.dist-info") for n in names)
+
+
+@pytest.mark.slow
+def test_the_other_distribution_does_not_hold_it(tmp_path):
+    assert not [n for n in build(ROOT, tmp_path) if n.startswith("isaacgym")]
+
+
+@pytest.mark.slow
+def test_it_is_found_from_the_root_of_the_repository_when_installed_to_edit(tmp_path):
+    """`isaacgym/` of the repository is no package: a path further back wins over it."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    (site,) = venv.glob("lib/python*/site-packages")
+    here = [p for p in sys.path if p.endswith("site-packages")]
+    (site / "ours.pth").write_text("\n".join(here))
+    install = [sys.executable, "-m", "pip", "--python", str(venv / "bin/python"), "install", "-q", "--no-deps"]
+    subprocess.run([*install, "--no-build-isolation", "-e", str(DISTRIBUTION)], check=True, capture_output=True)
+    code = "import isaacgym, isaacgym.gymapi; print(isaacgym.__file__)"
+    done = subprocess.run([venv / "bin/python", "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert Path(done.stdout.strip()) == DISTRIBUTION / "isaacgym" / "__init__.py"
