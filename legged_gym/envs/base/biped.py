@@ -113,7 +113,7 @@ class Biped:
         meaning = "m, of the lowest point of each sole over the ground under it"
         return [
             *super()._privileged_terms(),
-            Term("sole_height", lambda: self.sole_height, "privileged", meaning, 10.0),
+            Term("sole_height", lambda: self.sole_height, "privileged", meaning, 10.0, mirror="per_foot"),
         ]
 
     # -- rewards ------------------------------------------------------------------------------------------------------
