@@ -65,4 +65,6 @@ class _Some:
             shapes = self._env.parts["ground"].shapes
             self.parts["ground"].shapes = shapes._replace(row=shapes.row[self._robots])
         if "course" in self.parts:
-            self.parts["course"].goals = self._env.parts["course"].goals[self._robots]
+            course = self._env.parts["course"]
+            shown = self.parts["course"]
+            shown.goals, shown.obstacles = course.goals[self._robots], course.obstacles[self._robots]
