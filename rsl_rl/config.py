@@ -187,17 +187,18 @@ class AlgorithmCfg(ClassCfg):
     max_grad_norm: float = 1.0
     """Global gradient norm is clipped to this, per optimiser."""
 
-    def check(self) -> None:
+    def check(self, key: str = "algorithm") -> None:
+        """`key`: where the settings stand."""
         positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
-        require("algorithm", self, "positive", *positive, "bounds", "max_grad_norm")
-        require("algorithm", self, "not negative", "value_loss_coef", "entropy_coef", "bounds_loss_coef")
-        require("algorithm", self, "in 0 .. 1", "gamma", "lam")
-        require("algorithm", self, "at least 1", "num_learning_epochs", "num_mini_batches")
+        require(key, self, "positive", *positive, "bounds", "max_grad_norm")
+        require(key, self, "not negative", "value_loss_coef", "entropy_coef", "bounds_loss_coef")
+        require(key, self, "in 0 .. 1", "gamma", "lam")
+        require(key, self, "at least 1", "num_learning_epochs", "num_mini_batches")
         low, high = self.min_learning_rate, self.max_learning_rate
         if self.schedule == "adaptive" and not low <= self.learning_rate <= high:
             raise ValueError(
-                f"algorithm.learning_rate is {self.learning_rate}: the adaptive schedule stays within "
-                f"{low} .. {high} (algorithm.min_learning_rate, max_learning_rate)"
+                f"{key}.learning_rate is {self.learning_rate}: the adaptive schedule stays within "
+                f"{low} .. {high} ({key}.min_learning_rate, max_learning_rate)"
             )
 
 
@@ -270,6 +271,30 @@ class DistillationCfg(ClassCfg):
 
 
 @dataclass
+class StudentPpoCfg(DistillationCfg):
+    """Distillation, and from some iteration on PPO of the student's actor; numbers of mjlab's fine-tuning."""
+
+    class_name: str = "StudentPPO"
+    """The algorithm's class; it follows from the task."""
+    distillation_iterations: int = 900
+    """Iterations of the run in which the student is distilled; 0: it was before, and the run is a resumed one."""
+    critic_iterations: int = 20
+    """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
+    init_noise_std: float = 0.2
+    """Standard deviation of the action noise with which PPO starts."""
+    bc_loss_coef: float = 0.0
+    """Weight of the distance to the teacher's actions in PPO's loss; 0 switches it off."""
+    ppo: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.005))
+    """Settings of PPO."""
+
+    def check(self) -> None:
+        super().check()
+        require("algorithm", self, "not negative", "distillation_iterations", "critic_iterations", "bc_loss_coef")
+        require("algorithm", self, "positive", "init_noise_std")
+        self.ppo.check("algorithm.ppo")
+
+
+@dataclass
 class RunnerCfg:
     """How long to run, and where results go."""
 
@@ -324,3 +349,10 @@ class DistillationTrainCfg(TrainCfg):
 
     policy: DepthPolicyCfg = field(default_factory=DepthPolicyCfg)
     algorithm: DistillationCfg = field(default_factory=DistillationCfg)
+
+
+@dataclass
+class StudentPpoTrainCfg(DistillationTrainCfg):
+    """Everything about learning from a teacher, and then by PPO."""
+
+    algorithm: StudentPpoCfg = field(default_factory=StudentPpoCfg)

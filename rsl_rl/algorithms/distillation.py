@@ -19,6 +19,7 @@ from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
 from rsl_rl.utils import distributed
 from rsl_rl.utils.adam import StaticAdam
+from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
 from rsl_rl.utils.resolve import from_plain
 
@@ -75,8 +76,13 @@ class Distillation:
     trains: type = DepthStudent
     teacher_class: type = ActorCriticRMA
     separate_parts = frozenset({"estimator"})
+    of_the_teacher: tuple[str, ...] = (
+        *("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims"),
+        *("history_length", "activation"),
+    )
+    """Settings that the teacher's networks and those in the student's config have to share."""
 
-    def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg):
+    def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool = True):
         """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots."""
         if not isinstance(env, HasImages):
             raise ValueError(f"algorithm {type(self).__name__} needs images: the environment has no image_interval")
@@ -116,7 +122,7 @@ class Distillation:
         cls, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool
     ) -> "Distillation":
         """As `PPO.make`; `graph` is the runner's alone here, as an update's few large kernels need none."""
-        return cls(student, env, num_steps, cfg)
+        return cls(student, env, num_steps, cfg, graph=graph)
 
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
         """`teacher` of the checkpoint `path` from now on; `start_from_it`: the student begins as a copy.
@@ -128,10 +134,9 @@ class Distillation:
             found, expected = type(teacher).__name__, self.teacher_class.__name__
             raise ValueError(f"{path} holds an {found}; a teacher is an {expected}")
         expected = self.policy.cfg.teacher
-        names = ("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims")
         differences = [
             f"{name} {getattr(teacher.cfg, name)}, not {getattr(expected, name)}"
-            for name in (*names, "estimator_hidden_dims", "history_length", "activation")
+            for name in self.of_the_teacher
             if getattr(teacher.cfg, name) != getattr(expected, name)
         ]
         if differences:
@@ -197,22 +202,26 @@ class Distillation:
         for _ in range(self.interval):
             self._step(env, self.act(env.observations, teacher_acts=True))
 
-    def _step(self, env: VecEnv, actions: Tensor) -> None:
-        """One control step, and what its ends of episodes mean for memories."""
-        _, _, dones, _ = env.step(actions)
+    def _step(self, env: VecEnv, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One control step, and what its ends of episodes mean for memories; rewards, dones and time-outs, each (N,)."""
+        _, rewards, dones, time_outs = env.step(actions)
         ended = dones.unsqueeze(1)
         self.acting.forget(ended)
         self.start.logical_or_(ended)
+        return rewards, dones, time_outs
 
-    @tensor_float32
     def look(self, observations: Mapping[str, Tensor]) -> None:
         """Takes in the images, which have to be new, and writes them to the storage."""
-        self.stale.add_((observations["new_image"] < 0.5).any())
-        self.acting.forget(self.start)
-        everyone = torch.ones_like(self.start)
-        self.acting.look(observations, everyone)
         true_yaw = self._true_yaw(observations)
         self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
+        self.take_in(observations)
+
+    @tensor_float32
+    def take_in(self, observations: Mapping[str, Tensor]) -> None:
+        """Images, which have to be new, to memories."""
+        self.stale.add_((observations["new_image"] < 0.5).any())
+        self.acting.forget(self.start)
+        self.acting.look(observations, torch.ones_like(self.start))
         self.start.zero_()
 
     @tensor_float32
@@ -257,12 +266,8 @@ class Distillation:
         names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(names, means.tolist(), strict=True))
-        good, asked, stale = distributed.sum_(torch.cat([self.yaw_ok, self.stale.view(1)])).tolist()
-        if stale:
-            raise RuntimeError(
-                f"{stale:.0f} of {len(self.storage.images)} images of an iteration were not new: none came to all "
-                f"robots every {self.interval} control steps, the environment's image_interval"
-            )
+        self.check_images(len(self.storage.images))
+        good, asked = distributed.sum_(self.yaw_ok).tolist()
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
@@ -271,20 +276,19 @@ class Distillation:
             values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
         return values
 
-    @torch.no_grad()
-    def renew_average(self) -> None:
-        """Call after each gradient step. Without host sync.
+    def check_images(self, number: int) -> None:
+        """RuntimeError if some of the `number` images since `begin` were not new. One host sync."""
+        if stale := distributed.sum_(self.stale).item():
+            raise RuntimeError(
+                f"{stale:.0f} of {number} images of an iteration were not new: none came to all robots every "
+                f"{self.interval} control steps, the environment's image_interval"
+            )
 
-        Of the first steps, the average is over about the last tenth, until that is as many as `averaging` keeps.
-        """
-        if self.average is None:
-            return
-        averages, weights = list(self.average.parameters()), list(self.policy.parameters())
-        steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
-        share = (10.0 / (10.0 + steps)).clamp(min=1.0 - self.cfg.averaging)
-        changes = torch._foreach_sub(weights, averages)
-        torch._foreach_mul_(changes, share)
-        torch._foreach_add_(averages, changes)
+    def renew_average(self) -> None:
+        """Call after each gradient step."""
+        if self.average is not None:
+            steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
+            renew_average(self.average, self.policy, self.cfg.averaging, steps)
 
     def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Mean distances () of actions and headings to the teacher's, and the estimator's error, of the robots `share`.

@@ -168,13 +168,14 @@ class OnPolicyRunner:
         settings = asdict(self.cfg)
         del settings["runner"]["run_name"]  # may name the machine, and only rank 0's is used
         distributed.require_same(**facts, **{f"train.{name}": value for name, value in settings.items()})
-        collect = {phase.name: partial(phase.collect, self.env) for phase in self.phases}
+        collect = {phase.collect: partial(phase.collect, self.env) for phase in self.phases}
         if not self._graph:
-            self.collectors = collect
+            self.collectors = {phase.name: collect[phase.collect] for phase in self.phases}
             return
         kept = self.env.state_dict(), {k: v.clone() for k, v in self.algorithm.rollout_state_dict().items()}
         random = rng_state(self.device)
-        self.collectors = {name: self.env.capture(function) for name, function in collect.items()}
+        graphs = {way: self.env.capture(function) for way, function in collect.items()}  # phases may share one
+        self.collectors = {phase.name: graphs[phase.collect] for phase in self.phases}
         self.env.load_state_dict(kept[0])
         self.algorithm.load_rollout_state_dict(kept[1])
         set_rng_state(random, self.device)
