@@ -203,7 +203,7 @@ class Distillation:
             self._step(env, self.act(env.observations, teacher_acts=True))
 
     def _step(self, env: VecEnv, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One control step, and what its ends of episodes mean for memories; rewards, dones and time-outs, each (N,)."""
+        """One control step, and what its ends of episodes mean for memories; rewards, dones, time-outs, each (N,)."""
         _, rewards, dones, time_outs = env.step(actions)
         ended = dones.unsqueeze(1)
         self.acting.forget(ended)

@@ -1,8 +1,8 @@
 """PPO of a student with a camera, after it was distilled: what the teacher cannot show it, it finds out by itself.
 
-The actor goes on from what the student is given: its proprioception with its own headings, the latent of its images, its
-estimates and its history. Its critic is the teacher's, and knows the simulation. Image encoder and estimator stay as
-distillation left them, so that a gradient step works on stored latents and is as cheap as any of PPO's.
+The actor goes on from what the student is given: its proprioception with its own headings, the latent of its images,
+its estimates and its history. The critic starts as the teacher's, and knows the simulation. Image encoder and estimator
+stay as distillation left them, so that a gradient step works on stored latents and is as cheap as any of PPO's.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from rsl_rl.algorithms.distillation import Distillation
 from rsl_rl.algorithms.losses import Derived, Loss, value_loss
 from rsl_rl.algorithms.phases import Phase
 from rsl_rl.algorithms.ppo import PPO
-from rsl_rl.config import AlgorithmCfg, EncoderCfg, PolicyCfg, StudentPpoCfg
+from rsl_rl.config import EncoderCfg, PolicyCfg, StudentPpoCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
