@@ -5,8 +5,9 @@ The student acts, the teacher labels. The loss goes back through the recurrence 
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from rsl_rl.config import DistillationCfg
 from rsl_rl.env import HasImages, VecEnv
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
-from rsl_rl.utils import distributed
+from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
@@ -83,7 +84,10 @@ class Distillation:
     """Settings that the teacher's networks and those in the student's config have to share."""
 
     def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool = True):
-        """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots."""
+        """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots.
+
+        `graph`: capture gradient steps as CUDA graphs when the student is on CUDA.
+        """
         if not isinstance(env, HasImages):
             raise ValueError(f"algorithm {type(self).__name__} needs images: the environment has no image_interval")
         interval = env.image_interval
@@ -99,10 +103,12 @@ class Distillation:
         named = dict(student.named_parameters())
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
-        self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm, capturable=False)
-        self.estimator_optimizer = StaticAdam(
-            estimator, cfg.estimator_learning_rate, cfg.max_grad_norm, capturable=False
-        )
+        self._graph = graph and device.type == "cuda"
+        self._replays: dict[int, tuple[Tensor, Callable[[], None]]] = {}  # by the number of robots in a share
+        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
+        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
+        self.step_losses = torch.zeros(3, device=device)  # of actions, headings and estimator in a gradient step
         self.learning_rate = self.optimizer.learning_rate
         self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
@@ -121,7 +127,7 @@ class Distillation:
     def make(
         cls, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool
     ) -> "Distillation":
-        """As `PPO.make`; `graph` is the runner's alone here, as an update's few large kernels need none."""
+        """As `PPO.make`."""
         return cls(student, env, num_steps, cfg, graph=graph)
 
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
@@ -258,11 +264,8 @@ class Distillation:
         order = torch.randperm(num_envs, device=self.storage.hidden.device)
         totals = []
         for share in order.chunk(self.cfg.num_mini_batches):
-            actor_loss, yaw_loss, estimator_loss = self.losses(share)
-            self.optimizer.minimize(actor_loss + yaw_loss)
-            self.estimator_optimizer.minimize(estimator_loss)
-            self.renew_average()
-            totals.append(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
+            self._replay(share)
+            totals.append(self.step_losses.clone())
         names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(names, means.tolist(), strict=True))
@@ -275,6 +278,27 @@ class Distillation:
             blanked = distributed.average_(blanked).tolist()
             values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
         return values
+
+    def _replay(self, share: Tensor) -> None:
+        """`gradient_step`, as a CUDA graph that is captured when first asked for; itself without graphs."""
+        if not self._graph:
+            self.gradient_step(share)
+            return
+        if len(share) not in self._replays:
+            static = share.clone()
+            step = partial(self.gradient_step, static)
+            self._replays[len(share)] = static, graphs.capture(step, self.learning_tensors())
+        static, replay = self._replays[len(share)]
+        static.copy_(share)
+        replay()
+
+    def gradient_step(self, share: Tensor) -> None:
+        """One of the student on the robots `share`; in place and without host sync."""
+        actor_loss, yaw_loss, estimator_loss = self.losses(share)
+        self.optimizer.minimize(actor_loss + yaw_loss)
+        self.estimator_optimizer.minimize(estimator_loss)
+        self.renew_average()
+        self.step_losses.copy_(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
 
     def check_images(self, number: int) -> None:
         """RuntimeError if some of the `number` images since `begin` were not new. One host sync."""
@@ -326,9 +350,12 @@ class Distillation:
 
     def state_tensors(self) -> list[Tensor]:
         """What all ranks start with the same of: student, optimisers, average, teacher."""
+        return [*self.learning_tensors(), *self.teacher.parameters()]
+
+    def learning_tensors(self) -> list[Tensor]:
+        """What a gradient step changes, and the learning rates."""
         optimizers = [*self.optimizer.state_tensors(), *self.estimator_optimizer.state_tensors()]
-        averages = [] if self.average is None else list(self.average.parameters())
-        return [*optimizers, *averages, *self.teacher.parameters()]
+        return optimizers if self.average is None else [*optimizers, *self.average.parameters()]
 
     # -- saving -------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:

@@ -1,6 +1,5 @@
 """Proximal policy optimisation. A minibatch step never touches the host: on CUDA it is one graph."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -182,10 +181,7 @@ class PPO:
         if not self._graph:
             return step
         if step not in self._replays:
-            with warnings.catch_warnings():
-                # Adam notices that the warm-up runs uncaptured.
-                warnings.filterwarnings("ignore", message=".*capturable=True.*")
-                self._replays[step] = graphs.capture(step, self.state_tensors())
+            self._replays[step] = graphs.capture(step, self.state_tensors())
         return self._replays[step]
 
     @tensor_float32
