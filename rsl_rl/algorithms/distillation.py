@@ -320,6 +320,17 @@ class Distillation:
         `blank`: as if the camera showed nothing.
         """
         window, policy = self.storage, self.policy
+        latents, yaws = self.seen(share, blank=blank)
+        proprio = window.proprio[:, share].flatten(0, 1)
+        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
+        labels = window.labels[:, share].flatten(0, 1)
+        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
+        yaw_loss = torch.linalg.vector_norm(yaws - window.frame_yaw[:, share], dim=-1).mean()
+        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
+
+    def seen(self, share: Tensor, *, blank: bool) -> tuple[Tensor, Tensor]:
+        """What the robots `share` see in the window: latents (T, B, L) by step, headings (F, B, num_yaws) by image."""
+        window, policy = self.storage, self.policy
         images = window.images[:, share].float()
         if blank:
             images = torch.full_like(images, BLANK)
@@ -333,12 +344,7 @@ class Distillation:
             latents.append(latent)
             yaws.append(yaw)
         latents = torch.stack(latents).repeat_interleave(self.interval, 0) * window.seeing[:, share]
-        proprio = window.proprio[:, share].flatten(0, 1)
-        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
-        labels = window.labels[:, share].flatten(0, 1)
-        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
-        yaw_loss = torch.linalg.vector_norm(torch.stack(yaws) - window.frame_yaw[:, share], dim=-1).mean()
-        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
+        return latents, torch.stack(yaws)
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""
