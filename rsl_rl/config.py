@@ -270,26 +270,33 @@ class DistillationCfg(ClassCfg):
             raise ValueError(f"algorithm.averaging is {self.averaging}: it has to be in 0 .. 1, and less than 1")
 
 
+def _student_ppo() -> AlgorithmCfg:
+    return AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.005, num_learning_epochs=2, num_mini_batches=8)
+
+
 @dataclass
 class StudentPpoCfg(DistillationCfg):
-    """Distillation, and from some iteration on PPO of the student's actor; numbers of mjlab's fine-tuning."""
+    """Distillation, and from some iteration on PPO of the student; what was tried is in docs/parkour.md."""
 
     class_name: str = "StudentPPO"
     """The algorithm's class; it follows from the task."""
-    distillation_iterations: int = 900
+    distillation_iterations: int = 700
     """Iterations of the run in which the student is distilled; 0: it was before, and the run is a resumed one."""
     critic_iterations: int = 20
     """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
     init_noise_std: float = 0.2
     """Standard deviation of the action noise with which PPO starts."""
-    bc_loss_coef: float = 0.0
+    yaw_loss_coef: float = 0.5
+    """Weight of the distance of the told headings to the true ones in PPO's loss."""
+    bc_loss_coef: float = 0.1
     """Weight of the distance to the teacher's actions in PPO's loss; 0 switches it off."""
-    ppo: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.005))
-    """Settings of PPO."""
+    ppo: AlgorithmCfg = field(default_factory=_student_ppo)
+    """Settings of PPO; its minibatches are whole windows of some robots."""
 
     def check(self) -> None:
         super().check()
-        require("algorithm", self, "not negative", "distillation_iterations", "critic_iterations", "bc_loss_coef")
+        lengths = ("distillation_iterations", "critic_iterations")
+        require("algorithm", self, "not negative", *lengths, "yaw_loss_coef", "bc_loss_coef")
         require("algorithm", self, "positive", "init_noise_std")
         self.ppo.check("algorithm.ppo")
 

@@ -5,9 +5,12 @@ import torch
 from test_distillation import TEACHER, equal, make_env, make_runner
 
 from rsl_rl.algorithms import Distillation
-from rsl_rl.algorithms.phases import due
+from rsl_rl.algorithms.phases import counts, due
+from rsl_rl.algorithms.student_ppo import HISTORY, SEEN, TOLD
 from rsl_rl.config import StudentPpoCfg
 from rsl_rl.runners import load_policy
+from rsl_rl.storage.rollout_storage import RolloutStorage
+from rsl_rl.utils.graphs import parity_error
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,8 @@ def test_what_learns_in_which_phase(env):
     assert equal(critic.critic.state_dict(), algorithm.teacher.critic.state_dict())
     names = [[phase.name for phase in due(runner.phases, iteration)] for iteration in range(4)]
     assert names == [["distill"], ["critic"], ["ppo"], ["ppo"]]
+    assert counts(runner.phases, 0, 5) == {"distill": 1, "critic": 1, "ppo": 3}
+    assert counts(runner.phases, 1, 3) == {"distill": 0, "critic": 1, "ppo": 1}
     runner.learn(1)
     assert changed(copied(algorithm.average), student)  # by its last gradient steps
     average, before = copied(algorithm.average), copied(critic.critic)
@@ -46,36 +51,93 @@ def test_what_learns_in_which_phase(env):
     assert changed(before, critic.critic) and critic.std.tolist() == pytest.approx([0.2] * 12)
     before = copied(critic)
     runner.learn(1)
-    assert changed(average, student) == {"actor", "history_encoder"}
-    assert changed(before, critic) == {"actor", "actor_encoders", "critic", "log_std"}
-    assert changed(average, algorithm.average) == {"actor", "history_encoder"}
-    assert changed(copied(algorithm.average), student) == {"actor", "history_encoder"}
+    assert critic.depth_encoder is student.depth_encoder
+    assert changed(average, student) == {"actor", "history_encoder", "depth_encoder"}  # all but the estimator
+    assert changed(before, critic) == {"actor", "actor_encoders", "depth_encoder", "critic", "log_std"}
+    assert changed(average, algorithm.average) == {"actor", "history_encoder", "depth_encoder"}
+    assert changed(copied(algorithm.average), student) == {"actor", "history_encoder", "depth_encoder"}
+
+
+def collected(runner):
+    """The algorithm, with a window of PPO's first iteration and what its gradient steps read."""
+    env = runner.env
+    (phase,) = due(runner.phases, 1)
+    phase.begin(env, 1)
+    runner._collect(phase)
+    with torch.no_grad():
+        runner.algorithm.ppo.prepare(runner.algorithm.with_own(env.observations))
+    return runner.algorithm
 
 
 def test_what_acted_is_what_is_updated():
-    """Also where an episode ends between two images: the probability ratio starts at 1."""
+    """Also where an episode ends between two images: worked out anew, the latents are those that acted."""
     env = make_env(episode_length_s=0.18)  # 9 steps; images come every 5
-    runner = make_tuned(env, distillation=1)
-    algorithm, taken, step = runner.algorithm, [], env.step
+    runner, taken, step = make_tuned(env, critic=0), [], env.step
     runner.learn(1)
-    (phase,) = due(runner.phases, 1)
-    phase.begin(env, 1)
     env.step = lambda actions: taken.append(actions.clone()) or step(actions)
-    runner._collect(phase)
-    del env.step
-    samples, policy = algorithm.ppo.storage.samples, algorithm.ppo.policy
-    algorithm.ppo.prepare(algorithm._given_last(env.observations))
-    assert algorithm.ppo.storage.dones.any() and torch.equal(torch.cat(taken), samples.actions)
+    algorithm = collected(runner)
+    ppo, samples = algorithm.ppo, algorithm.ppo.storage.samples
+    assert ppo.storage.dones.any() and not algorithm.storage.seeing.all()
+    assert torch.equal(torch.cat(taken), samples.actions)
+    ppo.storage.indices.copy_(ppo.storage.shuffled()[0])
+    assert not torch.equal(ppo.storage.indices[:2], torch.arange(2))  # robots of which the order matters
+    batch = ppo.storage.gather(ppo.step_groups)
+    means = ppo.means(batch)
+    assert torch.allclose(means, batch.means, atol=2e-3)  # images are kept in half precision
+    means.sum().backward()
+    assert algorithm.policy.depth_encoder.image.output[0].weight.grad.abs().sum() > 0
     with torch.no_grad():
-        means = policy.act_inference(samples.observations)
-        proprio, latent, _ = samples.observations["given"].split([53, 32, 9], -1)
-        as_student = algorithm.policy.means(proprio, latent, samples.observations["student_history"])
+        as_student = algorithm.policy.means(*(samples.observations[name] for name in (TOLD, SEEN, HISTORY)))
         values = algorithm.teacher.evaluate(samples.observations)
-    assert torch.allclose(means, samples.means, atol=1e-5) and torch.allclose(as_student, samples.means, atol=1e-5)
-    assert torch.allclose(policy.log_prob(means, samples.actions), samples.log_probs, atol=1e-3)
+    assert torch.allclose(as_student, samples.means, atol=1e-5)
     assert torch.allclose(values, samples.values, atol=1e-4)  # the critic is the teacher's so far
     noise = (samples.actions - samples.means) / 0.2
-    assert abs(noise.std() - 1.0) < 0.15 and not torch.allclose(proprio[:, 6:8], torch.zeros(2))
+    assert abs(noise.std() - 1.0) < 0.15
+    assert not torch.allclose(samples.observations[TOLD][:, 6:8], torch.zeros(2))  # headings of its own
+
+
+def test_gradients_go_back_to_earlier_images(env):
+    """What a robot does at the last step depends on its first image, in training as in use."""
+    runner = make_tuned(env, critic=0)
+    runner.learn(1)
+    algorithm = collected(runner)
+    window, share = algorithm.storage, torch.tensor([1, 3])
+    window.frame_start.zero_()
+    encoder, features = algorithm.policy.depth_encoder, []
+    encoder.features = lambda *given: features.append(type(encoder).features(encoder, *given)) or features[-1]
+    latents, _ = algorithm.seen(share)
+    del encoder.features
+    (gradient,) = torch.autograd.grad(latents[-1].sum(), features[0])
+    assert (gradient.unflatten(0, (len(window.images), 2)).abs().sum(-1) > 0).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_captured_tuning_equals_the_eager_one():
+    """PPO's step through images and time, the critic's and the distillation's, each from one state."""
+    runner = make_tuned(make_env(device="cuda"), critic=0, learning_rate=1e-4, averaging=0.9)
+    runner.learn(1)
+    algorithm = collected(runner)
+    ppo = algorithm.ppo
+    for indices in ppo.storage.shuffled():  # captured, and replayed for others
+        ppo.storage.indices.copy_(indices)
+        for step in (ppo.mini_batch_step, ppo.critic_step):
+            assert parity_error(ppo.replay(step), step, ppo.state_tensors()) < 2e-3
+    share = torch.tensor([2, 0], device="cuda")
+    state = [*algorithm.learning_tensors(), algorithm.step_losses]
+    assert parity_error(lambda: algorithm._replay(share), lambda: algorithm.gradient_step(share), state) < 2e-3
+
+
+def test_minibatches_are_whole_windows_of_robots():
+    storage = RolloutStorage(3, 7, {}, 1, 2, "cpu", whole_windows=True)
+    first, second = storage.shuffled()
+    assert storage.mini_batch_size == len(first) == len(second) == 9
+    robots = torch.cat([first[:3], second[:3]])
+    assert len(robots.unique()) == 6 and int(robots.max()) < 7  # one is left out
+    assert torch.equal(first.view(3, 3), first[:3] + 7 * torch.arange(3)[:, None])
+    rows = RolloutStorage(3, 7, {}, 1, 2, "cpu").shuffled()
+    assert [len(part) for part in rows] == [10, 10] and len(torch.cat(rows).unique()) == 20
+    with pytest.raises(ValueError, match="3 steps of 7 environments do not fill 8 minibatches"):
+        RolloutStorage(3, 7, {}, 1, 8, "cpu", whole_windows=True)
 
 
 def test_the_distillation_s_step_size_ends_with_it(env):
@@ -152,6 +214,7 @@ def test_clear_errors(env):
         ("init_noise_std", 0.0, "algorithm.init_noise_std is 0.0: it has to be positive"),
         ("critic_iterations", -1, "algorithm.critic_iterations is -1"),
         ("bc_loss_coef", -0.1, "algorithm.bc_loss_coef is -0.1"),
+        ("yaw_loss_coef", -0.1, "algorithm.yaw_loss_coef is -0.1"),
     ):
         with pytest.raises(ValueError, match=message):
             StudentPpoCfg(**{name: value}).check()

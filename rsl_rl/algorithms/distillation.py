@@ -18,6 +18,7 @@ from rsl_rl.config import DistillationCfg
 from rsl_rl.env import HasImages, VecEnv
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
+from rsl_rl.storage.window import Window
 from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.averaging import renew_average
@@ -25,46 +26,6 @@ from rsl_rl.utils.precision import tensor_float32
 from rsl_rl.utils.resolve import from_plain
 
 BLANK = 0.5  # what a pixel shows where nothing is near
-
-
-class Window:
-    """T control steps of N robots, F = T / interval of them with an image; in memory that never moves."""
-
-    def __init__(self, student: DepthStudent, num_steps: int, num_envs: int, interval: int):
-        device = student.actor[0].weight.device
-        dims, frames = student.obs_dims, num_steps // interval
-
-        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.zeros(*shape, dtype=dtype, device=device)
-
-        self.images = zeros(frames, num_envs, dims["depth"], dtype=torch.float16)
-        self.frame_proprio = zeros(frames, num_envs, dims["student_proprio"])
-        self.frame_yaw = zeros(frames, num_envs, student.cfg.num_yaws)  # true, as perceived at the image
-        self.frame_start = zeros(frames, num_envs, 1, dtype=torch.bool)  # an episode started since the last image
-        self.proprio = zeros(num_steps, num_envs, dims["student_proprio"])  # with the headings that acted
-        self.history = zeros(num_steps, num_envs, dims["student_history"])
-        self.explicit = zeros(num_steps, num_envs, dims["priv_explicit"])
-        self.seeing = zeros(num_steps, num_envs, 1, dtype=torch.bool)  # there was an image in this episode
-        self.labels = zeros(num_steps, num_envs, student.num_actions)
-        self.hidden = zeros(num_envs, student.cfg.gru_hidden_dim)  # before the first image
-        self.step, self.frame = (torch.zeros(1, dtype=torch.long, device=device) for _ in range(2))
-
-    def clear(self) -> None:
-        """Next write goes to the start."""
-        self.step.zero_()
-        self.frame.zero_()
-
-    def write_image(self, image: Tensor, proprio: Tensor, yaw: Tensor, start: Tensor) -> None:
-        rows = ((self.images, image), (self.frame_proprio, proprio), (self.frame_yaw, yaw), (self.frame_start, start))
-        for buffer, row in rows:
-            buffer.index_copy_(0, self.frame, row.to(buffer.dtype).unsqueeze(0))
-        self.frame.add_(1).remainder_(len(self.images))
-
-    def write_step(self, proprio: Tensor, history: Tensor, explicit: Tensor, seeing: Tensor, labels: Tensor) -> None:
-        buffers = (self.proprio, self.history, self.explicit, self.seeing, self.labels)
-        for buffer, row in zip(buffers, (proprio, history, explicit, seeing, labels), strict=True):
-            buffer.index_copy_(0, self.step, row.unsqueeze(0))
-        self.step.add_(1).remainder_(len(self.proprio))
 
 
 class Distillation:
@@ -169,10 +130,14 @@ class Distillation:
             raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
         progress = min(iteration / falls_for, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
-        self.storage.clear()
-        self.await_image(env)
-        self.storage.hidden.copy_(self.acting.hidden)
         self.yaw_ok.zero_()
+        self.open_window(env)
+
+    def open_window(self, env: VecEnv) -> None:
+        """Starts the window with the image at hand, or with the next one if it is not new."""
+        self.await_image(env)
+        self.storage.clear()
+        self.storage.hidden.copy_(self.acting.hidden)
         self.stale.zero_()
 
     @torch.no_grad()
@@ -216,18 +181,14 @@ class Distillation:
         self.start.logical_or_(ended)
         return rewards, dones, time_outs
 
+    @tensor_float32
     def look(self, observations: Mapping[str, Tensor]) -> None:
         """Takes in the images, which have to be new, and writes them to the storage."""
-        true_yaw = self._true_yaw(observations)
-        self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
-        self.take_in(observations)
-
-    @tensor_float32
-    def take_in(self, observations: Mapping[str, Tensor]) -> None:
-        """Images, which have to be new, to memories."""
         self.stale.add_((observations["new_image"] < 0.5).any())
         self.acting.forget(self.start)
         self.acting.look(observations, torch.ones_like(self.start))
+        true_yaw = self._true_yaw(observations)
+        self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
         self.start.zero_()
 
     @tensor_float32
@@ -236,7 +197,8 @@ class Distillation:
         proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
         labels = self.teacher.act_inference(observations)  # from all that it knows, the true headings too
         history = observations["student_history"]
-        self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
+        given = dict(proprio=proprio, history=history, explicit=observations["priv_explicit"])
+        self.storage.write_step(**given, seeing=~self.start, labels=labels)
         return labels if teacher_acts else self.policy.means(proprio, self.acting.latent, history)
 
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
@@ -269,7 +231,7 @@ class Distillation:
         names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(names, means.tolist(), strict=True))
-        self.check_images(len(self.storage.images))
+        self.check_images()
         good, asked = distributed.sum_(self.yaw_ok).tolist()
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
@@ -300,12 +262,12 @@ class Distillation:
         self.renew_average()
         self.step_losses.copy_(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
 
-    def check_images(self, number: int) -> None:
-        """RuntimeError if some of the `number` images since `begin` were not new. One host sync."""
+    def check_images(self) -> None:
+        """RuntimeError if some of the window's images were not new. One host sync."""
         if stale := distributed.sum_(self.stale).item():
             raise RuntimeError(
-                f"{stale:.0f} of {number} images of an iteration were not new: none came to all robots every "
-                f"{self.interval} control steps, the environment's image_interval"
+                f"{stale:.0f} of {len(self.storage.images)} images of an iteration were not new: none came to all "
+                f"robots every {self.interval} control steps, the environment's image_interval"
             )
 
     def renew_average(self) -> None:
@@ -320,16 +282,15 @@ class Distillation:
         `blank`: as if the camera showed nothing.
         """
         window, policy = self.storage, self.policy
-        latents, yaws = self.seen(share, blank=blank)
+        latents, yaw_loss = self.seen(share, blank=blank)
         proprio = window.proprio[:, share].flatten(0, 1)
         actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
         labels = window.labels[:, share].flatten(0, 1)
         actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
-        yaw_loss = torch.linalg.vector_norm(yaws - window.frame_yaw[:, share], dim=-1).mean()
         return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
 
-    def seen(self, share: Tensor, *, blank: bool) -> tuple[Tensor, Tensor]:
-        """What the robots `share` see in the window: latents (T, B, L) by step, headings (F, B, num_yaws) by image."""
+    def seen(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor]:
+        """What the robots `share` see in the window: latents (T, B, L), and how far () their headings are off."""
         window, policy = self.storage, self.policy
         images = window.images[:, share].float()
         if blank:
@@ -344,7 +305,8 @@ class Distillation:
             latents.append(latent)
             yaws.append(yaw)
         latents = torch.stack(latents).repeat_interleave(self.interval, 0) * window.seeing[:, share]
-        return latents, torch.stack(yaws)
+        errors = torch.stack(yaws) - window.frame_yaw[:, share]
+        return latents, torch.linalg.vector_norm(errors, dim=-1).mean()
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""

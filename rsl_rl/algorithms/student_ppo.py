@@ -1,8 +1,9 @@
 """PPO of a student with a camera, after it was distilled: what the teacher cannot show it, it finds out by itself.
 
-The actor goes on from what the student is given: its proprioception with its own headings, the latent of its images,
-its estimates and its history. The critic starts as the teacher's, and knows the simulation. Image encoder and estimator
-stay as distillation left them, so that a gradient step works on stored latents and is as cheap as any of PPO's.
+The actor goes on from what it is given: proprioception with the student's own headings, the latent of its images, its
+estimates and its history. PPO's gradient goes on through that latent into the image encoder, back in time over the
+window of an iteration, as the distillation's does; so a minibatch is the whole window of some robots. The critic starts
+as the teacher's, and knows the simulation.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,17 +26,17 @@ from rsl_rl.storage.rollout_storage import Samples
 from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
 
-GIVEN, HISTORY, LABELS = "given", "student_history", "teacher_actions"
+TOLD, SEEN, ESTIMATED, HISTORY = "told", "seen", "estimated", "student_history"  # what the actor reads, in its order
+LABELS, YAW_ERROR = "teacher_actions", "yaw_error"
 TEACHER_GROUPS = ("proprio", "scan", "priv_explicit", "priv_latent")  # that its actions follow from
 
 
 def with_critic(student: DepthStudent, obs_dims: Mapping[str, int], init_noise_std: float) -> ActorCritic:
-    """The student's own actor and history encoder, with exploration noise and a critic of the teacher's build.
+    """The student's own actor and encoders, with exploration noise and a critic of the teacher's build.
 
-    The actor reads the group `GIVEN`, all of its input but the history's latent. `obs_dims`: the environment's groups.
+    `obs_dims`: the environment's groups. Reads `TOLD`, `SEEN` and `ESTIMATED` beside them.
     """
     teacher = student.cfg.teacher
-    latent = teacher.priv_encoder_dims[-1]
     cfg = PolicyCfg(
         actor_class_name=teacher.actor_class_name,
         critic_class_name=teacher.critic_class_name,
@@ -43,31 +44,49 @@ def with_critic(student: DepthStudent, obs_dims: Mapping[str, int], init_noise_s
         critic_hidden_dims=teacher.critic_hidden_dims,
         activation=teacher.activation,
         init_noise_std=init_noise_std,
-        actor_groups=(GIVEN, HISTORY),
+        actor_groups=(TOLD, SEEN, ESTIMATED, HISTORY),
         critic_groups=teacher.critic_groups,
-        actor_encoders={HISTORY: EncoderCfg(latent_dim=latent)},
+        actor_encoders={HISTORY: EncoderCfg(latent_dim=teacher.priv_encoder_dims[-1])},
         critic_encoders=teacher.critic_encoders,
     )
-    width = obs_dims["student_proprio"] + teacher.scan_encoder_dims[-1] + obs_dims["priv_explicit"]
+    own = {TOLD: "student_proprio", ESTIMATED: "priv_explicit"}
+    dims = {**obs_dims, SEEN: student.depth_encoder.latent_dim, **{name: obs_dims[like] for name, like in own.items()}}
     device = student.actor[0].weight.device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):  # the weights are others' anyway
-        policy = ActorCritic({**obs_dims, GIVEN: width}, student.num_actions, cfg).to(device)
+        policy = ActorCritic(dims, student.num_actions, cfg).to(device)
     policy.actor, policy.actor_encoders[HISTORY] = student.actor, student.history_encoder
+    policy.depth_encoder = student.depth_encoder
     return policy
 
 
-class ActorPPO(PPO):
-    """PPO whose critic can learn alone, and that calls `finish_step` with the gradient steps so far after each."""
+class SeeingPPO(PPO):
+    """PPO of `with_critic`'s policy, whose latents are worked out anew in each gradient step. The critic can learn
+    alone."""
+
+    whole_windows = True
 
     def __init__(
-        self, policy: ActorCritic, *args, finish_step: Callable[[Tensor], None], changed: list[Tensor], **kwargs
+        self,
+        policy: ActorCritic,
+        *args,
+        see: Callable[[Tensor], tuple[Tensor, Tensor]],
+        finish_step: Callable[[Tensor], None],
+        changed: list[Tensor],
+        **kwargs,
     ):
-        """`changed`: the tensors that `finish_step` changes."""
+        """`see`: of numbers of robots (B,) the latents (T, B, L) of what they saw, and the error () of their headings.
+        `finish_step`: called after each gradient step with how many there were; it changes the tensors `changed`.
+        """
         super().__init__(policy, *args, **kwargs)
-        self.finish_step, self.changed = finish_step, changed
-        self.critic_optimizer = self._adam(
-            {**self.part_parameters("critic"), **self.part_parameters("critic_encoders")}, self.cfg.learning_rate
-        )
+        self.see, self.finish_step, self.changed = see, finish_step, changed
+        critic = self.part_parameters("critic") | self.part_parameters("critic_encoders")
+        self.critic_optimizer = self._adam(critic, self.cfg.learning_rate)
+
+    def means(self, batch: Samples) -> Tensor:
+        """The mean actions (B, A) of what the student now makes of the images."""
+        robots = self.storage.indices[: self.storage.mini_batch_size // self.storage.num_steps]
+        latents, batch.outputs[YAW_ERROR] = self.see(robots)
+        return self.policy.act_inference({**batch.observations, SEEN: latents.flatten(0, 1)})
 
     def mini_batch_step(self) -> None:
         super().mini_batch_step()
@@ -96,7 +115,7 @@ class ActorPPO(PPO):
 
 class StudentPPO(Distillation):
     """Distillation in the first `distillation_iterations`; then in `critic_iterations` the student acts with noise and
-    the critic learns; then PPO trains the student's actor, history encoder and noise, and the critic.
+    the critic learns; then PPO trains both, all of the student but its estimator.
 
     PPO starts from the average of the distilled weights, where there is one, and has an average of its own.
     """
@@ -111,16 +130,18 @@ class StudentPPO(Distillation):
     def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: StudentPpoCfg, *, graph: bool):
         """As `Distillation`, with memory for PPO beside its own."""
         super().__init__(student, env, num_steps, cfg, graph=graph)
+        if env.num_envs < cfg.ppo.num_mini_batches:
+            raise ValueError(f"{env.num_envs} environments do not fill {cfg.ppo.num_mini_batches} minibatches of PPO")
         dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         policy = with_critic(student, dims, cfg.init_noise_std)
-        losses = []
+        losses = [Loss("yaw", lambda policy, batch, means: batch.outputs[YAW_ERROR], cfg.yaw_loss_coef)]
         if cfg.bc_loss_coef > 0.0:
             labels = {LABELS: Derived(student.num_actions, self._labels)}
             losses.append(Loss("bc", _distance, cfg.bc_loss_coef, TEACHER_GROUPS, labels))
         averages = [] if self.average is None else list(self.average.parameters())
-        hooks = dict(finish_step=self._finish_ppo_step, changed=averages)
+        hooks = dict(see=self.seen, finish_step=self._finish_ppo_step, changed=averages)
         sizes = {**dims, **policy.obs_dims}, num_steps, env.num_envs
-        self.ppo = ActorPPO(policy, *sizes, cfg.ppo, graph=graph, losses=losses, **hooks)
+        self.ppo = SeeingPPO(policy, *sizes, cfg.ppo, graph=graph, losses=losses, **hooks)
         self.tuning = False  # whether PPO was begun
         first = cfg.distillation_iterations
         second = first + cfg.critic_iterations
@@ -146,6 +167,7 @@ class StudentPPO(Distillation):
     def begin_training(self, last: int) -> None:
         """As in `Algorithm`; a step size that falls until the end does so until that of the distillation."""
         super().begin_training(min(last, self.cfg.distillation_iterations))
+        self.ppo.begin_training(last)
 
     def begin(self, env: VecEnv, iteration: int) -> None:
         self.tuning = False
@@ -158,23 +180,22 @@ class StudentPPO(Distillation):
         self.tuning = True
         self.iteration = iteration
         self.ppo.begin(env, iteration)
-        self.await_image(env)
-        self.stale.zero_()
+        self.open_window(env)
 
     @torch.no_grad()
     def tuning_step(self, env: VecEnv) -> None:
         """One image and the control steps up to the next, with exploration noise and without host sync."""
-        self.take_in(env.observations)
+        self.look(env.observations)
         for _ in range(self.interval):
-            actions = self.ppo.act(self.with_given(env.observations))
+            self.storage.write_step(seeing=~self.start)
+            actions = self.ppo.act(self.with_own(env.observations))
             self.ppo.record(*self._step(env, actions))
 
     @tensor_float32
-    def with_given(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`observations`, and what the actor is given beside the history."""
-        proprio = self.policy.with_yaw(observations["student_proprio"], self.acting.yaw)
-        given = torch.cat([proprio, self.acting.latent, self.policy.estimator(proprio)], -1)
-        return {**observations, GIVEN: given}
+    def with_own(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """`observations`, and what the student tells itself."""
+        told = self.policy.with_yaw(observations["student_proprio"], self.acting.yaw)
+        return {**observations, TOLD: told, SEEN: self.acting.latent, ESTIMATED: self.policy.estimator(told)}
 
     # -- learning -----------------------------------------------------------------------------------------------------
     def critic_update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
@@ -185,13 +206,11 @@ class StudentPPO(Distillation):
         """PPO's phase: mean losses by name, over all ranks."""
         return self._tune(self.ppo.update, last_observations)
 
-    @torch.no_grad()
-    def _given_last(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return self.with_given(observations)
-
     def _tune(self, update: Callable, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
-        self.check_images(self.ppo.storage.num_steps // self.interval)
-        return update(self._given_last(last_observations))
+        self.check_images()
+        with torch.no_grad():
+            last = self.with_own(last_observations)
+        return update(last)
 
     def _finish_ppo_step(self, steps: Tensor) -> None:
         if self.average is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from rsl_rl.algorithms.phases import Phase, due
+from rsl_rl.algorithms.phases import Phase, counts, due
 from rsl_rl.config import TrainCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.factory import make_algorithm, make_policy
@@ -97,6 +97,9 @@ class OnPolicyRunner:
             self._start_episodes()
         last = self.iteration + num_iterations
         self.algorithm.begin_training(last)
+        if len(self.phases) > 1:
+            times = counts(self.phases, self.iteration, last)
+            self._say(f"iterations by phase: {', '.join(f'{name} {number}' for name, number in times.items())}")
         saved = self.iteration if self.iteration > 0 else None
         with Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger, self._signals(logger):
             while self.iteration < last:

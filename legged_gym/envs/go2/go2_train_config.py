@@ -33,7 +33,7 @@ class Go2ParkourTeacherTrainCfg(RmaTrainCfg):
 class Go2ParkourStudentTrainCfg(StudentPpoTrainCfg):
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1100, save_interval=100
+            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1600, save_interval=100
         )
     )
 
