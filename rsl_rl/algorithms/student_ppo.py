@@ -223,6 +223,9 @@ class StudentPPO(Distillation):
         """What is logged beside the losses."""
         return self.ppo.scalars() if self.tuning else super().scalars()
 
+    def learning_rates(self) -> dict[str, float]:
+        return super().learning_rates() | {f"ppo.{name}": rate for name, rate in self.ppo.learning_rates().items()}
+
     def state_tensors(self) -> list[Tensor]:
         return [*super().state_tensors(), *self.ppo.state_tensors()]
 
