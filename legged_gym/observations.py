@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from legged_gym.mirror import UNCHANGED, Mirror, Mirroring, RobotMirror
 from legged_gym.part import Part
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where
@@ -45,12 +47,15 @@ class Term:
     """what measures it on a robot, if that has another name than the term"""
     held: float = 0.0
     """what a robot puts in the place of a constant; on the scale of the observation"""
+    mirror: Mirroring | None = None
+    """how it looks in a mirror that swaps left and right (legged_gym/mirror.py): signs of its numbers, one for each or
+    one for all, or what changes sides with them; None: not said, and nobody can mirror it"""
 
 
 def reserved(name: str, like: Tensor, width: int) -> Term:
     """Zeros that keep a place free, in a layout that others know; `like`: any tensor (N, ...) of the environment."""
     zeros = torch.zeros(len(like), width, device=like.device)
-    return Term(name, lambda: zeros, "constant")
+    return Term(name, lambda: zeros, "constant", mirror=UNCHANGED)
 
 
 class Group(Part):
@@ -87,6 +92,31 @@ class Group(Part):
         """Where in the group a term stands."""
         first = sum(list(self.layout.values())[: list(self.layout).index(term)])
         return slice(first, first + self.layout[term])
+
+    def mirror(self, robot: RobotMirror) -> Mirror:
+        """How the whole group mirrors.
+
+        Raises:
+            UserError: a term does not say, or its scale, offset or constant is not the same on both sides.
+        """
+        parts, fixed = [], torch.stack([self.spread(name) for name in ("scale", "offset", "held")]).cpu().numpy()
+        for term in self.terms:
+            what = f"term {term.name} of observation group {self.name}"
+            if term.mirror is None:
+                raise UserError(f"{what} does not say how it mirrors (Term.mirror)")
+            own = robot.of(term.mirror, self.layout[term.name], what)
+            scale, offset, held = fixed[:, self.columns(term.name)]
+            for name, value, image in (
+                ("scale", scale, scale[own.index]),
+                ("offset", offset, offset[own.index] * own.sign),
+                ("held constant", held, held[own.index] * own.sign),
+            ):
+                if not np.allclose(value, image, atol=1e-6):
+                    raise UserError(f"{what} cannot be mirrored: its {name} is not the same on the left and the right")
+            parts.append(own)
+        if not parts:
+            raise UserError(f"observation group {self.name} does not say how it mirrors")
+        return Mirror.joined(parts)
 
     def update(self, fresh: Tensor) -> None:
         """Read all terms. `fresh` (N,): robots whose episode has just begun, which only a history needs to know."""
@@ -129,6 +159,10 @@ class History(Group):
         self._kept = source.spread("in_history").float()
         frames = torch.zeros(num_envs, length, width, device=source.values.device)
         self.keep(values=torch.zeros_like(frames.flatten(1)), frames=frames)
+
+    def mirror(self, robot: RobotMirror) -> Mirror:
+        """Frame by frame that of the other group."""
+        return Mirror.joined([self.source.mirror(robot)] * self.length)
 
     def update(self, fresh: Tensor) -> None:
         frame = (self.source.values * self._kept)[:, None]

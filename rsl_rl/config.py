@@ -160,6 +160,8 @@ class AlgorithmCfg(ClassCfg):
     """adaptive: the step size follows the KL divergence between the old and the new policy."""
     desired_kl: float = 0.01
     """KL divergence per minibatch step that the adaptive schedule aims at."""
+    final_desired_kl: float = 0.0
+    """What desired_kl falls to, geometrically, in the second half of the training; 0: it stays."""
     min_learning_rate: float = 1e-5
     """Lower end of the adaptive schedule."""
     max_learning_rate: float = 1e-2
@@ -180,6 +182,10 @@ class AlgorithmCfg(ClassCfg):
     """Weight of the penalty on mean actions beyond `bounds`; 0 switches it off."""
     bounds: float = 1.0
     """Absolute mean action from which the bounds loss counts (policy's units, before action_scale)."""
+    mirror_augmentation: bool = False
+    """Learn from each step and from its mirror image, left and right swapped."""
+    mirror_loss_coef: float = 0.0
+    """Weight of the penalty on actions that are not mirrored where observations are; 0 switches it off."""
     num_learning_epochs: int = 5
     """Passes over the collected steps per update."""
     num_mini_batches: int = 4
@@ -191,7 +197,8 @@ class AlgorithmCfg(ClassCfg):
         """`key`: where the settings stand."""
         positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
         require(key, self, "positive", *positive, "bounds", "max_grad_norm")
-        require(key, self, "not negative", "value_loss_coef", "entropy_coef", "bounds_loss_coef")
+        weights = ("value_loss_coef", "entropy_coef", "bounds_loss_coef", "mirror_loss_coef", "final_desired_kl")
+        require(key, self, "not negative", *weights)
         require(key, self, "in 0 .. 1", "gamma", "lam")
         require(key, self, "at least 1", "num_learning_epochs", "num_mini_batches")
         low, high = self.min_learning_rate, self.max_learning_rate
@@ -299,6 +306,8 @@ class StudentPpoCfg(DistillationCfg):
         require("algorithm", self, "not negative", *lengths, "yaw_loss_coef", "bc_loss_coef")
         require("algorithm", self, "positive", "init_noise_std")
         self.ppo.check("algorithm.ppo")
+        if self.ppo.mirror_augmentation or self.ppo.mirror_loss_coef > 0.0:
+            raise ValueError("algorithm.ppo.mirror_augmentation, mirror_loss_coef: what a student sees is not mirrored")
 
 
 @dataclass

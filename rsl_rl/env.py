@@ -83,3 +83,12 @@ class HasImages(Protocol):
 
     image_interval: int
     """Control steps from one image to the next."""
+
+
+@runtime_checkable
+class HasMirror(Protocol):
+    """What learning with the symmetry of left and right asks beside a `VecEnv`."""
+
+    def mirror(self, name: str) -> tuple[Tensor, Tensor]:
+        """Index and sign (d,) with which x[:, index] * sign is the mirror image of x (N, d): of the observation group
+        `name`, or of the `actions`. ValueError where there is none."""

@@ -2,13 +2,18 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import reproduce  # noqa: E402
 
 
 @pytest.mark.slow
@@ -30,6 +35,18 @@ ROOT = Path(__file__).resolve().parents[1]
             ["--task=go2", "--num_envs", "2", "--seconds", "0.2"],
             r"frames of state a second: \d+\.\d, at \d\.\d\d of real time\na control step",
         ),
+        (
+            "robustness",
+            ["--use_pretrained_checkpoint", "--device=cpu", "--num_envs=1", "--seconds=0.2", "--types=gap"]
+            + ["--cases", "weak leg", "latency", "blank image", "--json=r.json", "--picture=r.png"],
+            r"as trained: goals reached \d\.\d+\n(.*\n)+latency 200 ms: goals reached \d\.\d+\n(.*\n)+.* blank image ",
+        ),
+        (
+            "reproduce",
+            ["--task=go2", "--seeds", "1", "2", "--out=out", "--num_envs=4", "--max_iterations=1"]
+            + ["--evaluate=--num_envs=2 --env.env.episode_length_s=0.2"],
+            r"seed 1: done\nseed 2: started on the CPU\nseed 2: done\ngo2: 2 of 2 seeds, .* of training each",
+        ),
     ],
 )
 def test_benchmark(name, flags, printed, tmp_path):
@@ -38,3 +55,61 @@ def test_benchmark(name, flags, printed, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert re.search(printed, done.stdout), done.stdout
+
+
+def test_seeds_are_summed_up_by_type_with_the_worst():
+    def figures(gap, falls):
+        types = {"gap": {"goals_reached": gap, "fall_rate": falls, "num_episodes": 4}}
+        return {"types": types, "total": {"goals_reached": gap, "fall_rate": falls}}
+
+    summary = reproduce.summarise({11: figures(0.5, 0.2), 12: figures(0.9, 0.0), 13: figures(0.7, 0.4)})
+    goals, falls = summary["gap"]["goals_reached"], summary["total"]["fall_rate"]
+    assert goals["mean"] == pytest.approx(0.7) and goals["sd"] == pytest.approx(0.2)
+    assert (goals["worst"], goals["worst_seed"]) == (0.5, 11), "the fewest goals"
+    assert (falls["worst"], falls["worst_seed"]) == (0.4, 13), "the most falls"
+    alone = reproduce.summarise({1: {"fall_rate": 0.1, "lin_vel_error": None, "num_episodes": 4}})
+    assert alone == {"all": {"fall_rate": {"mean": 0.1, "sd": None, "worst": 0.1, "worst_seed": 1, "seeds": {1: 0.1}}}}
+
+
+def fake_scripts(folder, train):
+    """In place of train.py and evaluate.py: the former runs `train` with the folder `logs` of its seed."""
+    logs = "from pathlib import Path; import sys, time; logs = Path(sys.argv[4].split('=')[1]); seed = sys.argv[3]\n"
+    (folder / "train.py").write_text(logs + train)
+    evaluate = "Path(sys.argv[4].split('=')[1]).write_text('{\"fall_rate\": 0.25}')"
+    (folder / "evaluate.py").write_text("from pathlib import Path; import sys\n" + evaluate)
+
+
+def test_finished_seeds_are_not_trained_again(tmp_path, monkeypatch):
+    saves = "logs.mkdir(parents=True, exist_ok=True); (logs / 'model_1.pt').touch()\n"
+    fake_scripts(tmp_path, saves + "if seed == '--seed=2': sys.exit('bad')")
+    monkeypatch.setattr(reproduce, "SCRIPTS", tmp_path)
+    args = reproduce.Args(task="go2")
+    seeds = [reproduce.Seed(args, tmp_path / "out", seed) for seed in (1, 2)]
+    reproduce.run_all(seeds, gpus=2)
+    assert [seed.done for seed in seeds] == [True, False]
+    assert seeds[1].failed == "train.py ended with 1: bad"
+    fake_scripts(tmp_path, saves)
+    before = seeds[0].figures.stat().st_mtime_ns
+    again = [reproduce.Seed(args, tmp_path / "out", seed) for seed in (1, 2)]
+    reproduce.run_all(again, gpus=0)
+    assert all(seed.done for seed in again) and seeds[0].figures.stat().st_mtime_ns == before
+
+
+def test_an_interrupt_ends_the_children(tmp_path):
+    train = "logs.mkdir(parents=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: (logs / 'saved').touch()"
+    fake_scripts(tmp_path, train)
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); import reproduce; from pathlib import Path; "
+        f"reproduce.SCRIPTS = Path({str(tmp_path)!r}); sys.argv[1:] = ['--task=go2', '--gpus=2', '--seeds', '1', '2', "
+        f"'--out={tmp_path / 'out'}']; reproduce.main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    folders = [tmp_path / "out" / f"seed_{seed}" / "logs" for seed in (1, 2)]
+    deadline = time.monotonic() + 60
+    while not all(folder.is_dir() for folder in folders) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    parent.send_signal(signal.SIGINT)
+    parent.communicate(timeout=30)
+    assert parent.returncode == 130
+    assert all((folder / "saved").is_file() for folder in folders), "they were told, and ended by themselves"

@@ -330,6 +330,37 @@ def test_config_of_another_version(tmp_path: Path) -> None:
         run_config.load_config(path, "go2", env, train)
 
 
+def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Where a camera's latency was one number, in flags and in runs from before it was a range."""
+    student = "--task=go2_parkour_student"
+
+    def latency(*flags: str) -> tuple[float, float]:
+        return parse(student, "--use_pretrained_checkpoint", "--device=cpu", *flags).env_cfg.camera.latency
+
+    assert latency("--env.camera.latency=0.16") == (0.16, 0.16)
+    assert latency("--env.camera.latency", "0.02", "0.1", "--env.camera.rate=10") == (0.02, 0.1)
+    assert latency("--env.camera.rate", "8", "15") == (0.0, 0.16)
+    with pytest.raises(UserError, match=r"^--env.camera.latency is 0.1 0.05: a range goes from low to high$"):
+        latency("--env.camera.latency", "0.1", "0.05")
+    with pytest.raises(UserError, match=r"^--env.camera.rate is 0 8: a rate is 0 for all robots, or above 0 for all$"):
+        latency("--env.camera.rate", "0", "8")
+    with pytest.raises(SystemExit):
+        latency("--env.camera.latency", "0.1", "0.2", "0.3")
+    assert "it takes one number, or two from low to high, not 3" in " ".join(capsys.readouterr().err.split())
+    task = get_task("go2_parkour_student")
+    env, train = task.env_cfg(), task.train_cfg()
+    tree = {"task": task.name, "env": cli.plain(env), "train": cli.plain(train)}
+    tree["env"]["camera"]["latency"] = 0.1
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    assert run_config.load_config(path, task.name, env, train) == ([], [])
+    assert env.camera.latency == (0.1, 0.1)
+    tree["env"]["camera"]["latency"] = "late"
+    path.write_text(yaml.safe_dump(tree))
+    with pytest.raises(UserError, match="env.camera.latency is 'late', not a tuple"):
+        run_config.load_config(path, task.name, env, train)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "figures.json"
     runs.write_atomically(path, "old")

@@ -61,7 +61,7 @@ def make_env(task: str, num_envs: int = 6):
     if hasattr(cfg, "camera"):
         cfg.camera.undisturbed()
         middle = sum(cfg.camera.pitch) / 2
-        cfg.camera.position_noise, cfg.camera.pitch = 0.0, (middle, middle)
+        cfg.camera.position_noise, cfg.camera.pitch, cfg.camera.mount_height = 0.0, (middle, middle), (0.0, 0.0)
     torch.manual_seed(0)
     return task.make_env(cfg, "cpu")
 
@@ -236,17 +236,31 @@ def test_depth_is_that_of_the_training_camera(folders, tmp_path):
 
 
 def test_images_come_late(folders, monkeypatch):
-    """10 Hz, each 0.1 s old; the first of an episode at once."""
+    """Each 0.1 s old; the first of an episode at once. At 6.25 Hz, in steps 3, 11, 19, 27, a look may get one again."""
     tree = description(folders["go2_parkour_student"])
     camera = object.__new__(DepthCamera)  # without OpenGL
-    camera._camera, camera._latency, now = tree["camera"], 5, [0]
-    monkeypatch.setattr(camera, "render", lambda: now[0])
+    camera._camera, camera._period, camera._rng = dict(tree["camera"]), 0.02, np.random.default_rng(1)
+    now, rendered = [0], []
+    monkeypatch.setattr(camera, "render", lambda: rendered.append(now[0]) or now[0])
     monkeypatch.setattr(camera, "_spoil", lambda image: image)
-    arrived = {}
-    for now[0] in range(17):
-        if (image := camera.update(now[0])) is not None:
-            arrived[now[0]] = image
-    assert arrived == {0: 0, 5: 0, 10: 5, 15: 10}
+
+    def arrived(steps, **changes):
+        camera._camera |= {"rate": [0.0, 0.0], "latency_s": [0.1, 0.1], "latency_jitter_s": 0.0} | changes
+        rendered.clear()
+        found = {}
+        for now[0] in range(steps):
+            if (image := camera.update(now[0])) is not None:
+                found[now[0]] = image
+        return found
+
+    assert arrived(17) == {0: 0, 5: 0, 10: 5, 15: 10} and rendered == [0, 5, 10, 15]
+    assert arrived(16, latency_s=[0.0, 0.0]) == {0: 0, 5: 5, 10: 10, 15: 15}
+    assert arrived(21, latency_s=[0.26, 0.26]) == {0: 0, 5: 0, 10: 0, 15: 2, 20: 7}
+    draw = camera._draw
+    monkeypatch.setattr(camera, "_draw", lambda: (draw(), setattr(camera, "_phase", 0.06)))
+    assert arrived(31, rate=[6.25, 6.25]) == {0: 0, 5: 0, 10: 3, 15: 3, 20: 11, 25: 19, 30: 19}
+    ages = {step - image for _ in range(40) for step, image in arrived(31, latency_jitter_s=0.04).items() if step > 10}
+    assert ages == {3, 4, 5, 6, 7}
 
 
 # -- the loop ----------------------------------------------------------------------------------------------------------

@@ -222,3 +222,7 @@ def test_clear_errors(env):
     cfg.ppo.clip_param = 0.0
     with pytest.raises(ValueError, match=r"algorithm.ppo.clip_param is 0.0"):
         cfg.check()
+    cfg = StudentPpoCfg()
+    cfg.ppo.mirror_loss_coef = 0.5
+    with pytest.raises(ValueError, match="mirror_loss_coef: what a student sees is not mirrored"):
+        cfg.check()

@@ -9,7 +9,7 @@ import yaml
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError
 
-FORMAT = 3
+FORMAT = 4
 # What a loop reads; the rest is for people.
 _KEYS = {
     "robot": {"mjcf", "joint_names", "feet", "ends_episode"},

@@ -1,6 +1,5 @@
 """What looks at the ground: a height scan by rays, and a depth camera by the engine's own renderer."""
 
-from collections import deque
 from typing import Any
 
 import mujoco
@@ -13,6 +12,7 @@ from legged_gym.utils.errors import UserError
 Array = np.ndarray
 
 SKY = 20.0  # m, where the scan's rays start
+SLACK = 1e-6  # of a step or period that is whole but for rounding
 NEAREST, FARTHEST = 0.01, 20.0  # m, that the renderer draws
 
 
@@ -40,14 +40,14 @@ class RayScan:
 class DepthCamera:
     """Planar depth (height, width), m, rendered by OpenGL; 0 where a real camera measures nothing.
 
-    An image is handed over every `interval` control steps, `latency_s` after it was taken.
+    The policy looks every `interval` control steps, and is given the newest image that was taken `latency_s` before.
+    That is drawn per episode, with a jitter from look to look. A `rate` of 0 takes an image for each look.
     """
 
     def __init__(self, robot: SimulatedRobot, camera: dict[str, Any], period: float, rng: np.random.Generator):
         """`period`: control period, s."""
-        self._robot, self._camera, self._rng = robot, camera, rng
-        self._latency = round(camera["latency_s"] / period)  # control steps
-        self._taken: deque[tuple[int, Array]] = deque()
+        self._robot, self._camera, self._rng, self._period = robot, camera, rng, period
+        self._draw()
         view = robot.model.vis.map
         view.znear, view.zfar = NEAREST / robot.model.stat.extent, FARTHEST / robot.model.stat.extent
         try:
@@ -64,20 +64,49 @@ class DepthCamera:
         self._show.geomgroup[:] = 1
 
     def update(self, step: int) -> Array | None:
-        """At control step `step` of an episode: takes a picture if one is due, and hands over that which has arrived.
+        """At control step `step` of an episode: takes a picture if one is due, and hands over that of this look, which
+        may be the same as that of the look before; None between looks.
 
         The first image of an episode comes at once, as a camera runs before its robot walks.
         """
         interval = self._camera["interval"]
         if step == 0:
-            self._taken = deque([(-self._latency, self._spoil(self.render()))])
-        elif (step + self._latency) % interval == 0:
-            self._taken.append((step, self._spoil(self.render())))
+            self._draw()
+        for look in range(step - step % interval + interval, step + self._longest + interval, interval):
+            self._due.setdefault(look, self._step_of_image_for(look))
+        wanted = {look for look, due in self._due.items() if due == step or (step == 0 and due <= 0)}
+        if wanted or step == 0:
+            image = self._spoil(self.render())
+            self._images |= dict.fromkeys(wanted if step else wanted | {0}, image)
         if step % interval:
             return None
-        while len(self._taken) > 1 and self._taken[1][0] + self._latency <= step:
-            self._taken.popleft()
-        return self._taken[0][1]
+        self._due.pop(step, None)
+        return self._images.pop(step)
+
+    def _draw(self) -> None:
+        """Latency, rate and phase of an episode; no image is on its way."""
+        camera, rng = self._camera, self._rng
+        self._latency, rate = (
+            rng.uniform(*camera[name]) if camera[name][0] < camera[name][1] else camera[name][0]
+            for name in ("latency_s", "rate")
+        )
+        self._image_period = 1.0 / rate if rate > 0.0 else 0.0  # s
+        self._phase = rng.uniform(0.0, self._image_period) if rate > 0.0 else 0.0
+        longest = (camera["latency_s"][1] + camera["latency_jitter_s"] + self._image_period) / self._period
+        self._longest = int(np.ceil(longest)) + 1  # control steps
+        self._due: dict[int, int] = {}  # of each look to come, the step in which its image is taken
+        self._images: dict[int, Array] = {}  # and once it is, the image
+
+    def _step_of_image_for(self, look: int) -> int:
+        """The control step in which the image is taken that the look in step `look` is given."""
+        jitter, latency = self._camera["latency_jitter_s"], self._latency
+        if jitter > 0.0:
+            latency += self._rng.uniform(-jitter, jitter)
+        moment = look * self._period - max(latency, 0.0)  # s
+        if self._image_period == 0.0:
+            return round(moment / self._period)
+        moment = self._phase + self._image_period * np.floor((moment - self._phase) / self._image_period + SLACK)
+        return int(np.floor(moment / self._period + SLACK))
 
     def render(self) -> Array:
         """What the camera would see now, undisturbed."""

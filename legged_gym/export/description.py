@@ -154,10 +154,10 @@ def _short(values: Tensor) -> float | list[float]:
 
 
 def _camera(camera: Any) -> dict[str, Any]:
-    low, high = camera.pitch
+    (x, y, z), raised = camera.position, 0.5 * sum(camera.mount_height)
     return {
-        "position": list(camera.position),
-        "pitch": 0.5 * (low + high),
+        "position": [x, y, z + raised],
+        "pitch": 0.5 * sum(camera.pitch),
         "horizontal_fov": camera.horizontal_fov,
         "width": camera.width,
         "height": camera.height,
@@ -166,7 +166,9 @@ def _camera(camera: Any) -> dict[str, Any]:
         "near": camera.near,
         "far": camera.far,
         "interval": camera.interval,
-        "latency_s": camera.latency,
+        "rate": list(camera.rate),
+        "latency_s": list(camera.latency),
+        "latency_jitter_s": camera.latency_jitter,
         "range_noise": camera.range_noise,
         "edge_holes": camera.edge_holes,
         "edge_step": camera.edge_step,

@@ -292,7 +292,7 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
     """
     torch.random.default_generator.manual_seed(1)
     env.reset()
-    history = images = None
+    history = None
     for _ in range(RECORDED_STEPS):
         frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
@@ -302,23 +302,11 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
             inputs |= {"history": history, "scan": env.groups["scan"].terms[0].read()}
             history = torch.cat([history[:, 1:], frame[:, None]], 1)
         if "camera" in env.parts:
-            images = _camera_frames(env, images, fresh)
-            inputs["depth"] = images[-1]
+            inputs["depth"] = env.parts["camera"].depth  # a rehearsal's images are handed over at once
             inputs |= {name: env.observations[name] > 0.5 for name in ("new_image", "new_episode")}
         inputs = {name: value.clone() for name, value in inputs.items()}
         env.step(reference(env.observations))
         yield inputs, env.actions.clone(), ~env.dones
-
-
-def _camera_frames(env: Any, frames: list[Tensor] | None, fresh: Tensor) -> list[Tensor]:
-    """The camera's renderings (N, height, width) in m that are on their way, newest first; the last is at hand."""
-    depth = env.parts["camera"].depth.clone()
-    count = env.parts["camera"].frames.shape[1]
-    if frames is None:
-        return [depth] * count
-    if (env.step_count + env.parts["camera"].latency_steps) % env.cfg.camera.interval == 0:
-        frames = [depth, *frames[:-1]]
-    return [torch.where(fresh.view(-1, 1, 1), depth, frame) for frame in frames]
 
 
 def _check_recorded(

@@ -4,7 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, NotNegativeInt, Positive, Range, Share
+from legged_gym.utils.bounds import (
+    AtLeastOne,
+    Bounds,
+    FixedOrRange,
+    NotNegative,
+    NotNegativeInt,
+    Positive,
+    Range,
+    Share,
+)
 from legged_gym.utils.errors import UserError
 
 
@@ -16,6 +25,8 @@ class DepthCameraCfg:
     """half width of its difference from robot to robot, each axis, m"""
     pitch: Range = (-0.0873, 0.0873)
     """downwards, drawn per robot, rad"""
+    mount_height: Range = (0.0, 0.0)
+    """added to the position's height, drawn per robot, m"""
     horizontal_fov: Annotated[float, Bounds(0.0, math.pi, open_low=True, open_high=True)] = 1.5184
     """rad; the vertical one follows from square pixels"""
     width: AtLeastOne = 106
@@ -30,9 +41,14 @@ class DepthCameraCfg:
     far: Positive = 2.0
     """depths beyond and misses are shown as this, m"""
     interval: AtLeastOne = 5
-    """control steps between images"""
-    latency: NotNegative = 0.1
-    """age of an image when it is handed over, s; in whole control steps"""
+    """control steps between the policy's looks, which are at the same steps in all robots"""
+    rate: FixedOrRange = (0.0, 0.0)
+    """images that the camera takes per second, drawn per robot; 0: one for each look, in step with it"""
+    latency: FixedOrRange = (0.1, 0.1)
+    """a look is given the newest image that was taken this long before it, drawn per robot and episode, s; images are
+    taken at whole control steps"""
+    latency_jitter: NotNegative = 0.0
+    """half width of the latency's difference from look to look, s"""
     range_noise: NotNegative = 0.01
     """standard deviation of the depth is this times its square, 1/m"""
     edge_holes: Share = 0.3
@@ -53,9 +69,16 @@ class DepthCameraCfg:
             raise UserError(
                 f"{key}.crop is {top} {bottom} {left} {right}: of {self.height} x {self.width} pixels none is left"
             )
+        if 0.0 == self.rate[0] < self.rate[1]:
+            raise UserError(f"{key}.rate is 0 {self.rate[1]:g}: a rate is 0 for all robots, or above 0 for all")
         if self.near >= self.far:
             raise UserError(f"{key}.near is {self.near:g}: it has to be below far, which is {self.far:g}")
 
     def undisturbed(self) -> None:
-        """No noise, holes or dropped frames."""
+        """No noise, holes, dropped frames or jitter."""
         self.range_noise = self.edge_holes = self.far_holes = self.dropped_frames = 0.0
+        self.latency_jitter = 0.0
+
+    def immediate(self) -> None:
+        """Each look is given an image of its own moment."""
+        self.rate, self.latency, self.latency_jitter = (0.0, 0.0), (0.0, 0.0), 0.0

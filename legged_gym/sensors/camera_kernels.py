@@ -13,6 +13,7 @@ import warp as wp
 from legged_gym.terrain.kernels import FAR, box_span
 
 SPHERE, CAPSULE, BOX = wp.constant(0), wp.constant(1), wp.constant(2)
+NEW, NOTHING = wp.constant(-1), wp.constant(-2)  # of what a robot gets: see `hand_over`
 NEAR = wp.constant(1.0e-3)  # m: nearer than this, the camera sees nothing of a shape
 
 
@@ -264,12 +265,11 @@ def tap(depth: wp.array3d(dtype=float), env: int, row: float, column: float):
 
 
 @wp.kernel
-def take_frame(
+def hand_over(
     first_env: int,
     taken: wp.array(dtype=wp.bool),
-    handed: wp.array(dtype=wp.bool),
-    fresh: wp.array(dtype=wp.bool),
-    dropped: wp.array(dtype=wp.bool),
+    at_hand: wp.array(dtype=int),
+    kept: wp.array2d(dtype=wp.bool),
     step: wp.array(dtype=wp.int64),
     seed: wp.array(dtype=wp.int64),
     depth: wp.array3d(dtype=float),
@@ -288,37 +288,37 @@ def take_frame(
     frames: wp.array4d(dtype=float),
     image: wp.array3d(dtype=float),
 ):
-    """Robots in `taken`: crop, resize, spoil and normalise into frame 0 of the buffer; older ones move on, and a new
-    episode fills all. In place of an image that was dropped comes the one before. Robots in `handed` get the oldest.
+    """Robots in `taken`: crop, resize, spoil and normalise a new image. `at_hand` says what each robot gets: NOTHING
+    new, the NEW image, or that of a slot of `frames`, from 0; afterwards the new one goes into the slots in `kept`.
     """
     share, row, lane = wp.tid()
     env = first_env + share
-    last = frames.shape[1] - 1
+    slot = at_hand[env]
+    if not taken[env] and slot == NOTHING:
+        return
     for column in range(lane, image.shape[2], lanes):
+        value = far
         if taken[env]:
-            value = frames[env, 0, row, column]
-            if fresh[env] or not dropped[env]:
-                r = first_row + (float(row) + 0.5) * rows_per_pixel - 0.5
-                c = first_column + (float(column) + 0.5) * columns_per_pixel - 0.5
-                sample = tap(depth, env, r, c)
-                d = sample[0]
-                pixel = (env * frames.shape[2] + row) * frames.shape[3] + column
-                random = wp.rand_init(int(seed[0] + step[0]), pixel)
-                if range_noise > 0.0:
-                    d += range_noise * d * d * wp.randn(random)
-                if sample[1] > edge_step and wp.randf(random) < edge_holes:
-                    d = far
-                if wp.randf(random) < far_holes * d / far:
-                    d = far
-                value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
-            for f in range(last):
-                k = last - f
-                if fresh[env]:
-                    frames[env, k, row, column] = value
-                else:
-                    frames[env, k, row, column] = frames[env, k - 1, row, column]
-            frames[env, 0, row, column] = value
-        if handed[env]:
-            image[env, row, column] = frames[env, last, row, column]
+            r = first_row + (float(row) + 0.5) * rows_per_pixel - 0.5
+            c = first_column + (float(column) + 0.5) * columns_per_pixel - 0.5
+            sample = tap(depth, env, r, c)
+            d = sample[0]
+            pixel = (env * frames.shape[2] + row) * frames.shape[3] + column
+            random = wp.rand_init(int(seed[0] + step[0]), pixel)
+            if range_noise > 0.0:
+                d += range_noise * d * d * wp.randn(random)
+            if sample[1] > edge_step and wp.randf(random) < edge_holes:
+                d = far
+            if wp.randf(random) < far_holes * d / far:
+                d = far
+            value = (wp.clamp(d, near, far) - near) / (far - near) - 0.5
             if blank:
-                image[env, row, column] = 0.5
+                value = 0.5
+        if slot == NEW:
+            image[env, row, column] = value
+        elif slot >= 0:
+            image[env, row, column] = frames[env, slot, row, column]
+        if taken[env]:
+            for k in range(frames.shape[1]):
+                if kept[env, k]:
+                    frames[env, k, row, column] = value

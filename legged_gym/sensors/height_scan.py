@@ -1,8 +1,10 @@
 """Heights of the ground around a robot."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from legged_gym.mirror import Mirror
 from legged_gym.part import Part
 from legged_gym.terrain.ground import Ground
 from legged_gym.utils.math import quat_yaw
@@ -12,6 +14,7 @@ class HeightScan(Part):
     """Ground heights on a grid that moves and turns (in yaw) with the base.
 
     `x`, `y` (m, base frame): the grid's lines; point k is (x[k // len(y)], y[k % len(y)]), as in extreme-parkour.
+    `mirror`: which point is which one's mirror image, for lines `y` that are.
     `heights` (N, len(x) * len(y)) in the world's frame keeps its values until they are measured again.
     """
 
@@ -19,6 +22,8 @@ class HeightScan(Part):
 
     def __init__(self, ground: Ground, x: tuple[float, ...], y: tuple[float, ...], num_envs: int):
         self._ground, device = ground, ground.device
+        rows = np.arange(len(x) * len(y)).reshape(len(x), len(y))
+        self.mirror = Mirror(rows[:, ::-1].ravel(), np.ones(rows.size))
         self._offsets = torch.cartesian_prod(torch.tensor(x, device=device), torch.tensor(y, device=device))
         self.keep(heights=torch.zeros(num_envs, len(self._offsets), device=device))
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from tyro.constructors import PrimitiveConstructorSpec
+
 from legged_gym.utils.errors import UserError
 
 
@@ -50,6 +52,23 @@ Limit = Annotated[float, Bounds(low=0.0, open_low=True, infinite=True)]
 Range = Annotated[tuple[float, float], FromLowToHigh()]
 NotNegativeRange = Annotated[tuple[NotNegative, NotNegative], FromLowToHigh()]
 ShareRange = Annotated[tuple[Share, Share], FromLowToHigh()]
+
+
+def _one_or_two(typed: list[str]) -> tuple[float, float]:
+    if len(typed) not in (1, 2):
+        raise ValueError(f"it takes one number, or two from low to high, not {len(typed)}")
+    return float(typed[0]), float(typed[-1])
+
+
+_ONE_OR_TWO = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="LOW [HIGH]",
+    instance_from_str=_one_or_two,
+    is_instance=lambda value: isinstance(value, tuple),
+    str_from_instance=lambda value: [str(number) for number in value],
+)
+FixedOrRange = Annotated[tuple[NotNegative, NotNegative], FromLowToHigh(), _ONE_OR_TWO]
+"""a range whose two ends a single number on the command line means both"""
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------

@@ -28,9 +28,14 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def like(default: Any, value: Any, where: str) -> Any:
-    """A value in the type of the field's default: lists to tuples, ints to floats; UserError for another type."""
+    """A value in the type of the field's default: lists to tuples, ints to floats; UserError for another type.
+
+    A number for a range is both its ends: runs from before it was one are read so.
+    """
     if isinstance(default, tuple) and isinstance(value, list):
         return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    if type(value) in (int, float) and isinstance(default, tuple) and [*map(type, default)] == [float, float]:
+        return float(value), float(value)
     if isinstance(default, float) and type(value) is int:
         return float(value)
     if default is not None and value is not None and type(value) is not type(default):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rsl_rl.algorithms.losses import Derived, Loss, adapted_learning_rate, bounds_loss, surrogate_loss, value_loss
 from rsl_rl.algorithms.phases import Phase
+from rsl_rl.algorithms.symmetry import Symmetry
 from rsl_rl.config import AlgorithmCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
@@ -43,16 +44,23 @@ class PPO:
         *,
         graph: bool = True,
         losses: Sequence[Loss] = (),
+        symmetry: Symmetry | None = None,
     ):
         """Memory for `num_steps` control steps of `num_envs` robots, whose observation groups are `obs_dims` wide.
 
         `graph`: capture what `update` does as CUDA graphs when the policy is on CUDA. `losses`: further ones.
+        `symmetry`: for the `mirror_...` settings, which need it.
         """
         self.policy, self.cfg = policy, cfg
         self.device = device = policy.log_std.device
         self._graph = graph and device.type == "cuda"
         self._replays: dict[Callable[[], None], Callable[[], None]] = {}
         self.auxiliary = [*self.auxiliary_losses(), *losses]
+        self.symmetry = symmetry
+        if (cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0) and symmetry is None:
+            raise ValueError("algorithm.mirror_augmentation and mirror_loss_coef need to know what mirrors what")
+        if symmetry is not None and cfg.mirror_loss_coef > 0.0:
+            self.auxiliary.append(Loss("mirror", symmetry.loss, cfg.mirror_loss_coef))
         names = ("value_function", "surrogate", "entropy", "kl", *(loss.name for loss in self.auxiliary))
         self.loss_names = (*names, *self.own_losses)
         if repeated := {name for name in self.loss_names if self.loss_names.count(name) > 1}:
@@ -63,6 +71,11 @@ class PPO:
         self.derived = self.derived_rows()
         for loss in self.auxiliary:
             self.derived |= loss.derived
+        if self.derived and cfg.mirror_augmentation:
+            raise ValueError(
+                f"algorithm.mirror_augmentation: {type(self).__name__} works out {', '.join(self.derived)} once per "
+                "rollout, which have no mirror images; algorithm.mirror_loss_coef does without"
+            )
         more = [group for loss in self.auxiliary for group in loss.groups]
         if missing := [group for group in more if group not in obs_dims]:
             raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
@@ -77,13 +90,17 @@ class PPO:
         self.old_log_std = policy.log_std.detach().clone()
         self.losses = torch.zeros(len(self.loss_names), device=device)  # sums over minibatch steps
         self.iteration = 0
+        self.last: int | None = None  # iteration with which the training ends
+        self.desired_kl = torch.tensor(cfg.desired_kl, device=device)
         self.phases: tuple[Phase, ...] = (self.phase("ppo", self.rollout_step, self.update),)
 
     @classmethod
     def make(cls, policy: ActorCritic, env: VecEnv, num_steps: int, cfg: AlgorithmCfg, *, graph: bool) -> "PPO":
         """With storage for `num_steps` control steps of all robots in `env`."""
         obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
-        return cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph)
+        mirrors = cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0
+        symmetry = Symmetry(env, policy.obs_dims) if mirrors else None
+        return cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph, symmetry=symmetry)
 
     def phase(self, name: str, collect: Callable, update: Callable, **when) -> Phase:
         """A phase that collects into this storage."""
@@ -119,15 +136,26 @@ class PPO:
 
     # -- collecting ---------------------------------------------------------------------------------------------------
     def begin_training(self, last: int) -> None:
-        """As in `Algorithm`: nothing here depends on the training's end."""
+        """As in `Algorithm`; `final_desired_kl` is reached with `last`."""
+        self.last = last
 
     def begin(self, env: VecEnv, iteration: int) -> None:
         """Call before collecting; `iteration` counts those completed. Sets the scheduled weights."""
         self.iteration = iteration
         self.storage.clear()
+        self.desired_kl.fill_(self.kl_of(iteration))
         for loss in self.auxiliary:
             if callable(loss.weight):
                 self.weights[loss.name].fill_(loss.weight(iteration))
+
+    def kl_of(self, iteration: int) -> float:
+        """What the adaptive schedule aims at: falls from `desired_kl` to `final_desired_kl` in the training's second
+        half, where it is given."""
+        first, last = self.cfg.desired_kl, self.cfg.final_desired_kl
+        if last == 0.0 or not self.last:
+            return first
+        progress = min(max(2.0 * iteration / self.last - 1.0, 0.0), 1.0)
+        return first * (last / first) ** progress
 
     @torch.no_grad()
     def rollout_step(self, env: VecEnv) -> None:
@@ -206,6 +234,8 @@ class PPO:
     def mini_batch_step(self) -> None:
         """One gradient step on the rows in `storage.indices`, in place and without host sync."""
         batch = self.storage.gather(self.step_groups)
+        if self.cfg.mirror_augmentation:
+            batch = self.symmetry.doubled(batch)
         self.optimizer.minimize(self.ppo_loss(batch, self.means(batch)))
         batch.outputs.clear()
 
@@ -244,7 +274,7 @@ class PPO:
         distributed.average_(kl)  # else each rank would go on with a learning rate of its own
         if self.cfg.schedule == "adaptive":
             cfg, lr = self.cfg, self.learning_rate
-            lr.copy_(adapted_learning_rate(lr, kl, cfg.desired_kl, cfg.min_learning_rate, cfg.max_learning_rate))
+            lr.copy_(adapted_learning_rate(lr, kl, self.desired_kl, cfg.min_learning_rate, cfg.max_learning_rate))
         return kl
 
     def optimizers(self) -> dict[str, StaticAdam]:

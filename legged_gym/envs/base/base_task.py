@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
+from legged_gym.mirror import RobotMirror
 from legged_gym.observations import Group
 from legged_gym.part import Part
 from legged_gym.parts.ranks import Alone
@@ -87,6 +88,19 @@ class BaseTask(Part):
         if steps < 1:
             raise UserError(f"{key} is {seconds} s: shorter than a control step of {self.dt} s")
         return steps
+
+    def mirror(self, name: str) -> tuple[Tensor, Tensor]:
+        """Index and sign (d,) with which x[:, index] * sign is the mirror image, left and right swapped, of x (N, d).
+
+        `name`: of an observation group, or `actions`.
+
+        Raises:
+            UserError: the robot is not the same on both sides, or a term does not say how it mirrors.
+        """
+        robot = RobotMirror(self.robot_spec)
+        found = robot.joints if name == "actions" else self.groups[name].mirror(robot)
+        index = torch.as_tensor(found.index, dtype=torch.long, device=self.device)
+        return index, torch.as_tensor(found.sign, dtype=torch.float32, device=self.device)
 
     # -- by the names of joints and links -----------------------------------------------------------------------------
     def _per_joint(self, values: dict[str, float], key: str) -> Tensor:

@@ -17,3 +17,4 @@ class DepthParkourCfg(ParkourCfg):
     def rehearsal(self) -> None:
         super().rehearsal()
         self.camera.undisturbed()
+        self.camera.immediate()

@@ -312,7 +312,7 @@ class LeggedRobot(BaseTask):
         scales = self.cfg.normalization.obs_scales
         command_scale = (scales.lin_vel, scales.lin_vel, scales.ang_vel)
         meaning = "forward and left velocity in m/s, yaw rate in rad/s"
-        commands = Term("commands", lambda: self.commands, "told", meaning, scale=command_scale)
+        commands = Term("commands", lambda: self.commands, "told", meaning, scale=command_scale, mirror=(1, -1, -1))
         return [terms.base_ang_vel(self), terms.gravity(self), commands, *terms.joints(self)]
 
     def _privileged_terms(self) -> list[Term]:

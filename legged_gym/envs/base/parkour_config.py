@@ -165,7 +165,7 @@ class ParkourCfg(LeggedRobotCfg):
         self.terrain.difficulty = (0.5, 1.0)
 
     def evaluation(self) -> None:
-        """256 robots per type of tile, at full difficulty: nominal bodies, any friction, pushes every 6 s."""
+        """256 robots per type of tile, at full difficulty: nominal bodies, friction 0.6 to 2, pushes every 6 s."""
         super().evaluation()
         self._final_stage()
         self.env.episode_length_s = 30.0
@@ -177,6 +177,7 @@ class ParkourCfg(LeggedRobotCfg):
         self.commands.ranges.lin_vel_x = (0.7, 0.7)
         random = self.domain_rand
         random.randomize_base_mass = random.randomize_base_com = random.randomize_motor_strength = False
+        random.randomize_friction, random.friction_range = True, (0.6, 2.0)
         random.push_robots, random.push_interval_s = True, 6.0
 
     def rehearsal(self) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor
 from legged_gym.envs.base import terms
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_config import ParkourCfg
+from legged_gym.mirror import UNCHANGED
 from legged_gym.observations import Group, History, Term, reserved
 from legged_gym.parts.course import Course
 from legged_gym.sensors.height_scan import HeightScan
@@ -144,16 +145,18 @@ class ParkourRobot(LeggedRobot):
         course = self.course
         told = "rad, turn to face the current goal and the next one, in -pi .. pi, left positive"
         not_flat = "1 on an obstacle course, 0 on flat ground"
+        flat = "0 on an obstacle course, 1 on flat ground"
+        no_side = dict(mirror=UNCHANGED)
         return [
             terms.base_ang_vel(self),
             terms.roll_pitch(self),
             reserved("reserved", self.commands, 1),
             # The headings come from outside, or from a camera: histories are kept without them.
-            Term("yaw_errors", lambda: self.perceived_yaw, "told", told, in_history=False),
+            Term("yaw_errors", lambda: self.perceived_yaw, "told", told, in_history=False, mirror=(-1, -1)),
             reserved("reserved_commands", self.commands, 2),
-            Term("command", lambda: self.commands[:, :1], "told", "m/s, speed towards the goals"),
-            Term("not_flat", lambda: 1.0 - course.is_flat[:, None].float(), "told", not_flat),
-            Term("flat", lambda: course.is_flat[:, None].float(), "told", "0 on an obstacle course, 1 on flat ground"),
+            Term("command", lambda: self.commands[:, :1], "told", "m/s, speed towards the goals", **no_side),
+            Term("not_flat", lambda: 1.0 - course.is_flat[:, None].float(), "told", not_flat, **no_side),
+            Term("flat", lambda: course.is_flat[:, None].float(), "told", flat, **no_side),
             *terms.joints(self),
             terms.feet_contacts(self),
         ]
@@ -166,6 +169,7 @@ class ParkourRobot(LeggedRobot):
             "m, height of the base over the ground at each point",
             offset=SCAN_HEIGHT,
             clip=SCAN_LIMIT,
+            mirror=self.scan.mirror,
         )
 
     def compute_observations(self) -> None:

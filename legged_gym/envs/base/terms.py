@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from legged_gym.mirror import AXIAL, UNCHANGED, VECTOR
 from legged_gym.observations import Term
 from legged_gym.utils.math import quat_roll_pitch
 
@@ -17,6 +18,7 @@ def base_ang_vel(env: Any) -> Term:
         "rad/s, gyroscope, in the base's frame (x ahead, y left, z up)",
         scale=env.cfg.normalization.obs_scales.ang_vel,
         noise=env.cfg.noise.noise_scales.ang_vel,
+        mirror=AXIAL,
     )
 
 
@@ -27,6 +29,7 @@ def gravity(env: Any) -> Term:
         "measured",
         "unit vector of gravity in the base's frame",
         noise=env.cfg.noise.noise_scales.gravity,
+        mirror=VECTOR,
     )
 
 
@@ -38,6 +41,7 @@ def roll_pitch(env: Any) -> Term:
         "measured",
         "rad, of the base, ZYX Euler angles",
         noise=env.cfg.noise.noise_scales.gravity,
+        mirror=(-1.0, 1.0),
     )
 
 
@@ -53,9 +57,24 @@ def joints(env: Any) -> list[Term]:
             scale=scales.dof_pos,
             offset=env.default_joint_pos,
             noise=noise.dof_pos,
+            mirror="joints",
         ),
-        Term("joint_vel", lambda: env.sim.joint_vel, "measured", "rad/s", scale=scales.dof_vel, noise=noise.dof_vel),
-        Term("actions", lambda: env.actions, "remembered", "the policy's last output actions; 0 at the start"),
+        Term(
+            "joint_vel",
+            lambda: env.sim.joint_vel,
+            "measured",
+            "rad/s",
+            scale=scales.dof_vel,
+            noise=noise.dof_vel,
+            mirror="joints",
+        ),
+        Term(
+            "actions",
+            lambda: env.actions,
+            "remembered",
+            "the policy's last output actions; 0 at the start",
+            mirror="joints",
+        ),
     ]
 
 
@@ -66,35 +85,39 @@ def feet_contacts(env: Any) -> Term:
         "measured",
         "1 for a foot with more than 2 N now or one control step ago, else 0, in the order of robot.feet",
         offset=0.5,
+        mirror="per_foot",
     )
 
 
 # -- what only a simulator knows ---------------------------------------------------------------------------------------
 def base_lin_vel(env: Any) -> Term:
     scale = env.cfg.normalization.obs_scales.lin_vel
-    return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", "m/s, in the base's frame", scale=scale)
+    meaning = "m/s, in the base's frame"
+    return Term("base_lin_vel", lambda: env.base_lin_vel_b, "privileged", meaning, scale=scale, mirror=VECTOR)
 
 
 def true_feet_contacts(env: Any) -> Term:
-    return Term("feet_contacts", lambda: env.feet_contacts.float(), "privileged", "1 for a foot in contact")
+    meaning = "1 for a foot in contact"
+    return Term("feet_contacts", lambda: env.feet_contacts.float(), "privileged", meaning, mirror="per_foot")
 
 
 def friction(env: Any) -> Term:
-    return Term("friction", lambda: env.randomization.friction[:, None], "privileged", "of the feet's contacts")
+    meaning = "of the feet's contacts"
+    return Term("friction", lambda: env.randomization.friction[:, None], "privileged", meaning, mirror=UNCHANGED)
 
 
 def base_mass(env: Any, com_scale: float = 1.0) -> list[Term]:
     random = env.randomization
     return [
-        Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base"),
-        Term("added_com", lambda: random.added_com, "privileged", "m, of the base", scale=com_scale),
+        Term("added_mass", lambda: random.added_mass[:, None], "privileged", "kg, of the base", mirror=UNCHANGED),
+        Term("added_com", lambda: random.added_com, "privileged", "m, of the base", scale=com_scale, mirror=VECTOR),
     ]
 
 
 def gains(env: Any) -> list[Term]:
     """How much stronger than nominal the joints' drives are."""
-    random = env.randomization
+    random, rest = env.randomization, dict(offset=1.0, mirror="per_joint")
     return [
-        Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", offset=1.0),
-        Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", offset=1.0),
+        Term("kp_factor", lambda: random.kp_factor, "privileged", "of the gains", **rest),
+        Term("kd_factor", lambda: random.kd_factor, "privileged", "of the gains", **rest),
     ]

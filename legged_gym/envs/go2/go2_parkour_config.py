@@ -41,10 +41,19 @@ def _sim() -> SimCfg:
 
 
 def _camera() -> DepthCameraCfg:
-    """On the head; the pitch is drawn within 5 degrees of the mount's."""
+    """On the head, no two alike: pitch within 6 degrees and height within 3 cm of the mount's, 8 to 15 images a second,
+    0 to 160 ms late, one in ten lost."""
     mount = GO2.mounts["head"]
-    low, high = mount.pitch_degrees - 5.0, mount.pitch_degrees + 5.0
-    return DepthCameraCfg(position=mount.position, pitch=(math.radians(low), math.radians(high)))
+    low, high = mount.pitch_degrees - 6.0, mount.pitch_degrees + 6.0
+    return DepthCameraCfg(
+        position=mount.position,
+        pitch=(math.radians(low), math.radians(high)),
+        mount_height=(-0.03, 0.03),
+        rate=(8.0, 15.0),
+        latency=(0.0, 0.16),
+        latency_jitter=0.02,
+        dropped_frames=0.1,
+    )
 
 
 @dataclass
@@ -77,7 +86,11 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
     control: ControlCfg = field(default_factory=_control)
     asset: AssetCfg = field(default_factory=_asset)
     camera: DepthCameraCfg = field(default_factory=_camera)
-    domain_rand: ParkourDomainRandCfg = field(default_factory=lambda: ParkourDomainRandCfg(action_delay_schedule=(1,)))
+    domain_rand: ParkourDomainRandCfg = field(
+        default_factory=lambda: ParkourDomainRandCfg(
+            friction_range=(0.3, 2.0), added_mass_range=(-1.0, 4.0), action_delay_schedule=(1,)
+        )
+    )
     normalization: NormalizationCfg = field(default_factory=_normalization)
     sim: SimCfg = field(default_factory=_sim)
 

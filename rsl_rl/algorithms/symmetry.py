@@ -1,0 +1,60 @@
+"""Left and right are alike: what a robot does here, its mirror image would do in the mirror.
+
+Augmentation learns from each step and its mirror image; the loss is how far the policy is from doing the mirror image's
+actions there (Mittal et al. 2024, "Symmetry Considerations for Learning Task Symmetric Robot Policies").
+"""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from rsl_rl.env import HasMirror, VecEnv
+from rsl_rl.storage.rollout_storage import Samples
+
+ACTIONS = "actions"
+
+
+class Symmetry:
+    """Mirror images of observations and actions, as the environment declares them."""
+
+    def __init__(self, env: VecEnv, groups: Iterable[str]):
+        """Of the observation groups `groups`.
+
+        Raises:
+            ValueError: `env` is no `HasMirror`.
+        """
+        if not isinstance(env, HasMirror):
+            raise ValueError("the environment does not say how it looks in a mirror (rsl_rl/env.py, HasMirror)")
+        self._images = {name: env.mirror(name) for name in (*dict.fromkeys(groups), ACTIONS)}
+
+    def actions(self, actions: Tensor) -> Tensor:
+        """The mirror images of actions (B, A)."""
+        return self._image(ACTIONS, actions)
+
+    def observations(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The mirror images of the known groups (B, d); others are left out."""
+        return {name: self._image(name, value) for name, value in observations.items() if name in self._images}
+
+    def _image(self, name: str, value: Tensor) -> Tensor:
+        index, sign = self._images[name]
+        return value.index_select(1, index) * sign
+
+    def doubled(self, batch: Samples) -> Samples:
+        """Each row of a minibatch, and after them the mirror image of each, which is as likely and as good."""
+
+        def both(value: Tensor, image: Tensor) -> Tensor:
+            return torch.cat([value, image])
+
+        images = self.observations(batch.observations)
+        return Samples(
+            {name: both(batch.observations[name], image) for name, image in images.items()},
+            both(batch.actions, self.actions(batch.actions)),
+            both(batch.means, self.actions(batch.means)),
+            *(both(x, x) for x in (batch.log_probs, batch.values, batch.returns, batch.advantages)),
+        )
+
+    def loss(self, policy: nn.Module, batch: Samples, means: Tensor) -> Tensor:
+        """Mean squared distance () of the mean actions for the mirror images from the mirror images of `means`."""
+        mirrored = batch.observations | self.observations(batch.observations)
+        return (policy.act_inference(mirrored) - self.actions(means)).square().mean()
