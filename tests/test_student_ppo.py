@@ -1,7 +1,10 @@
 """After distillation PPO trains what acts, from what acted, and a training can be stopped and taken up in any phase."""
 
+import io
+
 import pytest
 import torch
+from rich.console import Console
 from test_distillation import TEACHER, equal, make_env, make_runner
 
 from rsl_rl.algorithms import Distillation
@@ -43,7 +46,9 @@ def test_what_learns_in_which_phase(env):
     assert names == [["distill"], ["critic"], ["ppo"], ["ppo"]]
     assert counts(runner.phases, 0, 5) == {"distill": 1, "critic": 1, "ppo": 3}
     assert counts(runner.phases, 1, 3) == {"distill": 0, "critic": 1, "ppo": 1}
+    runner.console = Console(file=io.StringIO())
     runner.learn(1)
+    assert "iterations by phase: distill 1, critic 0, ppo 0\n" in runner.console.file.getvalue()
     assert changed(copied(algorithm.average), student)  # by its last gradient steps
     average, before = copied(algorithm.average), copied(critic.critic)
     runner.learn(1)
