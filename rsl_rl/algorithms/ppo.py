@@ -248,7 +248,9 @@ class PPO:
         """PPO's loss () of the policy whose mean actions are now `means` (B, A); adapts the learning rate before."""
         cfg, policy = self.cfg, self.policy
         values = policy.evaluate(batch.observations)
-        kl = self._adapt_learning_rate(batch.means, means)
+        # Of what was collected: how far the policy is from symmetric is no step that it made.
+        collected = self.storage.mini_batch_size
+        kl = self._adapt_learning_rate(batch.means[:collected], means[:collected])
 
         ratio = (policy.log_prob(means, batch.actions) - batch.log_probs).exp()
         surrogate = surrogate_loss(ratio, batch.advantages, cfg.clip_param)
