@@ -288,7 +288,7 @@ class StudentPpoCfg(DistillationCfg):
     class_name: str = "StudentPPO"
     """The algorithm's class; it follows from the task."""
     distillation_iterations: int = 700
-    """Iterations of the run in which the student is distilled; 0: it was before, and the run is a resumed one."""
+    """Iterations of the run in which the student is distilled; to tune one that was distilled before, those it has."""
     critic_iterations: int = 20
     """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
     init_noise_std: float = 0.2
@@ -302,8 +302,8 @@ class StudentPpoCfg(DistillationCfg):
 
     def check(self) -> None:
         super().check()
-        lengths = ("distillation_iterations", "critic_iterations")
-        require("algorithm", self, "not negative", *lengths, "yaw_loss_coef", "bc_loss_coef")
+        require("algorithm", self, "at least 1", "distillation_iterations")
+        require("algorithm", self, "not negative", "critic_iterations", "yaw_loss_coef", "bc_loss_coef")
         require("algorithm", self, "positive", "init_noise_std")
         self.ppo.check("algorithm.ppo")
         if self.ppo.mirror_augmentation or self.ppo.mirror_loss_coef > 0.0:

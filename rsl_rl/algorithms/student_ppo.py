@@ -155,10 +155,6 @@ class StudentPPO(Distillation):
 
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
         """As `Distillation`'s; the critic begins as the teacher's."""
-        if start_from_it and self.cfg.distillation_iterations == 0:
-            raise ValueError(
-                "algorithm.distillation_iterations is 0: PPO goes on from a student that was distilled, with --resume"
-            )
         super().load_teacher(teacher, path, start_from_it=start_from_it)
         for name in ("critic", "critic_encoders"):
             getattr(self.ppo.policy, name).load_state_dict(getattr(teacher, name).state_dict())
