@@ -11,8 +11,8 @@ _LARGEST = 1 << 25  # bytes of a block that is taken from the heap; more is not 
 
 def tune() -> None:
     """At a script's start, before torch is imported: threads that rest, and memory that stays."""
-    # Threads of torch that have nothing to do go on turning for a while, on cores that the physics then lacks; and where
-    # a core is busy with something else, they lose their turns on it to that (benchmarks/README.md). Read when torch is
+    # Threads of torch that have nothing to do go on turning for a while, on cores that the physics then lacks; where a
+    # core is busy with something else, they lose their turns on it to that (benchmarks/README.md). Read when torch is
     # loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     keep_freed_memory()
