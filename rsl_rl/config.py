@@ -195,19 +195,20 @@ class AlgorithmCfg(ClassCfg):
     gating: GateTrainingCfg = field(default_factory=GateTrainingCfg)
     """Of a policy whose actor is GatedExperts."""
 
-    def check(self) -> None:
+    def check(self, key: str = "algorithm") -> None:
+        """`key`: where the settings stand."""
         self.gating.check()
         positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
-        require("algorithm", self, "positive", *positive, "bounds", "max_grad_norm")
+        require(key, self, "positive", *positive, "bounds", "max_grad_norm")
         weights = ("value_loss_coef", "entropy_coef", "bounds_loss_coef", "mirror_loss_coef", "final_desired_kl")
-        require("algorithm", self, "not negative", *weights)
-        require("algorithm", self, "in 0 .. 1", "gamma", "lam")
-        require("algorithm", self, "at least 1", "num_learning_epochs", "num_mini_batches")
+        require(key, self, "not negative", *weights)
+        require(key, self, "in 0 .. 1", "gamma", "lam")
+        require(key, self, "at least 1", "num_learning_epochs", "num_mini_batches")
         low, high = self.min_learning_rate, self.max_learning_rate
         if self.schedule == "adaptive" and not low <= self.learning_rate <= high:
             raise ValueError(
-                f"algorithm.learning_rate is {self.learning_rate}: the adaptive schedule stays within "
-                f"{low} .. {high} (algorithm.min_learning_rate, max_learning_rate)"
+                f"{key}.learning_rate is {self.learning_rate}: the adaptive schedule stays within "
+                f"{low} .. {high} ({key}.min_learning_rate, max_learning_rate)"
             )
 
 
@@ -279,6 +280,39 @@ class DistillationCfg(ClassCfg):
             raise ValueError(f"algorithm.averaging is {self.averaging}: it has to be in 0 .. 1, and less than 1")
 
 
+def _student_ppo() -> AlgorithmCfg:
+    return AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.005, num_learning_epochs=2, num_mini_batches=8)
+
+
+@dataclass
+class StudentPpoCfg(DistillationCfg):
+    """Distillation, and from some iteration on PPO of the student; what was tried is in docs/parkour.md."""
+
+    class_name: str = "StudentPPO"
+    """The algorithm's class; it follows from the task."""
+    distillation_iterations: int = 700
+    """Iterations of the run in which the student is distilled; to tune one that was distilled before, those it has."""
+    critic_iterations: int = 20
+    """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
+    init_noise_std: float = 0.2
+    """Standard deviation of the action noise with which PPO starts."""
+    yaw_loss_coef: float = 0.5
+    """Weight of the distance of the told headings to the true ones in PPO's loss."""
+    bc_loss_coef: float = 0.1
+    """Weight of the distance to the teacher's actions in PPO's loss; 0 switches it off."""
+    ppo: AlgorithmCfg = field(default_factory=_student_ppo)
+    """Settings of PPO; its minibatches are whole windows of some robots."""
+
+    def check(self) -> None:
+        super().check()
+        require("algorithm", self, "at least 1", "distillation_iterations")
+        require("algorithm", self, "not negative", "critic_iterations", "yaw_loss_coef", "bc_loss_coef")
+        require("algorithm", self, "positive", "init_noise_std")
+        self.ppo.check("algorithm.ppo")
+        if self.ppo.mirror_augmentation or self.ppo.mirror_loss_coef > 0.0:
+            raise ValueError("algorithm.ppo.mirror_augmentation, mirror_loss_coef: what a student sees is not mirrored")
+
+
 @dataclass
 class RunnerCfg:
     """How long to run, and where results go."""
@@ -334,3 +368,10 @@ class DistillationTrainCfg(TrainCfg):
 
     policy: DepthPolicyCfg = field(default_factory=DepthPolicyCfg)
     algorithm: DistillationCfg = field(default_factory=DistillationCfg)
+
+
+@dataclass
+class StudentPpoTrainCfg(DistillationTrainCfg):
+    """Everything about learning from a teacher, and then by PPO."""
+
+    algorithm: StudentPpoCfg = field(default_factory=StudentPpoCfg)

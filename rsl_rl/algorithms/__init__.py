@@ -1,5 +1,6 @@
 from rsl_rl.algorithms.distillation import Distillation
 from rsl_rl.algorithms.ppo import PPO
 from rsl_rl.algorithms.rma_ppo import RmaPPO
+from rsl_rl.algorithms.student_ppo import StudentPPO
 
-__all__ = ["PPO", "Distillation", "RmaPPO"]
+__all__ = ["PPO", "Distillation", "RmaPPO", "StudentPPO"]

@@ -5,8 +5,9 @@ The student acts, the teacher labels. The loss goes back through the recurrence 
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,52 +18,14 @@ from rsl_rl.config import DistillationCfg
 from rsl_rl.env import HasImages, VecEnv
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent, StudentPolicy
-from rsl_rl.utils import distributed
+from rsl_rl.storage.window import Window
+from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
+from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
 from rsl_rl.utils.resolve import from_plain
 
 BLANK = 0.5  # what a pixel shows where nothing is near
-
-
-class Window:
-    """T control steps of N robots, F = T / interval of them with an image; in memory that never moves."""
-
-    def __init__(self, student: DepthStudent, num_steps: int, num_envs: int, interval: int):
-        device = student.actor[0].weight.device
-        dims, frames = student.obs_dims, num_steps // interval
-
-        def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.zeros(*shape, dtype=dtype, device=device)
-
-        self.images = zeros(frames, num_envs, dims["depth"], dtype=torch.float16)
-        self.frame_proprio = zeros(frames, num_envs, dims["student_proprio"])
-        self.frame_yaw = zeros(frames, num_envs, student.cfg.num_yaws)  # true, as perceived at the image
-        self.frame_start = zeros(frames, num_envs, 1, dtype=torch.bool)  # an episode started since the last image
-        self.proprio = zeros(num_steps, num_envs, dims["student_proprio"])  # with the headings that acted
-        self.history = zeros(num_steps, num_envs, dims["student_history"])
-        self.explicit = zeros(num_steps, num_envs, dims["priv_explicit"])
-        self.seeing = zeros(num_steps, num_envs, 1, dtype=torch.bool)  # there was an image in this episode
-        self.labels = zeros(num_steps, num_envs, student.num_actions)
-        self.hidden = zeros(num_envs, student.cfg.gru_hidden_dim)  # before the first image
-        self.step, self.frame = (torch.zeros(1, dtype=torch.long, device=device) for _ in range(2))
-
-    def clear(self) -> None:
-        """Next write goes to the start."""
-        self.step.zero_()
-        self.frame.zero_()
-
-    def write_image(self, image: Tensor, proprio: Tensor, yaw: Tensor, start: Tensor) -> None:
-        rows = ((self.images, image), (self.frame_proprio, proprio), (self.frame_yaw, yaw), (self.frame_start, start))
-        for buffer, row in rows:
-            buffer.index_copy_(0, self.frame, row.to(buffer.dtype).unsqueeze(0))
-        self.frame.add_(1).remainder_(len(self.images))
-
-    def write_step(self, proprio: Tensor, history: Tensor, explicit: Tensor, seeing: Tensor, labels: Tensor) -> None:
-        buffers = (self.proprio, self.history, self.explicit, self.seeing, self.labels)
-        for buffer, row in zip(buffers, (proprio, history, explicit, seeing, labels), strict=True):
-            buffer.index_copy_(0, self.step, row.unsqueeze(0))
-        self.step.add_(1).remainder_(len(self.proprio))
 
 
 class Distillation:
@@ -75,9 +38,17 @@ class Distillation:
     trains: type = DepthStudent
     teacher_class: type = ActorCriticRMA
     separate_parts = frozenset({"estimator"})
+    of_the_teacher: tuple[str, ...] = (
+        *("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims"),
+        *("history_length", "activation"),
+    )
+    """Settings that the teacher's networks and those in the student's config have to share."""
 
-    def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg):
-        """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots."""
+    def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool = True):
+        """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots.
+
+        `graph`: capture gradient steps as CUDA graphs when the student is on CUDA.
+        """
         if not isinstance(env, HasImages):
             raise ValueError(f"algorithm {type(self).__name__} needs images: the environment has no image_interval")
         interval = env.image_interval
@@ -93,10 +64,12 @@ class Distillation:
         named = dict(student.named_parameters())
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
-        self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm, capturable=False)
-        self.estimator_optimizer = StaticAdam(
-            estimator, cfg.estimator_learning_rate, cfg.max_grad_norm, capturable=False
-        )
+        self._graph = graph and device.type == "cuda"
+        self._replays: dict[int, tuple[Tensor, Callable[[], None]]] = {}  # by the number of robots in a share
+        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
+        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
+        self.step_losses = torch.zeros(3, device=device)  # of actions, headings and estimator in a gradient step
         self.learning_rate = self.optimizer.learning_rate
         self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
@@ -115,8 +88,8 @@ class Distillation:
     def make(
         cls, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool
     ) -> "Distillation":
-        """As `PPO.make`; `graph` is the runner's alone here, as an update's few large kernels need none."""
-        return cls(student, env, num_steps, cfg)
+        """As `PPO.make`."""
+        return cls(student, env, num_steps, cfg, graph=graph)
 
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
         """`teacher` of the checkpoint `path` from now on; `start_from_it`: the student begins as a copy.
@@ -128,10 +101,9 @@ class Distillation:
             found, expected = type(teacher).__name__, self.teacher_class.__name__
             raise ValueError(f"{path} holds an {found}; a teacher is an {expected}")
         expected = self.policy.cfg.teacher
-        names = ("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims")
         differences = [
             f"{name} {getattr(teacher.cfg, name)}, not {getattr(expected, name)}"
-            for name in (*names, "estimator_hidden_dims", "history_length", "activation")
+            for name in self.of_the_teacher
             if getattr(teacher.cfg, name) != getattr(expected, name)
         ]
         if differences:
@@ -158,10 +130,14 @@ class Distillation:
             raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
         progress = min(iteration / falls_for, 1.0)
         self.learning_rate.fill_(first + (last - first) * progress)
-        self.storage.clear()
-        self.await_image(env)
-        self.storage.hidden.copy_(self.acting.hidden)
         self.yaw_ok.zero_()
+        self.open_window(env)
+
+    def open_window(self, env: VecEnv) -> None:
+        """Starts the window with the image at hand, or with the next one if it is not new."""
+        self.await_image(env)
+        self.storage.clear()
+        self.storage.hidden.copy_(self.acting.hidden)
         self.stale.zero_()
 
     @torch.no_grad()
@@ -197,20 +173,20 @@ class Distillation:
         for _ in range(self.interval):
             self._step(env, self.act(env.observations, teacher_acts=True))
 
-    def _step(self, env: VecEnv, actions: Tensor) -> None:
-        """One control step, and what its ends of episodes mean for memories."""
-        _, _, dones, _ = env.step(actions)
+    def _step(self, env: VecEnv, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One control step, and what its ends of episodes mean for memories; rewards, dones, time-outs, each (N,)."""
+        _, rewards, dones, time_outs = env.step(actions)
         ended = dones.unsqueeze(1)
         self.acting.forget(ended)
         self.start.logical_or_(ended)
+        return rewards, dones, time_outs
 
     @tensor_float32
     def look(self, observations: Mapping[str, Tensor]) -> None:
         """Takes in the images, which have to be new, and writes them to the storage."""
         self.stale.add_((observations["new_image"] < 0.5).any())
         self.acting.forget(self.start)
-        everyone = torch.ones_like(self.start)
-        self.acting.look(observations, everyone)
+        self.acting.look(observations, torch.ones_like(self.start))
         true_yaw = self._true_yaw(observations)
         self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
         self.start.zero_()
@@ -221,7 +197,8 @@ class Distillation:
         proprio = self.policy.with_yaw(observations["student_proprio"], self._chosen_yaw(observations))
         labels = self.teacher.act_inference(observations)  # from all that it knows, the true headings too
         history = observations["student_history"]
-        self.storage.write_step(proprio, history, observations["priv_explicit"], ~self.start, labels)
+        given = dict(proprio=proprio, history=history, explicit=observations["priv_explicit"])
+        self.storage.write_step(**given, seeing=~self.start, labels=labels)
         return labels if teacher_acts else self.policy.means(proprio, self.acting.latent, history)
 
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
@@ -249,20 +226,13 @@ class Distillation:
         order = torch.randperm(num_envs, device=self.storage.hidden.device)
         totals = []
         for share in order.chunk(self.cfg.num_mini_batches):
-            actor_loss, yaw_loss, estimator_loss = self.losses(share)
-            self.optimizer.minimize(actor_loss + yaw_loss)
-            self.estimator_optimizer.minimize(estimator_loss)
-            self.renew_average()
-            totals.append(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
+            self._replay(share)
+            totals.append(self.step_losses.clone())
         names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(names, means.tolist(), strict=True))
-        good, asked, stale = distributed.sum_(torch.cat([self.yaw_ok, self.stale.view(1)])).tolist()
-        if stale:
-            raise RuntimeError(
-                f"{stale:.0f} of {len(self.storage.images)} images of an iteration were not new: none came to all "
-                f"robots every {self.interval} control steps, the environment's image_interval"
-            )
+        self.check_images()
+        good, asked = distributed.sum_(self.yaw_ok).tolist()
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
@@ -271,26 +241,56 @@ class Distillation:
             values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
         return values
 
-    @torch.no_grad()
-    def renew_average(self) -> None:
-        """Call after each gradient step. Without host sync.
-
-        Of the first steps, the average is over about the last tenth, until that is as many as `averaging` keeps.
-        """
-        if self.average is None:
+    def _replay(self, share: Tensor) -> None:
+        """`gradient_step`, as a CUDA graph that is captured when first asked for; itself without graphs."""
+        if not self._graph:
+            self.gradient_step(share)
             return
-        averages, weights = list(self.average.parameters()), list(self.policy.parameters())
-        steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
-        share = (10.0 / (10.0 + steps)).clamp(min=1.0 - self.cfg.averaging)
-        changes = torch._foreach_sub(weights, averages)
-        torch._foreach_mul_(changes, share)
-        torch._foreach_add_(averages, changes)
+        if len(share) not in self._replays:
+            static = share.clone()
+            step = partial(self.gradient_step, static)
+            self._replays[len(share)] = static, graphs.capture(step, self.learning_tensors())
+        static, replay = self._replays[len(share)]
+        static.copy_(share)
+        replay()
+
+    def gradient_step(self, share: Tensor) -> None:
+        """One of the student on the robots `share`; in place and without host sync."""
+        actor_loss, yaw_loss, estimator_loss = self.losses(share)
+        self.optimizer.minimize(actor_loss + yaw_loss)
+        self.estimator_optimizer.minimize(estimator_loss)
+        self.renew_average()
+        self.step_losses.copy_(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
+
+    def check_images(self) -> None:
+        """RuntimeError if some of the window's images were not new. One host sync."""
+        if stale := distributed.sum_(self.stale).item():
+            raise RuntimeError(
+                f"{stale:.0f} of {len(self.storage.images)} images of an iteration were not new: none came to all "
+                f"robots every {self.interval} control steps, the environment's image_interval"
+            )
+
+    def renew_average(self) -> None:
+        """Call after each gradient step."""
+        if self.average is not None:
+            steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
+            renew_average(self.average, self.policy, self.cfg.averaging, steps)
 
     def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Mean distances () of actions and headings to the teacher's, and the estimator's error, of the robots `share`.
 
         `blank`: as if the camera showed nothing.
         """
+        window, policy = self.storage, self.policy
+        latents, yaw_loss = self.seen(share, blank=blank)
+        proprio = window.proprio[:, share].flatten(0, 1)
+        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
+        labels = window.labels[:, share].flatten(0, 1)
+        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
+        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
+
+    def seen(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor]:
+        """What the robots `share` see in the window: latents (T, B, L), and how far () their headings are off."""
         window, policy = self.storage, self.policy
         images = window.images[:, share].float()
         if blank:
@@ -305,12 +305,8 @@ class Distillation:
             latents.append(latent)
             yaws.append(yaw)
         latents = torch.stack(latents).repeat_interleave(self.interval, 0) * window.seeing[:, share]
-        proprio = window.proprio[:, share].flatten(0, 1)
-        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
-        labels = window.labels[:, share].flatten(0, 1)
-        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
-        yaw_loss = torch.linalg.vector_norm(torch.stack(yaws) - window.frame_yaw[:, share], dim=-1).mean()
-        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
+        errors = torch.stack(yaws) - window.frame_yaw[:, share]
+        return latents, torch.linalg.vector_norm(errors, dim=-1).mean()
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""
@@ -322,9 +318,12 @@ class Distillation:
 
     def state_tensors(self) -> list[Tensor]:
         """What all ranks start with the same of: student, optimisers, average, teacher."""
+        return [*self.learning_tensors(), *self.teacher.parameters()]
+
+    def learning_tensors(self) -> list[Tensor]:
+        """What a gradient step changes, and the learning rates."""
         optimizers = [*self.optimizer.state_tensors(), *self.estimator_optimizer.state_tensors()]
-        averages = [] if self.average is None else list(self.average.parameters())
-        return [*optimizers, *averages, *self.teacher.parameters()]
+        return optimizers if self.average is None else [*optimizers, *self.average.parameters()]
 
     # -- saving -------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:

@@ -64,6 +64,15 @@ def due(phases: Sequence[Phase], iteration: int) -> list[Phase]:
     return [phase for phase in ready if phase.name not in replaced]
 
 
+def counts(phases: Sequence[Phase], first: int, last: int) -> dict[str, int]:
+    """In how many of the iterations after `first` up to `last` completed ones each phase runs, by its name."""
+    found = dict.fromkeys((phase.name for phase in phases), 0)
+    for iteration in range(first, last):
+        for phase in due(phases, iteration):
+            found[phase.name] += 1
+    return found
+
+
 class Algorithm(Protocol):
     """What a runner asks of an algorithm. Its class is named in the config, and made by `make`."""
 

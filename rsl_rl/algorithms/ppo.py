@@ -1,6 +1,5 @@
 """Proximal policy optimisation. A minibatch step never touches the host: on CUDA it is one graph."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -34,6 +33,8 @@ class PPO:
     separate_parts: frozenset[str] = frozenset()
     own_losses: tuple[str, ...] = ()
     """What a subclass notes beside PPO's and the auxiliary losses."""
+    whole_windows = False
+    """Whether a minibatch is all steps of some robots, for a policy that remembers, and not any steps."""
 
     def __init__(
         self,
@@ -84,7 +85,8 @@ class PPO:
         stored = {group: obs_dims[group] for group in dict.fromkeys((*policy.obs_dims, *more))}
         widths = {name: rows.width for name, rows in self.derived.items()}
         sizes = (policy.num_actions, cfg.num_mini_batches)
-        self.storage = RolloutStorage(num_steps, num_envs, stored, *sizes, device, widths)
+        whole = dict(whole_windows=self.whole_windows)
+        self.storage = RolloutStorage(num_steps, num_envs, stored, *sizes, device, widths, **whole)
         self.step_groups = tuple(dict.fromkeys((*self.read_groups(), *more, *self.derived)))
         self.optimizer = self._adam(self.policy_parameters(), cfg.learning_rate)
         self.learning_rate = self.optimizer.learning_rate
@@ -216,12 +218,10 @@ class PPO:
     def train(self, step: Callable[[], None]) -> dict[str, float]:
         """Runs `step` on every minibatch of every epoch; mean of each of `loss_names` over all ranks."""
         replay = self.replay(step)
-        storage, size = self.storage, self.storage.mini_batch_size
         self.losses.zero_()
         for _ in range(self.cfg.num_learning_epochs):
-            order = torch.randperm(storage.num_samples, device=self.losses.device)
-            for i in range(self.cfg.num_mini_batches):
-                storage.indices.copy_(order[i * size : (i + 1) * size])
+            for indices in self.storage.shuffled():
+                self.storage.indices.copy_(indices)
                 replay()
         steps = self.cfg.num_learning_epochs * self.cfg.num_mini_batches
         means = distributed.average_(self.losses / steps)
@@ -232,10 +232,7 @@ class PPO:
         if not self._graph:
             return step
         if step not in self._replays:
-            with warnings.catch_warnings():
-                # Adam notices that the warm-up runs uncaptured.
-                warnings.filterwarnings("ignore", message=".*capturable=True.*")
-                self._replays[step] = graphs.capture(step, self.state_tensors())
+            self._replays[step] = graphs.capture(step, self.state_tensors())
         return self._replays[step]
 
     @tensor_float32

@@ -122,10 +122,12 @@ def check_network(path: Path, checkpoint: Mapping[str, Any], cfg: ClassCfg) -> N
 
 
 def changed_rates(checkpoint: Mapping[str, Any], present: Mapping[str, float]) -> list[str]:
-    """A line for each learning rate of the config that is not the saved run's."""
-    saved = checkpoint.get("algorithm_cfg", {})
-    return [
-        f"algorithm.{name} is {value}, as configured now; the saved run's was {saved[name]}"
-        for name, value in present.items()
-        if name in saved and saved[name] != value
-    ]
+    """A line for each learning rate of the config, `present` by its field, that is not the saved run's."""
+    lines = []
+    for name, value in present.items():
+        saved = checkpoint.get("algorithm_cfg", {})
+        for key in name.split("."):
+            saved = saved.get(key, {})
+        if saved not in ({}, value):
+            lines.append(f"algorithm.{name} is {value}, as configured now; the saved run's was {saved}")
+    return lines

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from rsl_rl.algorithms.phases import Phase, due
+from rsl_rl.algorithms.phases import Phase, counts, due
 from rsl_rl.config import TrainCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.factory import make_algorithm, make_policy
@@ -97,6 +97,9 @@ class OnPolicyRunner:
             self._start_episodes()
         last = self.iteration + num_iterations
         self.algorithm.begin_training(last)
+        if len(self.phases) > 1:
+            times = counts(self.phases, self.iteration, last)
+            self._say(f"iterations by phase: {', '.join(f'{name} {number}' for name, number in times.items())}")
         saved = self.iteration if self.iteration > 0 else None
         with Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger, self._signals(logger):
             while self.iteration < last:
@@ -168,13 +171,14 @@ class OnPolicyRunner:
         settings = asdict(self.cfg)
         del settings["runner"]["run_name"]  # may name the machine, and only rank 0's is used
         distributed.require_same(**facts, **{f"train.{name}": value for name, value in settings.items()})
-        collect = {phase.name: partial(phase.collect, self.env) for phase in self.phases}
+        collect = {phase.collect: partial(phase.collect, self.env) for phase in self.phases}
         if not self._graph:
-            self.collectors = collect
+            self.collectors = {phase.name: collect[phase.collect] for phase in self.phases}
             return
         kept = self.env.state_dict(), {k: v.clone() for k, v in self.algorithm.rollout_state_dict().items()}
         random = rng_state(self.device)
-        self.collectors = {name: self.env.capture(function) for name, function in collect.items()}
+        graphs = {way: self.env.capture(function) for way, function in collect.items()}  # phases may share one
+        self.collectors = {phase.name: graphs[phase.collect] for phase in self.phases}
         self.env.load_state_dict(kept[0])
         self.algorithm.load_rollout_state_dict(kept[1])
         set_rng_state(random, self.device)

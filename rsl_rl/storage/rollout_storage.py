@@ -1,6 +1,6 @@
 """What one iteration collects: T steps of N environments, in memory that never moves."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -31,7 +31,8 @@ class RolloutStorage:
     """Preallocated buffers (T, N, ...) for the observation groups in `obs_dims` and for what PPO needs.
 
     `derived_dims`: widths of further rows beside the observations, which the learner computes from them after the
-    rollout. The write position is a tensor on the device: one captured rollout step serves all T steps.
+    rollout. `whole_windows`: a minibatch holds all steps of some environments, and not any rows. The write position is
+    a tensor on the device: one captured rollout step serves all T steps.
     """
 
     def __init__(
@@ -43,10 +44,14 @@ class RolloutStorage:
         num_mini_batches: int,
         device: torch.device | str,
         derived_dims: Mapping[str, int] | None = None,
+        *,
+        whole_windows: bool = False,
     ):
         self.num_steps, self.num_envs = num_steps, num_envs
-        self.num_samples = num_steps * num_envs
-        self.mini_batch_size = self.num_samples // num_mini_batches
+        self.num_samples, self.num_mini_batches = num_steps * num_envs, num_mini_batches
+        self.whole_windows = whole_windows
+        together = num_steps if whole_windows else 1
+        self.mini_batch_size = self.num_samples // together // num_mini_batches * together
         if self.mini_batch_size == 0:
             raise ValueError(f"{num_steps} steps of {num_envs} environments do not fill {num_mini_batches} minibatches")
 
@@ -129,6 +134,18 @@ class RolloutStorage:
         torch.add(self.advantages, self.values, out=self.returns)
         std, mean = distributed.std_mean(self.advantages)
         self.advantages.sub_(mean).div_(std + 1e-8)
+
+    def shuffled(self) -> Sequence[Tensor]:
+        """The `indices` (B,) of an epoch's minibatches, drawn anew; rows that fill none are left out.
+
+        Of whole windows the first rows, those of step 0, are the numbers of the environments.
+        """
+        device, size = self.indices.device, self.mini_batch_size
+        if not self.whole_windows:
+            return torch.randperm(self.num_samples, device=device).split(size)[: self.num_mini_batches]
+        first = torch.arange(self.num_steps, device=device)[:, None] * self.num_envs
+        shares = torch.randperm(self.num_envs, device=device).split(size // self.num_steps)
+        return [(first + share).flatten() for share in shares[: self.num_mini_batches]]
 
     def gather(self, groups: Iterable[str]) -> Samples:
         """Copies the rows named by `indices` (B,) into the minibatch, whose memory stays the same.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rsl_rl.config import AlgorithmCfg, DistillationTrainCfg, PolicyCfg, RmaTrainCfg, RunnerCfg, TrainCfg
+from rsl_rl.config import AlgorithmCfg, PolicyCfg, RmaTrainCfg, RunnerCfg, StudentPpoTrainCfg, TrainCfg
 
 
 @dataclass
@@ -30,10 +30,12 @@ class Go2ParkourTeacherTrainCfg(RmaTrainCfg):
 
 
 @dataclass
-class Go2ParkourStudentTrainCfg(DistillationTrainCfg):
+class Go2ParkourStudentTrainCfg(StudentPpoTrainCfg):
+    """700 iterations of distillation, 20 of the critic, 880 of PPO."""
+
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1100, save_interval=100
+            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1600, save_interval=100
         )
     )
 
