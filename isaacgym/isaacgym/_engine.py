@@ -317,8 +317,8 @@ class Engine(ABC):
     def dofs_of_actors(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Environment (n, k) and DOF (n, k) numbers of the actors `ids` (n,), without the host.
 
-        k is the largest number of DOFs of an actor; an actor with fewer repeats its own last one. Actors without any
-        DOF repeat a DOF of their neighbour, with `ids` of several actors only: Gym refuses ids of such actors.
+        k is the largest number of DOFs of an actor; an actor with fewer repeats its own last one. Actors without DOFs
+        must not be among the ids: Gym refuses them.
         """
         if not hasattr(self, "_dof_table"):
             starts, stops = self.layout.actor_dofs[:-1], self.layout.actor_dofs[1:]

@@ -1,8 +1,7 @@
 """MuJoCo Warp: float32, on CUDA as captured graphs; on Warp's CPU device, slowly, for tests of the same kernels."""
 
 import gc
-import os
-import sys
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 import mujoco
@@ -15,6 +14,7 @@ from torch import Tensor
 from isaacgym import _engine_warp_kernels as kernels
 from isaacgym import _heightfield_patch
 from isaacgym._constants import CoordinateSpace
+from isaacgym._contact_buffers import ContactBuffers
 from isaacgym._engine import WORLD_FIELDS, Engine, Layout, Start
 from isaacgym._warp import start_warp
 
@@ -22,12 +22,7 @@ from isaacgym._warp import start_warp
 _DERIVED = "body_subtreemass body_invweight0 dof_invweight0 actuator_acc0".split()
 _STATE = "qpos qvel qacc_warmstart mocap_pos mocap_quat xfrc_applied ctrl qfrc_actuator time".split()
 
-_Bits = mjw.OverflowType
-_CONTACTS = _Bits.BROADPHASE | _Bits.NARROWPHASE | _Bits.CCD  # a pool shared by all worlds was too small
-_CONSTRAINTS = _Bits.NEFC | _Bits.NJMAX_NNZ  # of one world
-_IGNORED = _Bits.ITERATIONS | _Bits.LS_ITERATIONS  # a solver that stops at its cap is usual
-_CONTACTS_VARIABLE, _CONSTRAINTS_VARIABLE = "ISAACGYM_CONTACTS_PER_ENV", "ISAACGYM_CONSTRAINTS_PER_ENV"
-_MOST_GROWTH = 16  # times the first guess
+# Torch's and Warp's, of each device. Kept for good, as Warp forgets a stream that goes.
 _streams: dict[torch.device, tuple[torch.cuda.Stream, wp.Stream]] = {}
 
 
@@ -53,17 +48,12 @@ class WarpEngine(Engine):
         self._wp_device = wp.device_from_torch(self.device)
         self.name = f"mujoco_warp {mjw.__version__} on {self._wp_device.name if self._wp_device.is_cuda else 'cpu'}"
         self._graphs: dict[object, object] = {}
+        self._launches: dict[wp.Kernel, wp.Launch] = {}
         if self._wp_device.is_cuda:
             self._share_stream()
         if model.nhfield:
             _heightfield_patch.apply()
-        shapes = int((model.geom_contype | model.geom_conaffinity)[model.geom_bodyid > 0].astype(bool).sum())
-        self._contacts = self._first_contacts = _guess(_CONTACTS_VARIABLE, shapes + 16)
-        self._constraints = self._first_constraints = _guess(
-            _CONSTRAINTS_VARIABLE, model.njnt + int((model.dof_frictionloss > 0).sum()) + 4 * (shapes + 16)
-        )
-        self._told_overflow = 0
-
+        self._buffers = ContactBuffers(model)
         self._allocate()
         like = {"dtype": torch.int32, "device": self.device}
         self._is_lost, self._num_lost, self._refused = (torch.zeros(k, **like) for k in (num_envs, 1, 1))
@@ -126,23 +116,27 @@ class WarpEngine(Engine):
     def _ints(self, values: np.ndarray) -> wp.array:
         return wp.array(np.asarray(values, np.int32), dtype=int, device=self._wp_device)
 
+    def _forget(self) -> None:
+        """What holds addresses of arrays that are about to be made anew."""
+        self._graphs.clear()
+        self._launches.clear()
+
     def _make_data(self) -> None:
         """Make MuJoCo Warp's buffers, and tensors that share memory with the state in them."""
-        self._graphs.clear()
+        self._forget()
         with wp.ScopedDevice(self._wp_device):
             self._data = mjw.make_data(
-                self.model, nworld=self.num_envs, nconmax=self._contacts, njmax=self._constraints
+                self.model, nworld=self.num_envs, nconmax=self._buffers.contacts, njmax=self._buffers.constraints
             )
-        self._state = {name: wp.to_torch(getattr(self._data, name)) for name in _STATE if self._size(name)}
+        self._state = {
+            name: wp.to_torch(getattr(self._data, name)) for name in _STATE if getattr(self._data, name).size
+        }
         self._overflow = wp.to_torch(self._data.overflow)
         self._stale = True  # what is derived from the state, body poses among it, has to be computed
 
-    def _size(self, name: str) -> int:
-        return getattr(self._data, name).size
-
     def _make_model(self, per_world: Iterable[str]) -> None:
         """Make the model, with fields `per_world` beside those that are already per world, whose values stay."""
-        self._graphs.clear()
+        self._forget()
         kept = self._world_fields
         names = list(dict.fromkeys([*kept, *per_world]))
         with wp.ScopedDevice(self._wp_device):
@@ -175,7 +169,7 @@ class WarpEngine(Engine):
             opt.run_rne_postconstraint = k == substeps - 1  # contact forces, of the last substep
             mjw.step(self._model, data)
         inputs = [self._home_view, data.qpos, data.qvel, data.qacc_warmstart, views["_is_lost"], views["_num_lost"]]
-        self._launch(kernels.restore_lost, self.num_envs, inputs)
+        self._launch(kernels.restore_lost, (self.num_envs,), inputs)
         rows, applied = self._rows, [data.cfrc_ext, data.xfrc_applied]
         inputs = [rows["body"], views["_is_lost"], *applied, views["contact"]]
         self._launch(kernels.keep_contacts, (self.num_envs, self.layout.num_bodies), inputs)
@@ -184,9 +178,19 @@ class WarpEngine(Engine):
         self._launch(kernels.keep_sensors, (self.num_envs, self.layout.num_sensors), inputs)
         data.xfrc_applied.zero_()
 
-    def _launch(self, kernel: wp.Kernel, dim: int | tuple[int, ...], inputs: list) -> None:
-        if np.prod(dim):
+    def _launch(self, kernel: wp.Kernel, dim: tuple[int, ...], inputs: list) -> None:
+        if math.prod(dim):
             wp.launch(kernel, dim=dim, inputs=inputs, device=self._wp_device)
+
+    def _fill(self, kernel: wp.Kernel, width: int, inputs: Callable[[], list]) -> None:
+        """A launch over (N, width) that is recorded once, as its arguments stay until arrays are made anew."""
+        if not width:
+            return
+        if kernel not in self._launches:
+            self._launches[kernel] = wp.launch(
+                kernel, dim=(self.num_envs, width), inputs=inputs(), device=self._wp_device, record_cmd=True
+            )
+        self._launches[kernel].launch()
 
     def _run(self, key: object, function: Callable[[], None]) -> None:
         """`function` as a captured graph on CUDA, as it is on the CPU."""
@@ -207,22 +211,28 @@ class WarpEngine(Engine):
 
     # -- make tensors current -----------------------------------------------------------------------------------------
     def refresh_root_states(self) -> None:
+        self._fill(kernels.fill_roots, self.layout.num_actors, self._root_inputs)
+
+    def _root_inputs(self) -> list:
         data, rows = self._data, self._rows
         inputs = [rows["root_body"], rows["root_qpos"], rows["root_qvel"], rows["root_mocap"], data.qpos, data.qvel]
-        inputs += [data.mocap_pos, data.mocap_quat, self._model.body_ipos, self._views["root_states"]]
-        self._launch(kernels.fill_roots, (self.num_envs, self.layout.num_actors), inputs)
+        return [*inputs, data.mocap_pos, data.mocap_quat, self._model.body_ipos, self._views["root_states"]]
 
     def refresh_dof_states(self) -> None:
-        data, rows = self._data, self._rows
-        inputs = [rows["dof_qpos"], rows["dof_qvel"], data.qpos, data.qvel, self._views["dof_states"]]
-        self._launch(kernels.fill_dofs, (self.num_envs, self.layout.num_dofs), inputs)
+        self._fill(kernels.fill_dofs, self.layout.num_dofs, self._dof_inputs)
+
+    def _dof_inputs(self) -> list:
+        rows, data = self._rows, self._data
+        return [rows["dof_qpos"], rows["dof_qvel"], data.qpos, data.qvel, self._views["dof_states"]]
 
     def refresh_body_states(self) -> None:
         self._update_bodies()
-        data = self._data
-        inputs = [self._rows["body"], self._rows["body_root"], data.xpos, data.xquat, data.xipos, data.cvel]
-        inputs += [data.subtree_com, self._views["body_states"]]
-        self._launch(kernels.fill_bodies, (self.num_envs, self.layout.num_bodies), inputs)
+        self._fill(kernels.fill_bodies, self.layout.num_bodies, self._body_inputs)
+
+    def _body_inputs(self) -> list:
+        rows, data = self._rows, self._data
+        inputs = [rows["body"], rows["body_root"], data.xpos, data.xquat, data.xipos, data.cvel]
+        return [*inputs, data.subtree_com, self._views["body_states"]]
 
     def _update_bodies(self) -> None:
         """Kinematics of all worlds: of those whose state is as it was, the result is too."""
@@ -239,8 +249,11 @@ class WarpEngine(Engine):
         self.contact_forces.copy_(self._contact_now)
 
     def refresh_dof_forces(self) -> None:
-        inputs = [self._rows["dof_qvel"], self._data.qfrc_actuator, self._views["dof_forces"]]
-        self._launch(kernels.fill_dof_forces, (self.num_envs, self.layout.num_dofs), inputs)
+        self._fill(
+            kernels.fill_dof_forces,
+            self.layout.num_dofs,
+            lambda: [self._rows["dof_qvel"], self._data.qfrc_actuator, self._views["dof_forces"]],
+        )
 
     def refresh_force_sensors(self) -> None:
         self.force_sensors.copy_(self._sensors_now)
@@ -262,7 +275,7 @@ class WarpEngine(Engine):
             rows["root_mocap"],
         ]
         inputs += [self._model.body_ipos, data.qpos, data.qvel, data.mocap_pos, data.mocap_quat]
-        self._launch(kernels.take_roots, len(ids), [*inputs, self._home_view, self._views["_refused"]])
+        self._launch(kernels.take_roots, (len(ids),), [*inputs, self._home_view, self._views["_refused"]])
         self._changed()
 
     def set_dof_states(self, states: Tensor, ids: Tensor | None) -> None:
@@ -334,38 +347,14 @@ class WarpEngine(Engine):
     # -- with the host ------------------------------------------------------------------------------------------------
     def check(self) -> None:
         self.lost = int(self._num_lost.item())
-        bits = int(np.bitwise_or.reduce(self._overflow.cpu().numpy())) & ~int(_IGNORED)
+        bits = int(np.bitwise_or.reduce(self._overflow.cpu().numpy()))
         self._overflow.zero_()  # the engine only ever adds bits
-        if bits & int(_CONTACTS | _CONSTRAINTS):
-            self._grow(bits)
-        others = bits & ~int(_CONTACTS | _CONSTRAINTS) & ~self._told_overflow
-        if others:
-            self._told_overflow |= others
-            hint = ": a shape lies on more than 50 of a heightfield's prisms" if others & _Bits.HFIELD else ""
-            _warn(f"contacts were lost in mujoco_warp ({_names(others)}){hint}; this is told once")
+        if self._buffers.overflowed(bits):
+            state = self._state
+            self._make_data()
+            for name, values in state.items():
+                self._state[name].copy_(values)
         self._refuse(RuntimeError)
-
-    def _grow(self, bits: int) -> None:
-        """Twice the buffers that were too small, with the state as it is; an error, if they have grown enough."""
-        if bits & int(_CONTACTS):
-            self._contacts *= 2
-        if bits & int(_CONSTRAINTS):
-            self._constraints *= 2
-        sizes = f"{_CONTACTS_VARIABLE}={self._contacts} {_CONSTRAINTS_VARIABLE}={self._constraints}"
-        too_many = self._contacts > _MOST_GROWTH * self._first_contacts
-        if too_many or self._constraints > _MOST_GROWTH * self._first_constraints:
-            raise RuntimeError(
-                f"mujoco_warp's contact buffers overflowed ({_names(bits)}) at {_MOST_GROWTH} times their first size; "
-                f"if that many contacts are meant, start with {sizes} in the environment"
-            )
-        state = self._state
-        self._make_data()
-        for name, values in state.items():
-            self._state[name].copy_(values)
-        _warn(
-            f"some contacts did not fit mujoco_warp's buffers ({_names(bits)}) and were lost until now; they are "
-            f"now twice as big: start with {sizes} in the environment to have them so from the beginning"
-        )
 
     def state_of(self, env: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         model = self.model
@@ -377,25 +366,8 @@ class WarpEngine(Engine):
         )
 
     def close(self) -> None:
-        self._graphs.clear()
+        self._forget()
         if self._wp_device.is_cuda:
             torch.cuda.synchronize(self.device)
         self._model = self._data = None
         self._state, self._world_fields = {}, {}
-
-
-def _guess(variable: str, guess: int) -> int:
-    given = os.environ.get(variable, "")
-    if not given:
-        return guess
-    if not given.isdecimal() or int(given) < 1:
-        raise ValueError(f"{variable}={given}: a whole number of buffers per environment, 1 or more")
-    return int(given)
-
-
-def _names(bits: int) -> str:
-    return ", ".join(kind.name for kind in _Bits if kind.value & bits and kind != _Bits.ALL)
-
-
-def _warn(text: str) -> None:
-    print(f"isaacgym: {text}", file=sys.stderr, flush=True)

@@ -81,9 +81,8 @@ class SimCalls:
         return sim.frame * float(sim.params.dt)
 
     def get_elapsed_time(self, sim) -> float:
-        """Wall time since the first call of it, s."""
-        sim.clock = getattr(sim, "clock", None) or time.perf_counter()
-        return time.perf_counter() - sim.clock
+        """Wall time since create_sim, s."""
+        return time.perf_counter() - sim.created
 
     # -- ground -------------------------------------------------------------------------------------------------------
     def add_ground(self, sim, params: PlaneParams) -> None:

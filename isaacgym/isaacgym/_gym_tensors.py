@@ -4,6 +4,7 @@ An `acquire_*` call gives the engine's own tensor, which a `refresh_*` call make
 the same size, and of it the rows that the ids name.
 """
 
+import numpy as np
 from torch import Tensor
 
 from isaacgym._calls import actor_ids, engine_of, floats, named_errors
@@ -97,7 +98,7 @@ class TensorCalls:
         return True
 
     def set_dof_state_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
-        engine_of(sim).set_dof_states(_dofs(sim, tensor, 2), actor_ids(sim, index_tensor, num))
+        engine_of(sim).set_dof_states(_dofs(sim, tensor, 2), _dof_ids(sim, index_tensor, num))
         return True
 
     # -- drives -------------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ class TensorCalls:
         return True
 
     def set_dof_actuation_force_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
-        engine_of(sim).set_efforts(_dofs(sim, tensor, 1), actor_ids(sim, index_tensor, num))
+        engine_of(sim).set_efforts(_dofs(sim, tensor, 1), _dof_ids(sim, index_tensor, num))
         return True
 
     def set_dof_position_target_tensor(self, sim, tensor) -> bool:
@@ -115,7 +116,7 @@ class TensorCalls:
         return True
 
     def set_dof_position_target_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
-        engine_of(sim).set_position_targets(_dofs(sim, tensor, 1), actor_ids(sim, index_tensor, num))
+        engine_of(sim).set_position_targets(_dofs(sim, tensor, 1), _dof_ids(sim, index_tensor, num))
         return True
 
     def set_dof_velocity_target_tensor(self, sim, tensor) -> bool:
@@ -123,7 +124,7 @@ class TensorCalls:
         return True
 
     def set_dof_velocity_target_tensor_indexed(self, sim, tensor, index_tensor, num) -> bool:
-        engine_of(sim).set_velocity_targets(_dofs(sim, tensor, 1), actor_ids(sim, index_tensor, num))
+        engine_of(sim).set_velocity_targets(_dofs(sim, tensor, 1), _dof_ids(sim, index_tensor, num))
         return True
 
     # -- external forces, for the next `simulate` ---------------------------------------------------------------------
@@ -150,6 +151,16 @@ def _dofs(sim, tensor, width: int) -> Tensor:
     rows = len(sim.envs) * sim.layout.num_dofs
     tensor = floats(sim, tensor, rows, width, "the tensor of DOFs")
     return tensor.view(rows, width) if width > 1 else tensor.view(rows)
+
+
+def _dof_ids(sim, tensor, count) -> Tensor:
+    ids = actor_ids(sim, tensor, count)
+    without = np.flatnonzero(np.diff(sim.layout.actor_dofs) == 0)
+    if len(without) and ids.device.type == "cpu":  # on CUDA this would wait for the device
+        bad = np.isin(ids.numpy() % sim.layout.num_actors, without)
+        if bad.any():
+            raise ValueError(f"actor {int(ids[int(bad.argmax())])} has no DOFs")
+    return ids
 
 
 def _bodies(sim, tensor, what: str) -> Tensor | None:

@@ -9,7 +9,9 @@ from isaacgym._params import ActuatorProperties
 
 # What Isaac Gym reads nothing of, or what is made anew here. Materials are dropped: files name ones that they lack.
 _DROPPED = {"asset": ("texture", "material", "skin"), "worldbody": ("geom", "light", "camera", "site")}
-_DROPPED_SECTIONS = ("actuator", "sensor", "keyframe", "tendon", "statistic", "visual", "extension", "custom", "option")
+_DROPPED_SECTIONS = (
+    "actuator", "custom", "extension", "keyframe", "option", "sensor", "size", "statistic", "tendon", "visual"
+)  # fmt: skip
 _ACTUATORS = {"motor": 0, "position": 1, "velocity": 2}
 
 

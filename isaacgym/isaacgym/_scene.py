@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 
 import mujoco
@@ -81,6 +82,7 @@ class Scene:
         engine: None until `prepare`.
         viewer, cameras: made on first use by `_gym_view`.
         frame: calls of `simulate` so far.
+        created: `time.perf_counter()` at the start, s.
     """
 
     def __init__(self, params: SimParams, device: torch.device, graphics: bool):
@@ -93,7 +95,7 @@ class Scene:
         self.viewer = self.cameras = None
         self.cameras_begun = False
         self.freed = False
-        self.frame = 0
+        self.frame, self.created = 0, time.perf_counter()
         self._dirty: dict[str, set[int]] = {"surface": set(), "bodies": set(), "dofs": set()}
         self._lost = 0
 

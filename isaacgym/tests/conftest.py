@@ -6,6 +6,7 @@ from pathlib import Path
 
 # The package of this checkout, whatever is installed: the repository's own folder `isaacgym` must not stand in its way.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 os.environ.setdefault("ISAACGYM_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

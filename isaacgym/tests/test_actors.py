@@ -80,6 +80,11 @@ def test_efforts_of_one_actor(crowd):
     assert moved[0] > 0.01 and moved[1].abs() < 1e-6
 
 
+def test_actors_without_dofs_are_refused(crowd):
+    with pytest.raises(ValueError, match="set_dof_state_tensor_indexed: actor 4 has no DOFs"):
+        crowd.set_dofs(ids=[0, 4])
+
+
 def test_boxes_have_mass_and_lie_on_the_ground(crowd):
     crowd.step(300)
     crowd.refresh()

@@ -1,10 +1,14 @@
 """MuJoCo Warp's engine on Warp's CPU device: what it says of states, forces and properties."""
 
 import mujoco
+import mujoco_warp as mjw
 import numpy as np
 import pytest
 import torch
+from our_robots import STAND
 
+from isaacgym import gymtorch
+from isaacgym._contact_buffers import ContactBuffers
 from isaacgym._engine import ActorNames, Layout, Start
 from isaacgym._engine_batch import BatchEngine
 from isaacgym._engine_warp import WarpEngine
@@ -397,7 +401,7 @@ def test_buffers_grow(monkeypatch, capsys):
         np.testing.assert_array_equal(engine.state_of(1)[0], state[0])
     told = capsys.readouterr().err
     assert "did not fit" in told and "ISAACGYM_CONTACTS_PER_ENV=2" in told
-    assert engine._contacts >= 4 and engine._constraints > 4
+    assert engine._buffers.contacts >= 4 and engine._buffers.constraints > 4
     set_all(engine, height=0.3)
     engine.simulate(1)
     engine.check()
@@ -406,3 +410,50 @@ def test_buffers_grow(monkeypatch, capsys):
     monkeypatch.setenv("ISAACGYM_CONTACTS_PER_ENV", "few")
     with pytest.raises(ValueError, match="ISAACGYM_CONTACTS_PER_ENV=few"):
         engine_of()
+
+
+def test_buffers_do_not_grow_for_ever(capsys):
+    model, _ = robot_model()
+    buffers = ContactBuffers(model)
+    first = buffers.contacts
+    assert first == 5 + 1 + 16
+    assert not buffers.overflowed(int(mjw.OverflowType.ITERATIONS))
+    assert not buffers.overflowed(int(mjw.OverflowType.HFIELD)) and not buffers.overflowed(int(mjw.OverflowType.HFIELD))
+    assert capsys.readouterr().err.count("more than 50 of a heightfield's prisms") == 1
+    for _ in range(4):
+        assert buffers.overflowed(int(mjw.OverflowType.NARROWPHASE))
+    assert buffers.contacts == 16 * first
+    with pytest.raises(RuntimeError, match=f"ISAACGYM_CONTACTS_PER_ENV={32 * first}"):
+        buffers.overflowed(int(mjw.OverflowType.NARROWPHASE))
+
+
+def test_a_standing_robot_is_the_same_through_the_api(monkeypatch, make_sim, quadruped):
+    """0.4 s under a PD law, from just above the ground, with frictions and masses per environment."""
+
+    def edit(sim, i):
+        shapes = sim.gym.get_actor_rigid_shape_properties(sim.envs[i], sim.actors[i])
+        for shape in shapes:
+            shape.friction = 0.5 + 0.3 * i
+        sim.gym.set_actor_rigid_shape_properties(sim.envs[i], sim.actors[i], shapes)
+        bodies = sim.gym.get_actor_rigid_body_properties(sim.envs[i], sim.actors[i])
+        bodies[0].mass += 0.5 * i
+        sim.gym.set_actor_rigid_body_properties(sim.envs[i], sim.actors[i], bodies, recomputeInertia=True)
+
+    sims = [make_sim(quadruped, edit=edit, replace_cylinder_with_capsule=True)]
+    monkeypatch.setenv("ISAACGYM_ENGINE", "warp")
+    sims.append(make_sim(quadruped, edit=edit, replace_cylinder_with_capsule=True))
+    assert "batch" in sims[0].sim.engine.name and "warp" in sims[1].sim.engine.name
+    for sim in sims:
+        stand = torch.tensor([next(v for k, v in STAND.items() if f"_{k}_" in n) for n in sim.dof_names])
+        sim.pos[:] = stand
+        sim.gym.set_dof_state_tensor(sim.sim, gymtorch.unwrap_tensor(sim.dof))
+        for _ in range(80):
+            torques = 60.0 * (stand - sim.pos) - 1.5 * sim.vel
+            sim.gym.set_dof_actuation_force_tensor(sim.sim, gymtorch.unwrap_tensor(torques.contiguous()))
+            sim.step()
+            sim.refresh()
+    weight = torch.tensor([9.81 * (sims[0].sim.engine.model.body_mass.sum() + 0.5 * i) for i in range(3)])
+    for sim in sims:
+        torch.testing.assert_close(sim.contact.view(3, -1, 3)[..., 2].sum(1), weight.float(), rtol=0.2, atol=0.0)
+    for name, atol in (("root", 1e-3), ("dof", 1e-3), ("body", 1e-3), ("contact", 0.1)):
+        torch.testing.assert_close(getattr(sims[0], name), getattr(sims[1], name), rtol=0.0, atol=atol)

@@ -12,6 +12,7 @@ ANT = """
 <mujoco model="ant">
   <compiler angle="degree" coordinate="local" inertiafromgeom="true"/>
   <option integrator="RK4" timestep="0.01"/>
+  <size njmax="500" nconmax="100"/>
   <custom><numeric name="init" data="0 1"/></custom>
   <default>
     <joint armature="0.01" damping="0.1" limited="true"/>
@@ -61,6 +62,7 @@ def test_an_mjcf_file_is_read_in_the_order_of_the_document(tmp_path):
     assert [(a.joint, a.motor_effort) for a in asset.actuators] == [("hip_1", 150), ("ankle_1", 100)]
 
 
+@pytest.mark.filterwarnings("error")
 def test_it_runs_and_degrees_stay_degrees(tmp_path, make_sim):
     sim = make_sim(write(tmp_path, ANT, "ant.xml"), height=0.6, mode=gymapi.DOF_MODE_NONE, armature=0.0)
     np.testing.assert_allclose(sim.sim.engine.model.jnt_range[1], np.radians([-40, 40]), rtol=1e-6)
