@@ -15,6 +15,7 @@ import torch
 import warp as wp
 
 from isaacgym import _camera_kernels as kernels
+from isaacgym import _ray_kernels as rays
 from isaacgym._constants import ImageType
 from isaacgym._engine import Engine
 from isaacgym._warp import start_warp
@@ -221,7 +222,7 @@ class _Batch:
 
     mounts: list[_Mount]
     engine: Engine
-    shapes: kernels.Shapes
+    shapes: rays.Shapes
     moved: bool = True  # by the user
     kept: set[ImageType] = field(default_factory=set)  # kinds of which the user has tensors
     images: dict[ImageType, torch.Tensor] = field(default_factory=dict)
@@ -294,7 +295,7 @@ class _Batch:
         return self._host[kind]
 
 
-def _shapes_of(engine: Engine, segments: np.ndarray | None) -> tuple[kernels.Shapes, list[wp.Mesh]]:
+def _shapes_of(engine: Engine, segments: np.ndarray | None) -> tuple[rays.Shapes, list[wp.Mesh]]:
     """What there is to see in the engine's model; and meshes, to be kept as long."""
     model = engine.model
     seen = [g for g in range(model.ngeom) if int(model.geom_type[g]) in _DRAWN and model.geom_rgba[g, 3] > 0.0]
@@ -306,7 +307,7 @@ def _shapes_of(engine: Engine, segments: np.ndarray | None) -> tuple[kernels.Sha
     used = sorted(set(model.geom_dataid[seen][is_mesh].tolist()))
     assets = [used.index(d) if m else max(d, 0) for d, m in zip(model.geom_dataid[seen], is_mesh, strict=True)]
     fields, heights, highest = _fields_of(model)
-    shapes = kernels.Shapes()
+    shapes = rays.Shapes()
     with wp.ScopedDevice(wp.device_from_torch(engine.device)):
         meshes = [_mesh_of(model, mesh) for mesh in used]
         shapes.kind = wp.array(model.geom_type[seen].astype(np.int32), dtype=int)
@@ -320,7 +321,7 @@ def _shapes_of(engine: Engine, segments: np.ndarray | None) -> tuple[kernels.Sha
         shapes.rgb = wp.array(rgb.astype(np.float32), dtype=wp.vec3)
         numbers = np.zeros(model.ngeom) if segments is None else segments
         shapes.segment = wp.array(numbers[seen].astype(np.int32), dtype=int)
-        shapes.fields = wp.array(fields, dtype=kernels.Field)
+        shapes.fields = wp.array(fields, dtype=rays.Field)
         shapes.heights = wp.array(heights, dtype=float)
         shapes.highest = wp.array(highest, dtype=float)
         shapes.meshes = wp.array([mesh.id for mesh in meshes], dtype=wp.uint64)
@@ -335,10 +336,10 @@ def _mesh_of(model: mujoco.MjModel, mesh: int) -> wp.Mesh:
     )
 
 
-def _fields_of(model: mujoco.MjModel) -> tuple[list[kernels.Field], np.ndarray, np.ndarray]:
+def _fields_of(model: mujoco.MjModel) -> tuple[list[rays.Field], np.ndarray, np.ndarray]:
     """Grids, heights of their nodes, and the highest of each block of cells, in m."""
     fields, heights, highest = [], [], []
-    side, first_node, first_block = int(kernels.BLOCK), 0, 0
+    side, first_node, first_block = int(rays.BLOCK), 0, 0
     for k in range(model.nhfield):
         ny, nx, size = int(model.hfield_nrow[k]), int(model.hfield_ncol[k]), model.hfield_size[k]
         nodes = model.hfield_data[model.hfield_adr[k] :][: nx * ny].reshape(ny, nx) * np.float32(size[2])
@@ -347,7 +348,7 @@ def _fields_of(model: mujoco.MjModel) -> tuple[list[kernels.Field], np.ndarray, 
         rows = np.minimum(side * np.arange(blocks_y)[:, None] + np.arange(side + 1), ny - 1)
         columns = np.minimum(side * np.arange(blocks_x)[:, None] + np.arange(side + 1), nx - 1)
         tops = nodes[rows].max(1)[:, columns].max(2)
-        grid = kernels.Field()
+        grid = rays.Field()
         grid.start, grid.nx, grid.ny, grid.first_block, grid.blocks_x = first_node, nx, ny, first_block, blocks_x
         grid.x0, grid.y0 = -size[0], -size[1]
         grid.dx, grid.dy = 2.0 * size[0] / (nx - 1), 2.0 * size[1] / (ny - 1)
