@@ -112,6 +112,15 @@ def test_a_fork_without_its_rsl_rl_is_told_where_to_get_it(fork, monkeypatch, ca
     assert end.value.code == 2 and "made_up needs rsl_rl_that_is_absent: clone it" in capsys.readouterr().err
 
 
+def test_a_clone_in_the_current_folder_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "made_up_library" / "made_up_library").mkdir(parents=True)
+    (tmp_path / "made_up_library" / "part.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert acceptance._importable("made_up_library.part", [])
+    monkeypatch.chdir(tmp_path)
+    assert not acceptance._importable("made_up_library.part", [])
+
+
 def test_every_fork_has_marks_of_its_own():
     for name, fork in _acceptance_forks.FORKS.items():
         others = [set(f.marks) for n, f in _acceptance_forks.FORKS.items() if n != name]
