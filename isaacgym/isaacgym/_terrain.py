@@ -11,7 +11,7 @@ import numpy as np
 
 from isaacgym._raster import rasterise
 
-MAX_BOXES = 500  # more boxes than this go into the raster: each is a geom that every world looks at
+MAX_PARTS = 500  # a mesh of more components than this is seen from above: each would be a geom of every world
 
 SOURCES = {"heightfield": "", "mesh": " (a mesh)", "raster": " (a mesh seen from above: overhangs are lost)"}
 
@@ -283,6 +283,8 @@ def _unmoved(steps) -> int | None:
 def _parts(vertices, triangles, surface) -> list:
     """Boxes and grids among the connected components, the rest as one raster."""
     component = _components(vertices, triangles)
+    if component.max() >= MAX_PARTS:
+        return [_raster(vertices, triangles, surface)]
     order = np.argsort(component, kind="stable")
     starts = np.searchsorted(component[order], np.arange(component.max() + 2))
     pieces, rest = [], []
@@ -290,9 +292,7 @@ def _parts(vertices, triangles, surface) -> list:
         part = triangles[order[starts[k] : starts[k + 1]]]
         used, local = np.unique(part, return_inverse=True)
         points = vertices[used]
-        piece = None
-        if sum(isinstance(p, Box) for p in pieces) < MAX_BOXES:
-            piece = _box(points, surface)
+        piece = _box(points, surface)
         if piece is None and len(part) >= 2:
             piece = _grid(points.astype(np.float32), local.reshape(-1, 3), np.zeros(3), surface)
         if piece is None:
@@ -300,9 +300,14 @@ def _parts(vertices, triangles, surface) -> list:
         else:
             pieces.append(piece)
     if rest:
-        heights, origin, cell = rasterise(vertices, np.concatenate(rest))
-        pieces.append(Heightfield(heights, origin, np.array([cell, cell]), *surface, "raster"))
+        pieces.append(_raster(vertices, np.concatenate(rest), surface))
     return pieces
+
+
+def _raster(vertices, triangles, surface) -> Heightfield:
+    """The triangles seen from above."""
+    heights, origin, cell = rasterise(vertices, triangles)
+    return Heightfield(heights, origin, np.array([cell, cell]), *surface, "raster")
 
 
 def _components(vertices, triangles) -> np.ndarray:

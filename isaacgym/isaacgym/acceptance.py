@@ -150,7 +150,13 @@ def _importable(module: str, paths) -> bool:
     file = Path(*module.split("."))
     if any((p / file).is_dir() or (p / file).with_suffix(".py").exists() for p in paths):
         return True
-    top = importlib.util.find_spec(file.parts[0])
+    # Not in the folder that this was started in: a clone there is a folder of the same name, and no package.
+    kept, here = sys.path[:], {"", os.getcwd()}
+    sys.path[:] = [p for p in kept if p not in here]
+    try:
+        top = importlib.util.find_spec(file.parts[0])
+    finally:
+        sys.path[:] = kept
     places = [] if top is None else top.submodule_search_locations or []
     return any(Path(place, *file.parts[1:]).with_suffix(".py").exists() for place in places)
 

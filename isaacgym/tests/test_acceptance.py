@@ -1,6 +1,6 @@
 """The acceptance command on a made-up fork: recognised, run, measured; and what it says of programs that fail."""
 
-import subprocess
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -45,6 +45,7 @@ def fork(tmp_path, monkeypatch):
     return made_up, tmp_path
 
 
+@pytest.mark.slow
 def test_a_program_is_run_and_measured(fork, tmp_path):
     made_up, folder = fork
     assert acceptance.recognise(folder) == "made_up" and acceptance.recognise(folder / "scripts") is None
@@ -53,6 +54,7 @@ def test_a_program_is_run_and_measured(fork, tmp_path):
     assert "exit 0" in text and "3 worlds on cpu; plane; NaN 0" in text and "stand-ins: absent_library" in text
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_is_told_by_its_error(fork, tmp_path):
     made_up, folder = fork
     good, text = acceptance.execute(made_up, made_up.runs[1], folder, [folder], tmp_path / "log.txt", 120)
@@ -93,10 +95,30 @@ def test_a_stand_in_may_be_named_and_made_but_not_used():
         _ = module.__wrapped__
 
 
-def test_an_unknown_folder_is_one_line_and_status_2(tmp_path):
-    command = [sys.executable, "-m", "isaacgym.acceptance", "--fork", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "none of unitree_rl_gym" in done.stderr and "Traceback" not in done.stderr
+def test_an_unknown_folder_is_one_line_and_status_2(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["acceptance", "--fork", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        acceptance.main()
+    assert end.value.code == 2 and "none of unitree_rl_gym" in capsys.readouterr().err
+
+
+def test_a_fork_without_its_rsl_rl_is_told_where_to_get_it(fork, monkeypatch, capsys):
+    made_up, folder = fork
+    needy = dataclasses.replace(made_up, needs={"rsl_rl_that_is_absent.env.vec_env": "clone it"})
+    monkeypatch.setattr(acceptance, "FORKS", {"made_up": needy})
+    monkeypatch.setattr(sys, "argv", ["acceptance", "--fork", str(folder)])
+    with pytest.raises(SystemExit) as end:
+        acceptance.main()
+    assert end.value.code == 2 and "made_up needs rsl_rl_that_is_absent: clone it" in capsys.readouterr().err
+
+
+def test_a_clone_in_the_current_folder_is_no_package(tmp_path, monkeypatch):
+    (tmp_path / "made_up_library" / "made_up_library").mkdir(parents=True)
+    (tmp_path / "made_up_library" / "part.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert acceptance._importable("made_up_library.part", [])
+    monkeypatch.chdir(tmp_path)
+    assert not acceptance._importable("made_up_library.part", [])
 
 
 def test_every_fork_has_marks_of_its_own():

@@ -142,6 +142,13 @@ def test_raster_takes_the_top_and_fills_holes_with_the_lowest():
     assert heights[8, 8] == pytest.approx(0.2)
 
 
+def test_a_scan_in_many_fragments_is_one_raster():
+    corner = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]], np.float32)
+    vertices = np.concatenate([corner + [0.2 * i, 0, 0.01 * (i % 3)] for i in range(_terrain.MAX_PARTS + 1)])
+    (piece,) = recognise(vertices.astype(np.float32), np.arange(len(vertices)).reshape(-1, 3))
+    assert piece.source == "raster" and piece.heights.max() == pytest.approx(0.02)
+
+
 def test_raster_is_bounded(monkeypatch):
     monkeypatch.setattr(_raster, "MAX_POINTS", 10_000)
     vertices = np.array([[0, 0, 0], [100, 0, 1], [0, 100, 2]], float)
