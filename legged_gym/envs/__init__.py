@@ -1,6 +1,7 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.g1.g1_config import G1Cfg
+from legged_gym.envs.g1.g1_depth_config import G1DepthCfg
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
@@ -18,6 +19,7 @@ GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 GALILEO_TRAINING = "legged_gym.envs.galileo.galileo_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
 ROUGH_BIPED = "legged_gym.envs.base.rough_biped:RoughBiped"
+DEPTH_BIPED = "legged_gym.envs.base.depth_biped:DepthBiped"
 ROUGH_EVALUATION = "legged_gym.evaluation.rough"
 
 register(
@@ -57,6 +59,14 @@ register(
     G1RoughCfg,
     f"{G1_TRAINING}:G1RoughTrainCfg",
     "Unitree G1 follows velocity commands over stairs, slopes, boxes and rough ground",
+    ROUGH_EVALUATION,
+)
+register(
+    "g1_depth",
+    DEPTH_BIPED,
+    G1DepthCfg,
+    f"{G1_TRAINING}:G1DepthTrainCfg",
+    "Unitree G1 does it with a 64x64 depth camera: a teacher and its student in one run",
     ROUGH_EVALUATION,
 )
 register(

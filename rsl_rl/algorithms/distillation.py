@@ -43,6 +43,8 @@ class Distillation:
         *("history_length", "activation"),
     )
     """Settings that the teacher's networks and those in the student's config have to share."""
+    loss_names: tuple[str, ...] = ("depth_actor_loss", "yaw_loss", "estimator")
+    """Of actions, headings and estimator: what `losses` gives; the first two are those of what is seen."""
 
     def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool = True):
         """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots.
@@ -61,15 +63,10 @@ class Distillation:
         self.acting = StudentPolicy(student, env.num_envs)
         self.teacher: ActorCriticRMA | None = None
         self.device = device = self.storage.hidden.device
-        named = dict(student.named_parameters())
-        own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
-        estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
         self._graph = graph and device.type == "cuda"
         self._replays: dict[int, tuple[Tensor, Callable[[], None]]] = {}  # by the number of robots in a share
-        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
-        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
-        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
-        self.step_losses = torch.zeros(3, device=device)  # of actions, headings and estimator in a gradient step
+        self._make_optimizers()
+        self.step_losses = torch.zeros(len(self.loss_names), device=device)  # of a gradient step
         self.learning_rate = self.optimizer.learning_rate
         self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
@@ -83,6 +80,14 @@ class Distillation:
         if cfg.warm_up_iterations > 0:
             when = dict(end=cfg.warm_up_iterations, replaces=("distill",))
             self.phases = (*self.phases, Phase("warm_up", self.warm_up_step, **shared, **when))
+
+    def _make_optimizers(self) -> None:
+        named, cfg = dict(self.policy.named_parameters()), self.cfg
+        own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
+        estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
+        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
+        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
 
     @classmethod
     def make(
@@ -125,13 +130,16 @@ class Distillation:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
         first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
+        self.learning_rate.fill_(first + (last - first) * self.progress(iteration))
+        self.yaw_ok.zero_()
+        self.open_window(env)
+
+    def progress(self, iteration: int) -> float:
+        """How far the step size has fallen, 0 to 1."""
         falls_for = self.cfg.learning_rate_iterations or self.last
         if falls_for is None:
             raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
-        progress = min(iteration / falls_for, 1.0)
-        self.learning_rate.fill_(first + (last - first) * progress)
-        self.yaw_ok.zero_()
-        self.open_window(env)
+        return min(iteration / falls_for, 1.0)
 
     def open_window(self, env: VecEnv) -> None:
         """Starts the window with the image at hand, or with the next one if it is not new."""
@@ -228,12 +236,13 @@ class Distillation:
         for share in order.chunk(self.cfg.num_mini_batches):
             self._replay(share)
             totals.append(self.step_losses.clone())
-        names = ("depth_actor_loss", "yaw_loss", "estimator")
+        names = self.loss_names
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(names, means.tolist(), strict=True))
         self.check_images()
-        good, asked = distributed.sum_(self.yaw_ok).tolist()
-        values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
+        if self.policy.depth_encoder.num_yaws:
+            good, asked = distributed.sum_(self.yaw_ok).tolist()
+            values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
                 blanked = torch.stack(self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)[:2])

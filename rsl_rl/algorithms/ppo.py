@@ -82,7 +82,7 @@ class PPO:
         more = [group for loss in self.auxiliary for group in loss.groups]
         if missing := [group for group in more if group not in obs_dims]:
             raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
-        stored = {group: obs_dims[group] for group in dict.fromkeys((*policy.obs_dims, *more))}
+        stored = {group: obs_dims[group] for group in dict.fromkeys((*self.stored_groups(), *more))}
         widths = {name: rows.width for name, rows in self.derived.items()}
         sizes = (policy.num_actions, cfg.num_mini_batches)
         whole = dict(whole_windows=self.whole_windows)
@@ -137,9 +137,13 @@ class PPO:
         """What `prepare` adds to the stored observations, by name, beside what auxiliary losses ask for."""
         return {}
 
-    def read_groups(self) -> tuple[str, ...]:
-        """Observation groups that the policy reads in a minibatch step."""
+    def stored_groups(self) -> tuple[str, ...]:
+        """Observation groups that PPO keeps of each step."""
         return tuple(self.policy.obs_dims)
+
+    def read_groups(self) -> tuple[str, ...]:
+        """Those of them that the policy reads in a minibatch step."""
+        return self.stored_groups()
 
     def policy_parameters(self) -> dict[str, nn.Parameter]:
         """What PPO's loss trains, by name: all but the parts that learn apart."""

@@ -50,7 +50,7 @@ class LeggedRobot(BaseTask):
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=device)
 
-        num_joints = self.num_actions
+        num_joints = len(self.robot.joint_names)
         unknown = set(cfg.init_state.default_joint_angles) ^ set(self.robot.joint_names)
         if unknown:
             raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
@@ -81,8 +81,8 @@ class LeggedRobot(BaseTask):
             time_outs=zeros(n, dtype=torch.bool),
             falls=zeros(n, dtype=torch.bool),
             diverged=zeros(n, dtype=torch.bool),
-            actions=zeros(n, num_joints),
-            last_actions=zeros(n, num_joints),
+            actions=zeros(n, self.num_actions),
+            last_actions=zeros(n, self.num_actions),
             torques=zeros(n, num_joints),
             last_torques=zeros(n, num_joints),
             last_joint_vel=zeros(n, num_joints),
@@ -137,7 +137,7 @@ class LeggedRobot(BaseTask):
         overwrites.
         """
         self._take_actions(actions)
-        self.drive.take(self.actions)
+        self.drive.take(self._of_all_joints(self.actions))
         for substep in range(self.cfg.control.decimation):
             self.torques.copy_(self.drive.torques(substep, self.sim.joint_pos, self.sim.joint_vel))
             self.sim.step(self.torques)
@@ -166,6 +166,12 @@ class LeggedRobot(BaseTask):
     def _take_actions(self, actions: Tensor) -> None:
         clip, beta = self.cfg.normalization.clip_actions, self.cfg.control.beta
         self.actions.copy_(torch.lerp(self.actions, actions.clamp(-clip, clip), beta))
+
+    def _of_all_joints(self, actions: Tensor) -> Tensor:
+        """(N, J) of `actions` (N, A): 0, the default pose, where they say nothing."""
+        if self.num_actions == len(self.default_joint_pos):
+            return actions
+        return torch.zeros_like(self.torques).index_copy_(1, self.driven, actions)
 
     def _update_base_state(self) -> None:
         orientation = self.sim.root_quat_w
@@ -261,11 +267,11 @@ class LeggedRobot(BaseTask):
         position = self.start_position.expand(n, 3)
         heading = quat_from_yaw(uniform(-math.pi, math.pi, n, device=device))
         joints = self.default_joint_pos + uniform(
-            -init.joint_pos_noise, init.joint_pos_noise, n, self.num_actions, device=device
+            -init.joint_pos_noise, init.joint_pos_noise, n, len(self.default_joint_pos), device=device
         )
         joints = torch.minimum(torch.maximum(joints, self.soft_joint_low), self.soft_joint_high)
         velocity = uniform(-init.root_vel_noise, init.root_vel_noise, n, 6, device=device)
-        still = torch.zeros(n, self.num_actions, device=device)
+        still = torch.zeros_like(joints)
         return torch.cat([position, heading, joints], 1), torch.cat([velocity, still], 1)
 
     def randomize_episode_lengths(self) -> None:
