@@ -159,9 +159,7 @@ class InterleavedPPO(PPO):
         cfg, last = self.cfg, self.cfg.teacher_iterations
         images = -(-cfg.depth_steps_per_env // env.image_interval)
         sizes = env, images * env.image_interval, cfg.student
-        self.distillation = DepthActorDistillation(
-            self.policy.student, self.policy, *sizes, closing=last, graph=graph
-        )
+        self.distillation = DepthActorDistillation(self.policy.student, self.policy, *sizes, closing=last, graph=graph)
         distilling = []
         for phase in self.distillation.phases:
             when = dict(every=cfg.depth_training_interval, env=env)

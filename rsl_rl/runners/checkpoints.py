@@ -49,9 +49,7 @@ def load_policy(
         raise ValueError(f"{path}: {error}") from error
 
 
-def load_network(
-    path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, student: bool = False
-) -> nn.Module:
+def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, student: bool = False) -> nn.Module:
     """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`. `student`: as of `load_policy`."""
     checkpoint = load_safe(path, FORMAT)
     if env is not None:
@@ -73,7 +71,9 @@ def has_student(path: Path) -> bool:
 
 def _student_of(policy: nn.Module, path: Path) -> nn.Module:
     if "student" not in policy.separate_parts:
-        raise ValueError(f"{path} holds an {type(policy).__name__}, which has no student with a depth encoder beside it")
+        raise ValueError(
+            f"{path} holds an {type(policy).__name__}, which has no student with a depth encoder beside it"
+        )
     if policy.student.windows.item() == 0:
         raise ValueError(f"the student of {path} has learnt nothing yet: there was no distillation up to then")
     return policy.student
