@@ -172,8 +172,8 @@ class LoadArgs(Args):
             raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
         if self.use_depth_encoder and not hasattr(train.policy, "student"):
             raise UserError(
-                f"--use_depth_encoder is for tasks that train a teacher and its student in one run; {task.name} has one "
-                "policy, which is what is loaded without that flag"
+                "--use_depth_encoder is for tasks that train a teacher and its student in one run; "
+                f"{task.name} has one policy, which is what is loaded without that flag"
             )
         if self.depth_checkpoint is None:
             return
