@@ -297,7 +297,7 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
         frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
         if "scan" in env.groups:
-            inputs["scan"] = env.groups["scan"].terms[0].read()
+            inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
         if "history" in env.groups:
             frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
