@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from host_sync import NoHostSync
 from rich.console import Console
 
 from legged_gym.evaluation.course import draw_chart, evaluate, print_figures
@@ -15,6 +16,7 @@ from rsl_rl.algorithms.phases import due
 from rsl_rl.modules import GatedExperts
 from rsl_rl.modules.gated_experts import gate_of
 from rsl_rl.runners import OnPolicyRunner, load_policy
+from rsl_rl.utils.graphs import parity_error
 
 SMALL = dict(actor_hidden_dims=(16,), critic_hidden_dims=(16,))
 
@@ -29,8 +31,8 @@ def small(name: str, num_envs: int = 6):
     return task, cfg, train
 
 
-def runner_of(task, cfg, train, folder):
-    return OnPolicyRunner(task.make_env(cfg, "cpu"), train, folder, "cpu", console=Console(file=io.StringIO()))
+def runner_of(task, cfg, train, folder, device="cpu"):
+    return OnPolicyRunner(task.make_env(cfg, device), train, folder, device, console=Console(file=io.StringIO()))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_nothing_privileged_is_in_the_student_s_groups():
 PHASES = dict(distillation_iterations=1, critic_iterations=1)
 
 
-def student_runner(teacher, folder=None, **algorithm):
+def student_runner(teacher, folder=None, device="cpu", **algorithm):
     """One iteration of 10 steps of 8 robots is distilled, one the critic's, and all others are PPO's."""
     task, cfg, train = small("galileo_parkour_student", 8)
     train.runner.num_steps_per_env = 10
@@ -92,7 +94,7 @@ def student_runner(teacher, folder=None, **algorithm):
     for name, value in (PHASES | algorithm).items():
         setattr(train.algorithm, name, value)
     torch.manual_seed(3)
-    runner = runner_of(task, cfg, train, folder)
+    runner = runner_of(task, cfg, train, folder, device)
     if teacher is not None:
         runner.load_teacher(teacher)
     return runner
@@ -156,7 +158,7 @@ def test_what_of_the_student_learns_in_which_phase(teacher):
     assert ppo.policy.std.tolist() == pytest.approx([0.1] * 12), "the teacher's floor"
 
 
-def test_what_the_student_sees_is_what_its_gate_and_its_loss_read(teacher):
+def test_what_the_student_sees_is_what_its_gate_and_its_loss_read(teacher, monkeypatch):
     """In the distillation, while PPO collects, in PPO's gradient steps, and in play."""
     runner = student_runner(teacher, critic_iterations=0)
     runner.prepare()
@@ -169,12 +171,9 @@ def test_what_the_student_sees_is_what_its_gate_and_its_loss_read(teacher):
     error = (student.sight(latents) - window.explicit[:, share, :8].flatten(0, 1)).square().mean()
     torch.testing.assert_close(found["sight"], error)
     torch.testing.assert_close(student.actor.read, student.sight(latents).detach())
-    reached = {
-        name.split(".")[0]
-        for name, parameter in student.named_parameters()
-        if (gradient := torch.autograd.grad(found["sight"], parameter, retain_graph=True, allow_unused=True)[0])
-        is not None and gradient.abs().sum() > 0.0
-    }  # fmt: skip
+    named = dict(student.named_parameters())
+    gradients = torch.autograd.grad(found["sight"], list(named.values()), allow_unused=True)
+    reached = {name.split(".")[0] for name, g in zip(named, gradients, strict=True) if g is not None}
     assert reached == {"sight", "depth_encoder"}
 
     (phase,) = due(runner.phases, 1)
@@ -203,10 +202,34 @@ def test_what_the_student_sees_is_what_its_gate_and_its_loss_read(teacher):
     (gradient,) = torch.autograd.grad(means.sum(), student.sight[0].weight)
     assert gradient.abs().sum() > 0.0
 
+    algorithm.open_window(env)
+    monkeypatch.setattr(algorithm.acting, "look", lambda *given: None)  # on the CPU it picks robots
+    with NoHostSync():
+        algorithm.tuning_step(env)
+    monkeypatch.undo()
+    for step in (ppo.mini_batch_step, lambda: algorithm.gradient_step(share)):
+        step()  # makes gradients and moments
+        with NoHostSync():
+            step()
+
     playing = student.in_use(env.num_envs)
     with torch.no_grad():
         playing(env.observations)
         torch.testing.assert_close(gate_of(playing).shown, student.actor.weights(student.sight(playing.latent)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_captured_steps_equal_the_eager_ones(teacher):
+    """Of the distillation and of PPO, with gate and sight, each from one state."""
+    runner = student_runner(teacher, device="cuda", critic_iterations=0, averaging=0.9)
+    runner.learn(2)
+    algorithm, ppo = runner.algorithm, runner.algorithm.ppo
+    for indices in ppo.storage.shuffled():  # captured, and replayed for others
+        ppo.storage.indices.copy_(indices)
+        assert parity_error(ppo.replay(ppo.mini_batch_step), ppo.mini_batch_step, ppo.state_tensors()) < 2e-3
+    share = torch.tensor([2, 0], device="cuda")
+    state = [*algorithm.learning_tensors(), algorithm.step_losses]
+    assert parity_error(lambda: algorithm._replay(share), lambda: algorithm.gradient_step(share), state) < 2e-3
 
 
 @pytest.mark.slow
