@@ -137,7 +137,7 @@ class LeggedRobot(BaseTask):
         overwrites.
         """
         self._take_actions(actions)
-        self.drive.take(self.actions)
+        self.drive.take(self._driven())
         for substep in range(self.cfg.control.decimation):
             self.torques.copy_(self.drive.torques(substep, self.sim.joint_pos, self.sim.joint_vel))
             self.sim.step(self.torques)
@@ -166,6 +166,10 @@ class LeggedRobot(BaseTask):
     def _take_actions(self, actions: Tensor) -> None:
         clip, beta = self.cfg.normalization.clip_actions, self.cfg.control.beta
         self.actions.copy_(torch.lerp(self.actions, actions.clamp(-clip, clip), beta))
+
+    def _driven(self) -> Tensor:
+        """The actions (N, J) that the joints are driven by."""
+        return self.actions
 
     def _update_base_state(self) -> None:
         orientation = self.sim.root_quat_w
