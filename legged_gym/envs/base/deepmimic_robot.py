@@ -88,6 +88,8 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         self.joint_error, self.speed_error = zeros(n), zeros(n)  # rad, root mean square; m/s, mean over links
         self.measured_frame = torch.zeros(n, dtype=torch.long, device=device)  # of the motion, in this step
         self.measured_matches = zeros(n, 2)  # feet that stand in both; in either
+        self.measured_actions = zeros(n, self.num_actions)
+        self.anchor_drift = zeros(n)  # m over the ground from the motion's anchor
         self.start_threshold = cfg.start_link_pos_error_threshold
         self.keep(
             second_last_actions=zeros(n, self.num_actions),
@@ -144,6 +146,8 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         self.joint_error.copy_((sim.joint_pos - self.motion.qpos[:, 7:]).square().mean(1).sqrt())
         self.speed_error.copy_((self.link_lin_vel - links[..., 7:10]).norm(dim=-1).mean(1))
         self.measured_frame.copy_(self.motion.frame)
+        self.measured_actions.copy_(self.actions)
+        self.anchor_drift.copy_((links[:, self.anchor, :2] - place[:, :2]).norm(dim=-1))
         own, theirs = self.last_raw_contacts, self.motion.contacts
         self.measured_matches.copy_(torch.stack([(own & theirs).sum(1), (own | theirs).sum(1)], 1))
 
