@@ -5,28 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
-from legged_gym.evaluation.figures import as_text
+from legged_gym.evaluation.motion_figures import FAILS_AT, SCORE_SIGMA, print_clips, print_legend, summarise
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.utils.errors import UserError
 
-# A robot has failed when one of these is passed, whatever ended episodes in training.
-FAILS_AT = {"mean link error, m": 0.5, "height of the base, m": 0.25, "vertical component of gravity": 0.8}
-SCORE_SIGMA = 0.3  # m
 FIGURES = ("success", "completion", "score", "mpkpe_mm", "mpkpe_anchored_mm", "joint_rmse_rad", "link_vel_error")
 FIGURES += ("drift_m_per_10s", "contact_iou", "at_limit", "action_rate")
-COLUMNS = {  # those that are printed
-    "success": "to end",
-    "completion": "of it",
-    "score": "score",
-    "mpkpe_mm": "mm",
-    "mpkpe_anchored_mm": "anch.",
-    "drift_m_per_10s": "drift",
-    "contact_iou": "feet",
-}
 Policy = Callable[[Mapping[str, Tensor]], Tensor]
 
 
@@ -113,10 +99,7 @@ def _follow(env: Any, policy: Policy, graph: bool, watch: Callable[[int], None] 
         if own.any():
             part = {key: value[own] for key, value in rows.items()}
             found[name] = _figures(part, frames[own], env.dt)
-    total = {name: _mean([row[name] for row in found.values()]) for name in FIGURES}
-    seconds = [row["seconds"] for row in found.values()]
-    by_time = {name: _mean([row[name] for row in found.values()], seconds) for name in FIGURES}
-    return {"clips": found, "total": total | {"num_clips": len(found)}, "by_time": by_time}
+    return summarise(found, FIGURES)
 
 
 def _figures(sums: dict[str, Tensor], frames: Tensor, dt: float) -> dict[str, float | int | None]:
@@ -145,22 +128,9 @@ def _figures(sums: dict[str, Tensor], frames: Tensor, dt: float) -> dict[str, fl
     }
 
 
-def _mean(values: list[float | None], weights: list[float] | None = None) -> float | None:
-    known = [(v, w) for v, w in zip(values, weights or [1.0] * len(values), strict=True) if v is not None]
-    return sum(v * w for v, w in known) / sum(w for _, w in known) if known else None
-
-
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Prints a table for each way of trying, with a row for each clip, and what counts as a failure."""
     heads = {"clean": "clean", "hard": "with noise, pushes and randomisation"}
     for key, rows in figures.items():
-        table = Table(title=f"{title}, {heads[key]}", title_justify="left")
-        table.add_column("clip", no_wrap=True)
-        for heading in COLUMNS.values():
-            table.add_column(heading, justify="right")
-        for name, row in {**rows["clips"], "mean of clips": rows["total"], "by time": rows["by_time"]}.items():
-            bold = "bold" if name in ("mean of clips", "by time") else None
-            table.add_row(name, *(as_text(row[column]) for column in COLUMNS), style=bold)
-        Console().print(table)
-    limits = ", ".join(f"{name} off by {value:g}" for name, value in FAILS_AT.items())
-    print(f"failed: {limits}, or a world that blew up; mm: tracked links in the world, anch.: at the anchor; m / 10 s")
+        print_clips(rows, f"{title}, {heads[key]}")
+    print_legend()

@@ -117,6 +117,10 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         self.second_last_actions.copy_(self.last_actions)
         super()._take_actions(actions)
 
+    @property
+    def rest_term(self) -> str:
+        return "reference_joints_1" if self.cfg.deepmimic.residual_actions else ""
+
     def _driven(self) -> Tensor:
         """With residual actions, the motion's next joint angles, as the action that means them, come on top."""
         if not self.cfg.deepmimic.residual_actions:

@@ -38,6 +38,9 @@ class LeggedRobot(BaseTask):
         self._declare(self._observation_groups())
         self.reset()
 
+    rest_term = ""
+    """Observation term of the joint angles that a zero action means; empty: the default pose."""
+
     @property
     def command_age_s(self) -> Tensor:
         """(N,) seconds since a robot got a new command."""
