@@ -308,13 +308,13 @@ def test_no_bin_takes_all():
     sampler = sampler_of(*[50] * 40, uniform=0.0, max_factor=10.0)
     sampler.counts[0] = 1000.0
     sampler.counts[1, 7] = 1000.0
-    sampler._weigh()
+    sampler.weigh()
     assert sampler.share[7] == sampler.share.max()
     rest = sampler.share[:7].sum() + sampler.share[8:].sum()
     assert rest > 0.0
     sampler = sampler_of(*[50] * 40, uniform=0.15)
     sampler.counts[1, 7] = 1000.0
-    sampler._weigh()
+    sampler.weigh()
     assert sampler.share.min() >= 0.15 / 40 - 1e-6
 
 

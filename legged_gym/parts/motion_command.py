@@ -146,6 +146,11 @@ class MotionCommand(Part):
         ahead = self.library.rows(self.clip[:, None], self.frame[:, None] + self.steps)
         self.ahead.copy_(self.library.qpos.index_select(0, ahead.flatten()).view_as(self.ahead))
 
+    def restore(self) -> None:
+        """Make all that depends on the state current."""
+        self.sampler.weigh()
+        self.look()
+
     @property
     def ended(self) -> Tensor:
         """(N,) bool: the clip is over, and the pose after it was held."""

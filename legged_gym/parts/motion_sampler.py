@@ -44,7 +44,7 @@ class MotionSampler(Part):
         self._new = torch.zeros(2, len(clip), device=device)
         self.share = self._base.clone()
         self.keep(counts=torch.zeros_like(self._new))
-        self._weigh()
+        self.weigh()
 
     @property
     def failure_rate(self) -> Tensor:
@@ -73,13 +73,14 @@ class MotionSampler(Part):
         for back in self._blamed:
             self._new[1].index_add_(0, self._bin(clip, torch.maximum(frame - back, start)), blame)
         self.counts.mul_(1.0 - self._cfg.forgetting).add_(sum_(self._new))
-        self._weigh()
+        self.weigh()
 
     def _bin(self, clip: Tensor, frame: Tensor) -> Tensor:
         frame = torch.minimum(frame.clamp(min=0), self._length[clip] - 1)
         return self._first[clip] + torch.div(frame, self._bin_steps, rounding_mode="floor")
 
-    def _weigh(self) -> None:
+    def weigh(self) -> None:
+        """Make the shares those that follow from the counts."""
         if not self._adaptive:
             return
         cfg, weight = self._cfg, self._base * self.failure_rate
@@ -103,4 +104,4 @@ class MotionSampler(Part):
         for name, own in zip(self._names, self.counts.split(self._sizes, dim=1), strict=True):
             if name in state and state[name].shape == own.shape:
                 own.copy_(state[name])
-        self._weigh()
+        self.weigh()

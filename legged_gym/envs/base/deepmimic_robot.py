@@ -225,7 +225,7 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.motion.look()
+        self.motion.restore()
 
     def curriculum_state_dict(self) -> dict[str, Any]:
         own = {"link_threshold": self.link_threshold.clone(), "episodes": self.episodes.clone()}
