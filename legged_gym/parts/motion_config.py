@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from legged_gym.utils.bounds import AtLeastOne, NotNegative, NotNegativeInt, Positive, Share
+from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, NotNegativeInt, Positive, Share
 from legged_gym.utils.errors import UserError
 
 ClipWeighting = Literal["uniform_step", "uniform_clip", "success_rate_adaptive"]
@@ -42,7 +42,7 @@ class DeepMimicCfg:
     """frames per second of files that do not say theirs; 0: such files are refused"""
     height: Literal["shift", "follow", "keep"] = "shift"
     """how clips on the plane are put on it (docs/motions.md)"""
-    cut_off_import_length: int = -1
+    cut_off_import_length: Annotated[int, Bounds(low=-1)] = -1
     """control steps of each clip that are used, from its start; -1: all"""
     use_amass: bool = False
     """VideoMimic's name for more motions: the files amass_replay_data_path in amass_data_root"""
@@ -90,8 +90,8 @@ class DeepMimicCfg:
             raise UserError(f"{key}.reference_steps is {self.reference_steps}: it begins with 1, the next frame")
         if len(set(self.reference_steps)) != len(self.reference_steps):
             raise UserError(f"{key}.reference_steps is {self.reference_steps}: each is there once")
-        if self.cut_off_import_length == 0 or self.cut_off_import_length < -1:
-            raise UserError(f"{key}.cut_off_import_length is {self.cut_off_import_length}: right is -1 or more than 0")
+        if self.cut_off_import_length == 0:
+            raise UserError(f"{key}.cut_off_import_length is 0: no frame is left; -1 means all")
         if self.link_pos_error_threshold > self.start_link_pos_error_threshold:
             raise UserError(
                 f"{key}.link_pos_error_threshold is {self.link_pos_error_threshold:g}: it has to be at most "
