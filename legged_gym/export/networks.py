@@ -33,6 +33,7 @@ class DeployedLayout:
     driven: Tensor  # (A,) joints that actions are of; the others stay at the default
     clip_actions: float
     beta: float  # of the actions' moving average
+    rest: str = ""  # term of the joint angles (J,), rad, that a zero action means; empty: default_joint_pos
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -43,6 +44,11 @@ class DeployedLayout:
     def widths(self) -> dict[str, int]:
         """Of the terms of a frame."""
         return {term.name: self.group.layout[term.name] for term in self.terms}
+
+    def columns(self, term: str) -> tuple[int, int]:
+        """Where in a frame `term` begins and ends."""
+        first = sum(list(self.widths.values())[: list(self.widths).index(term)])
+        return first, first + self.widths[term]
 
     @property
     def frame_width(self) -> int:
@@ -70,9 +76,10 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
         action_scale=env.motors.action_scale.cpu().clone(),
-        driven=env.driven.cpu().clone(),
+        driven=env.driven_joints.cpu().clone(),
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
+        rest=env.rest_term,
     )
 
 
@@ -104,14 +111,14 @@ class JointTargets(nn.Module):
         # One product, and exact: each row has one entry at most.
         self.register_buffer("scale", torch.diag(layout.action_scale)[:, layout.driven].contiguous())
         self.clip, self.beta = layout.clip_actions, layout.beta
-        widths = layout.widths
-        self.first = sum(list(widths.values())[: list(widths).index("actions")])  # of the previous actions in a frame
-        self.last = self.first + widths["actions"]
+        self.first, self.last = layout.columns("actions")  # of the previous actions in a frame
+        self.rest = layout.columns(layout.rest) if layout.rest else None
 
     def forward(self, raw: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
         previous = frame[:, self.first : self.last]
         actions = self.beta * raw.clamp(-self.clip, self.clip) + (1.0 - self.beta) * previous
-        return actions, F.linear(actions, self.scale, self.default)
+        rest = self.default if self.rest is None else frame[:, self.rest[0] : self.rest[1]]
+        return actions, rest + F.linear(actions, self.scale)
 
 
 class ScanScale(nn.Module):

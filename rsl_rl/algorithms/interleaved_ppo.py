@@ -46,7 +46,7 @@ class DepthActorDistillation(Distillation):
         super().__init__(student, env, num_steps, cfg, graph=graph)
         self.teacher, self.closing = teacher, closing
 
-    def _make_optimizers(self) -> None:
+    def _prepare_learning(self) -> None:
         shared = dict(max_grad_norm=self.cfg.max_grad_norm, capturable=self._graph)
         self.optimizer = StaticAdam(dict(self.policy.named_parameters()), self.cfg.learning_rate, **shared)
 
@@ -89,22 +89,22 @@ class DepthActorDistillation(Distillation):
 
     def gradient_step(self, share: Tensor) -> None:
         """One of the student on the robots `share`; in place and without host sync."""
-        actor_loss, told_loss = self.losses(share)
-        self.optimizer.minimize(actor_loss + self.cfg.told_loss_coef * told_loss)
+        losses = self.losses(share)
+        self.optimizer.minimize(losses["depth_actor_loss"] + self.cfg.told_loss_coef * losses["told_loss"])
         self.renew_average()
-        self.step_losses.copy_(torch.stack([actor_loss, told_loss]).detach())
+        self.step_losses.copy_(torch.stack(list(losses.values())).detach())
 
-    def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor]:
-        """Mean squared distances () of the actions to the teacher's and of what is told to what is true, of the robots
+    def losses(self, share: Tensor, *, blank: bool = False) -> dict[str, Tensor]:
+        """By `loss_names`: mean squared distances () of the actions to the teacher's and of what is told to what is true, of the robots
         `share`. `blank`: as if the camera showed nothing."""
         window, policy = self.storage, self.policy
         latents = self.seen(share, blank=blank)[0].flatten(0, 1)
         actions = policy.means(window.proprio[:, share].flatten(0, 1), latents)
         actor_loss = (actions - window.labels[:, share].flatten(0, 1)).square().sum(-1).mean()
-        if policy.told is None:
-            return actor_loss, torch.zeros_like(actor_loss)
-        told_loss = (policy.told(latents) - window.explicit[:, share].flatten(0, 1)).square().sum(-1).mean()
-        return actor_loss, told_loss
+        told_loss = torch.zeros_like(actor_loss)
+        if policy.told is not None:
+            told_loss = (policy.told(latents) - window.explicit[:, share].flatten(0, 1)).square().sum(-1).mean()
+        return {"depth_actor_loss": actor_loss, "told_loss": told_loss}
 
     def learning_tensors(self) -> list[Tensor]:
         """What a gradient step changes, and the learning rate."""

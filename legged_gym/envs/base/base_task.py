@@ -29,7 +29,7 @@ class BaseTask(Part):
     Attributes:
         parts: what the task is made of, by key: `commands`, `randomization`, `drive`, `course`, `camera`, … Whoever
             wants to know whether a task has one asks here.
-        driven: (A,) joints that actions are of, in the robot's order.
+        driven_joints: (A,) joints that actions are of, in the robot's order.
         groups: observation groups by name.
         observations: their values (N, d), memory that the next step overwrites.
     """
@@ -68,8 +68,8 @@ class BaseTask(Part):
         for note in self.robot_spec.notes:
             print(f"robot: {note}", flush=True)
         self.robot = self.sim.robot
-        self.driven = torch.tensor(self._driven_joints(), dtype=torch.long, device=self.device)
-        self.num_actions = len(self.driven)
+        self.driven_joints = torch.tensor(self._driven_joints(), dtype=torch.long, device=self.device)
+        self.num_actions = len(self.driven_joints)
         self._apart: list[BaseTask] = []
         self.parts: dict[str, Part] = {}
         self.groups: dict[str, Group] = {}
@@ -101,7 +101,7 @@ class BaseTask(Part):
         Raises:
             UserError: the robot is not the same on both sides, or a term does not say how it mirrors.
         """
-        robot = RobotMirror(self.robot_spec, self.driven.tolist())
+        robot = RobotMirror(self.robot_spec, self.driven_joints.tolist())
         found = robot.driven if name == "actions" else self.groups[name].mirror(robot)
         index = torch.as_tensor(found.index, dtype=torch.long, device=self.device)
         return index, torch.as_tensor(found.sign, dtype=torch.float32, device=self.device)

@@ -55,17 +55,17 @@ def joints(env: Any) -> list[Term]:
     return [
         Term(
             "joint_pos",
-            lambda: env.sim.joint_pos.index_select(1, env.driven),
+            lambda: env.sim.joint_pos.index_select(1, env.driven_joints),
             "measured",
             f"rad, in the order of {order}",
             scale=scales.dof_pos,
-            offset=env.default_joint_pos.index_select(0, env.driven),
+            offset=env.default_joint_pos.index_select(0, env.driven_joints),
             noise=noise.dof_pos,
             mirror="driven",
         ),
         Term(
             "joint_vel",
-            lambda: env.sim.joint_vel.index_select(1, env.driven),
+            lambda: env.sim.joint_vel.index_select(1, env.driven_joints),
             "measured",
             "rad/s",
             scale=scales.dof_vel,

@@ -46,3 +46,15 @@ class G1DepthTrainCfg(InterleavedTrainCfg):
 
     def cpu(self) -> None:
         self.algorithm.student_envs, self.algorithm.student.num_mini_batches = 32, 8
+
+
+@dataclass
+class G1DeepMimicTrainCfg(TrainCfg):
+    """Networks and PPO of BeyondMimic."""
+
+    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="g1_deepmimic", num_steps_per_env=24, max_iterations=4000, save_interval=500
+        )
+    )
