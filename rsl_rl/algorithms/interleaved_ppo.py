@@ -95,8 +95,8 @@ class DepthActorDistillation(Distillation):
         self.step_losses.copy_(torch.stack(list(losses.values())).detach())
 
     def losses(self, share: Tensor, *, blank: bool = False) -> dict[str, Tensor]:
-        """By `loss_names`: mean squared distances () of the actions to the teacher's and of what is told to what is true, of the robots
-        `share`. `blank`: as if the camera showed nothing."""
+        """By `loss_names`: mean squared distances () of the actions to the teacher's and of what is told to what is
+        true, of the robots `share`. `blank`: as if the camera showed nothing."""
         window, policy = self.storage, self.policy
         latents = self.seen(share, blank=blank)[0].flatten(0, 1)
         actions = policy.means(window.proprio[:, share].flatten(0, 1), latents)
