@@ -94,7 +94,7 @@ def test_the_last_observations_are_the_ended_episodes(task: str) -> None:
     longer.max_episode_length = 1000
     generator = torch.Generator().manual_seed(4)
     for step in range(1, 8):
-        chosen = 0.2 * torch.rand(3, 12, generator=generator)
+        chosen = 0.2 * torch.rand(3, plain.num_actions, generator=generator)
         state = torch.get_rng_state()
         observations, rewards, falls, truncated, infos = envs.step(chosen.numpy())
         torch.set_rng_state(state)

@@ -288,7 +288,7 @@ def test_motors_are_those_of_the_revision_unless_typed():
     motors = BarRobot(cfg).motors
     for found, expected in ((motors.p_gains, 90.0), (motors.d_gains, 4.0), (motors.torque_limits, 150.0)):
         assert (found == expected).all()
-    assert (motors.no_load_speed == 22.0).all()
+    assert (motors.envelope.no_load_speed == 22.0).all()
     cfg.control.stiffness = {"joint": 55.0}
     assert (BarRobot(cfg).motors.p_gains == 55.0).all()
     typed = {"sim.num_threads": 1, "control.damping": {"joint": 1.5}}

@@ -4,6 +4,7 @@ import io
 
 import pytest
 import torch
+from host_sync import NoHostSync
 from rich.console import Console
 from test_distillation import TEACHER, equal, make_env, make_runner
 
@@ -114,6 +115,24 @@ def test_gradients_go_back_to_earlier_images(env):
     del encoder.features
     (gradient,) = torch.autograd.grad(latents[-1].sum(), features[0])
     assert (gradient.unflatten(0, (len(window.images), 2)).abs().sum(-1) > 0).all()
+
+
+def test_no_step_asks_the_host(env, monkeypatch):
+    """Neither of collecting nor of learning, in any phase: on CUDA they are graphs."""
+    runner = make_tuned(env, critic=0, averaging=0.9)
+    runner.learn(1)
+    algorithm = collected(runner)
+    algorithm.open_window(env)
+    monkeypatch.setattr(algorithm.acting, "look", lambda *given: None)  # on the CPU it picks robots
+    with NoHostSync():
+        for collect in (algorithm.rollout_step, algorithm.tuning_step):
+            collect(env)
+    algorithm.ppo.storage.indices.copy_(algorithm.ppo.storage.shuffled()[0])
+    share = torch.tensor([2, 0])
+    for step in (algorithm.ppo.mini_batch_step, algorithm.ppo.critic_step, lambda: algorithm.gradient_step(share)):
+        step()  # makes gradients and moments
+        with NoHostSync():
+            step()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

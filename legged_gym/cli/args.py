@@ -268,7 +268,7 @@ class Sim2SimArgs(Script):
     exported: Path
     """folder that export.py wrote"""
     types: tuple[str, ...] = ()
-    """types of tile; by default those of evaluate.py"""
+    """types of tile, or clips of a policy that follows motions; by default those of evaluate.py"""
     difficulty: Number = None
     """of the tiles, 0 .. 1; by default evaluate.py's"""
     episodes_per_type: int = 16
@@ -286,8 +286,8 @@ class Sim2SimArgs(Script):
     json: File = None
     """file to write the figures to"""
 
-    def check(self, has_courses: bool) -> None:
-        """Refuses values that no simulation can work with; `has_courses`: of the policy that was exported."""
+    def check(self, has_courses: bool, has_motions: bool = False) -> None:
+        """Refuses values that no simulation can work with; `has_courses`, `has_motions`: of the exported policy."""
         for flag, value, known in (
             ("--integrator", self.integrator, ("euler", "rk4", "implicit", "implicitfast")),
             ("--cone", self.cone, ("elliptic", "pyramidal")),
@@ -304,6 +304,10 @@ class Sim2SimArgs(Script):
             raise UserError(f"--json: there is no folder {self.json.parent}")
         if os.environ.get("MUJOCO_GL", "").lower() not in GL:
             raise UserError(f"MUJOCO_GL is '{os.environ['MUJOCO_GL']}': MuJoCo knows egl, osmesa and glfw")
+        if has_motions:
+            if self.difficulty is not None:
+                raise UserError("--difficulty is for tasks with obstacle courses; this one follows motions")
+            return
         if not has_courses:
             if self.types or self.difficulty is not None:
                 raise UserError("--types and --difficulty are for tasks with obstacle courses; this one has none")

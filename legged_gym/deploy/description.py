@@ -43,6 +43,9 @@ def load_description(folder: Path, task: str | None = None) -> dict[str, Any]:
         _require(tree["networks"], name, {"onnx", "onnx_sha256", "inputs", "outputs"}, path)
         network = tree["networks"][name]
         _check(path.parent / network["onnx"], network["onnx_sha256"])
+    if "motion" in tree:
+        _require(tree, "motion", {"file", "sha256", "steps", "hold_steps", "tracked_links", "anchor_link"}, path)
+        _check(path.parent / PurePosixPath(str(tree["motion"]["file"])).name, str(tree["motion"]["sha256"]))
     _find_mjcf(tree["robot"], path)
     return tree
 

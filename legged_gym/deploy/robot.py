@@ -5,7 +5,7 @@ A program for a real robot replaces this class: `measure` reads the low-level st
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -102,12 +102,20 @@ class SimulatedRobot:
     # -- what only a simulation knows ---------------------------------------------------------------------------------
     def start(self, position: Array, yaw: float, joint_pos: Array, velocity: Array, friction: float) -> None:
         """A new episode at `position` (3,), with heading `yaw`, the base's `velocity` (6,) and a `friction`."""
+        root = np.array([*position, np.cos(0.5 * yaw), 0.0, 0.0, np.sin(0.5 * yaw)])
+        still = np.zeros(len(joint_pos))
+        self.start_as(
+            np.concatenate([root, joint_pos]), np.concatenate([velocity, still]), friction, self.default_joint_pos
+        )
+
+    def start_as(self, qpos: Array, qvel: Array, friction: float, targets: Array) -> None:
+        """A new episode in the state `qpos` (7 + J,), `qvel` (6 + J,), as MuJoCo has them with the joints in the
+        description's order; the motors hold `targets` (J,), rad, until the first ones come."""
         mujoco.mj_resetData(self.model, self.data)
         self.model.geom_friction[self._own, 0] = friction
-        self.data.qpos[:7] = [*position, np.cos(0.5 * yaw), 0.0, 0.0, np.sin(0.5 * yaw)]
-        self.data.qpos[self._q] = joint_pos
-        self.data.qvel[:6] = velocity
-        self._on_the_way = deque([self.default_joint_pos] * (self._delay + 1), maxlen=self._delay + 1)
+        self.data.qpos[:7], self.data.qpos[self._q] = qpos[:7], qpos[7:]
+        self.data.qvel[:6], self.data.qvel[self._dq] = qvel[:6], qvel[6:]
+        self._on_the_way = deque([targets] * (self._delay + 1), maxlen=self._delay + 1)
         self._touched = self.touching = np.zeros(len(self._feet), bool)  # feet, a control step ago; now or then
         mujoco.mj_forward(self.model, self.data)
 
@@ -147,6 +155,17 @@ class SimulatedRobot:
     def velocity_b(self) -> tuple[Array, Array]:
         """Linear and angular velocity (3,) of the base in its own frame, m/s and rad/s."""
         return into_body(self.orientation, self.data.qvel[:3]), self.data.qvel[3:6]
+
+    def links(self, names: Iterable[str], qpos: Array | None = None) -> tuple[Array, Array]:
+        """(B, 3) m and (B, 4), places and orientations of the links called so; of a robot at `qpos` (7 + J,), if it is
+        given."""
+        data = self.data
+        if qpos is not None:
+            data = mujoco.MjData(self.model)
+            data.qpos[:7], data.qpos[self._q] = qpos[:7], qpos[7:]
+            mujoco.mj_kinematics(self.model, data)
+        bodies = [self.model.body(name).id for name in names]
+        return data.xpos[bodies].copy(), data.xquat[bodies].copy()
 
     @property
     def power(self) -> float:

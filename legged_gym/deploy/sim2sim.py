@@ -1,6 +1,7 @@
 """How well an exported policy does in plain MuJoCo, without torch: episodes, figures, and their table."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -8,6 +9,7 @@ from rich.progress import track
 from rich.table import Table
 
 from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text
+from legged_gym.evaluation.motion_figures import print_clips, print_legend
 
 
 def has_courses(description: dict[str, Any]) -> bool:
@@ -15,20 +17,29 @@ def has_courses(description: dict[str, Any]) -> bool:
     return "course" in description["trial"]
 
 
+def has_motions(description: dict[str, Any]) -> bool:
+    """Whether it follows motions."""
+    return "motion" in description
+
+
 def run(
     policy: Any,
     description: dict[str, Any],
+    folder: Path,
     physics: Any,
     types: tuple[str, ...],
     difficulty: float | None,
     number: int,
 ) -> dict[str, Any]:
-    """Figures of `number` episodes of `policy` (`deploy.policy.DeployedPolicy`), on courses of each of `types`.
+    """Figures of `number` episodes of `policy` (`deploy.policy.DeployedPolicy`) in `folder`, on courses of each of
+    `types`, or of the clips that these name.
 
     No types, and None for the difficulty: those of evaluate.py. `step_ms`: mean time of one call of each network.
     """
     if has_courses(description):
         figures = _courses(policy, description, physics, types, difficulty, number)
+    elif has_motions(description):
+        figures = _motions(policy, description, folder, physics, types, number)
     else:
         figures = _walks(policy, description, physics, number)
     return figures | {"step_ms": {name: 1e3 * sum(s) / len(s) for name, s in policy.seconds.items() if s}}
@@ -60,6 +71,20 @@ def _walks(policy: Any, description: dict[str, Any], physics: Any, number: int) 
     return summarise_walk([run_walk(policy, description, k, physics) for k in _progress(range(number))])
 
 
+def _motions(
+    policy: Any, description: dict[str, Any], folder: Path, physics: Any, types: tuple[str, ...], number: int
+) -> dict[str, Any]:
+    from legged_gym.deploy.motion import Motions
+    from legged_gym.deploy.motion_trial import run_motion, summarise_motions
+
+    motions = Motions(folder, description)
+    runs = [(name, k) for name in types or motions.names for k in range(number)]
+    episodes: dict[str, list] = {}
+    for name, k in _progress(runs):
+        episodes.setdefault(name, []).append(run_motion(policy, description, motions.clip(name), k, physics))
+    return summarise_motions(episodes)
+
+
 def _progress(runs: Any) -> Any:
     quiet = not sys.stdout.isatty()
     if quiet:
@@ -69,6 +94,11 @@ def _progress(runs: Any) -> Any:
 
 def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str) -> None:
     """The figures, and under them those of evaluate.py (`measured`, empty where they were not exported)."""
+    if "clips" in figures:
+        theirs = {f"evaluate.py, {key}": rows["total"] for key, rows in measured.items()}
+        print_clips(figures, title, theirs)
+        print_legend()
+        return
     table = Table(title=title, title_justify="left")
     if "types" not in figures:
         for heading in ("figure", "value", *(("evaluate.py",) if measured else ())):

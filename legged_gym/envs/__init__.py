@@ -1,6 +1,7 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.g1.g1_config import G1Cfg
+from legged_gym.envs.g1.g1_deepmimic_config import G1DeepMimicCfg, G1DeepMimicMocapCfg
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
@@ -10,6 +11,7 @@ from legged_gym.registry import register, register_names
 BIPED_ROBOT = "legged_gym.envs.base.biped:BipedRobot"
 LEGGED_ROBOT = "legged_gym.envs.base.legged_robot:LeggedRobot"
 PARKOUR_ROBOT = "legged_gym.envs.base.parkour_robot:ParkourRobot"
+DEEPMIMIC_ROBOT = "legged_gym.envs.base.deepmimic_robot:DeepMimicRobot"
 DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
 G1_TRAINING = "legged_gym.envs.g1.g1_train_config"
 BAR_ROBOT = "legged_gym.envs.base.bar_robot:BarRobot"
@@ -17,6 +19,7 @@ DEPTH_BAR_ROBOT = "legged_gym.envs.base.bar_robot:DepthBarRobot"
 GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 GALILEO_TRAINING = "legged_gym.envs.galileo.galileo_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
+MOTION_EVALUATION = "legged_gym.evaluation.tracking"
 ROUGH_BIPED = "legged_gym.envs.base.rough_biped:RoughBiped"
 ROUGH_EVALUATION = "legged_gym.evaluation.rough"
 
@@ -58,6 +61,22 @@ register(
     f"{G1_TRAINING}:G1RoughTrainCfg",
     "Unitree G1 follows velocity commands over stairs, slopes, boxes and rough ground",
     ROUGH_EVALUATION,
+)
+register(
+    "g1_deepmimic_mocap",
+    DEEPMIMIC_ROBOT,
+    G1DeepMimicMocapCfg,
+    f"{G1_TRAINING}:G1DeepMimicTrainCfg",
+    "Unitree G1 follows motions on flat ground",
+    MOTION_EVALUATION,
+)
+register(
+    "g1_deepmimic",
+    DEEPMIMIC_ROBOT,
+    G1DeepMimicCfg,
+    f"{G1_TRAINING}:G1DeepMimicTrainCfg",
+    "Unitree G1 follows motions on flat ground, on stairs, platforms and seats",
+    MOTION_EVALUATION,
 )
 register(
     "galileo_parkour_teacher",

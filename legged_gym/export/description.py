@@ -17,6 +17,7 @@ from legged_gym.robots.spec import RobotSpec
 from legged_gym.terrain.registry import columns_of
 from legged_gym.utils.config import plain
 
+MOTIONS = "motions.npz"  # the clips of a policy that follows some, beside deploy.yaml
 MJCF = "robot.xml"  # the robot's file beside deploy.yaml, where it is not a shipped one
 
 
@@ -63,6 +64,8 @@ def describe(
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
+    if "motion" in env.parts:
+        tree["motion"] = _motion(env)
     tree["trial"] = _trial(trial, env.robot.friction, "course" in env.parts)
     if figures is not None:
         tree["figures"] = dict(figures)
@@ -181,6 +184,20 @@ def _camera(camera: Any) -> dict[str, Any]:
         "edge_holes": camera.edge_holes,
         "edge_step": camera.edge_step,
         "far_holes": camera.far_holes,
+    }
+
+
+def _motion(env: Any) -> dict[str, Any]:
+    """How a robot is told of its motion; the clips themselves are in a file, and may be others."""
+    cfg = env.cfg.deepmimic
+    return {
+        "file": MOTIONS,
+        "steps": list(cfg.reference_steps),
+        "hold_steps": [cfg.n_prepend, cfg.n_append],  # before a clip and after it
+        "tracked_links": list(cfg.tracked_links),
+        "anchor_link": cfg.anchor_link,
+        "residual_actions": cfg.residual_actions,
+        "told": "of reference_joints_1 a robot's motors are driven around, if residual_actions",
     }
 
 

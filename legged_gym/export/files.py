@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from legged_gym.cli.run_config import trained_configs
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import onnx_session
-from legged_gym.export.description import MJCF, describe
+from legged_gym.export.description import MJCF, MOTIONS, describe
 from legged_gym.export.networks import DeployedLayout, deployed
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
@@ -109,6 +110,8 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
                 files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
             tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
             _write_robot(draft, tree["robot"], env)
+            if "motion" in tree:
+                _write_motions(draft / MOTIONS, tree["motion"], env)
             _add_metadata(draft, tree)
             _check(networks, draft, layout, env, recorded, checkpoint)
             _write_description(draft, tree)
@@ -166,6 +169,24 @@ def _write_robot(draft: Path, robot: dict[str, Any], env: Any) -> None:
         robot["mjcf_sha256"] = hashlib.sha256(text).hexdigest()
 
 
+def _write_motions(path: Path, motion: dict[str, Any], env: Any) -> None:
+    """Writes the clips that the policy was trained with; `legged_gym.deploy.motion` reads them."""
+    library = env.parts["motion"].library
+    boxes = [np.zeros((0, 10)) if own is None else own for own in library.boxes]
+    np.savez_compressed(
+        path,
+        fps=np.float64(library.fps),
+        joint_names=np.array(library.joint_names),
+        names=np.array(library.names),
+        length=library.length.cpu().numpy(),
+        qpos=library.qpos.cpu().numpy(),
+        qvel=library.qvel.cpu().numpy(),
+        boxes=np.concatenate(boxes),
+        num_boxes=np.array([len(own) for own in boxes]),
+    )
+    motion["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _add_metadata(draft: Path, tree: dict[str, Any]) -> None:
     """Puts the description into the ONNX files too, key by key: texts as they are, all else as JSON."""
     import onnx
@@ -199,8 +220,8 @@ def _publish(draft: Path, folder: Path) -> list[Path]:
     if "depth_encoder.onnx" not in names:  # of an earlier export of another policy
         for suffix in (".onnx", ".pt"):
             (folder / f"depth_encoder{suffix}").unlink(missing_ok=True)
-    if MJCF not in names:
-        (folder / MJCF).unlink(missing_ok=True)
+    for name in {MJCF, MOTIONS} - set(names):
+        (folder / name).unlink(missing_ok=True)
     return [folder / name for name in names]
 
 
@@ -297,7 +318,7 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
         frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
         if "scan" in env.groups:
-            inputs["scan"] = env.groups["scan"].terms[0].read()
+            inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
         if "history" in env.groups:
             frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)

@@ -31,6 +31,7 @@ class DeployedLayout:
     action_scale: Tensor  # (J,) rad
     clip_actions: float
     beta: float  # of the actions' moving average
+    rest: str = ""  # term of the joint angles (J,), rad, that a zero action means; empty: default_joint_pos
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -41,6 +42,11 @@ class DeployedLayout:
     def widths(self) -> dict[str, int]:
         """Of the terms of a frame."""
         return {term.name: self.group.layout[term.name] for term in self.terms}
+
+    def columns(self, term: str) -> tuple[int, int]:
+        """Where in a frame `term` begins and ends."""
+        first = sum(list(self.widths.values())[: list(self.widths).index(term)])
+        return first, first + self.widths[term]
 
     @property
     def frame_width(self) -> int:
@@ -70,6 +76,7 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
         action_scale=env.motors.action_scale.cpu().clone(),
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
+        rest=env.rest_term,
     )
 
 
@@ -100,14 +107,14 @@ class JointTargets(nn.Module):
         self.register_buffer("default", layout.default_joint_pos)
         self.register_buffer("scale", layout.action_scale)
         self.clip, self.beta = layout.clip_actions, layout.beta
-        widths = layout.widths
-        self.first = sum(list(widths.values())[: list(widths).index("actions")])  # of the previous actions in a frame
-        self.last = self.first + widths["actions"]
+        self.first, self.last = layout.columns("actions")  # of the previous actions in a frame
+        self.rest = layout.columns(layout.rest) if layout.rest else None
 
     def forward(self, raw: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
         previous = frame[:, self.first : self.last]
         actions = self.beta * raw.clamp(-self.clip, self.clip) + (1.0 - self.beta) * previous
-        return actions, self.default + self.scale * actions
+        rest = self.default if self.rest is None else frame[:, self.rest[0] : self.rest[1]]
+        return actions, rest + self.scale * actions
 
 
 class ScanScale(nn.Module):

@@ -76,6 +76,23 @@ class Skeleton:
             pos[t], quat[t] = data.xpos[1:], data.xquat[1:]
         return pos, quat
 
+    def states(self, qpos: Array, qvel: Array, links: np.ndarray) -> Array:
+        """(T, len(links), 13) of these links at `qpos` (T, 7 + J) with `qvel` (T, 6 + J), in the world's frame: places
+        (m), orientations, velocities of their origins (m/s) and angular velocities (rad/s)."""
+        out = np.zeros((len(qpos), len(links), 13))
+        centre = np.zeros((len(qpos), 1, 3))  # of the robot's mass, about which MuJoCo has its velocities
+        data, bodies = mujoco.MjData(self.model), np.asarray(links) + 1
+        for t in range(len(qpos)):
+            data.qpos[:], data.qvel[:] = qpos[t], qvel[t]
+            mujoco.mj_kinematics(self.model, data)
+            mujoco.mj_comPos(self.model, data)
+            mujoco.mj_comVel(self.model, data)
+            out[t, :, :3], out[t, :, 3:7] = data.xpos[bodies], data.xquat[bodies]
+            out[t, :, 7:10], out[t, :, 10:] = data.cvel[bodies, 3:], data.cvel[bodies, :3]
+            centre[t, 0] = data.subtree_com[1]
+        out[..., 7:10] += np.cross(out[..., 10:], out[..., :3] - centre)
+        return out
+
     def in_chunks(self, qpos: Array) -> Iterator[tuple[slice, Array, Array]]:
         """`poses` of a few thousand frames at a time, with the frames' slice in front."""
         for start in range(0, len(qpos), CHUNK):

@@ -18,7 +18,7 @@ from legged_gym.utils.errors import UserError, script
 def main(argv: list[str] | None = None) -> None:
     args = parse_flags(Sim2SimArgs, __doc__, argv)
     description = load_description(args.exported, args.task)
-    args.check(sim2sim.has_courses(description))
+    args.check(sim2sim.has_courses(description), sim2sim.has_motions(description))
     os.environ.setdefault("MUJOCO_GL", "egl")  # no screen is needed; read when MuJoCo is imported, which is below
 
     from legged_gym.deploy.policy import DeployedPolicy
@@ -27,7 +27,9 @@ def main(argv: list[str] | None = None) -> None:
     policy = DeployedPolicy(args.exported, description)
     physics = Physics(args.dt, args.integrator, args.cone, args.motor_delay, args.noise)
     start = time.perf_counter()
-    figures = sim2sim.run(policy, description, physics, args.types, args.difficulty, args.episodes_per_type)
+    figures = sim2sim.run(
+        policy, description, args.exported, physics, args.types, args.difficulty, args.episodes_per_type
+    )
     minutes = (time.perf_counter() - start) / 60.0
     title = f"{args.task}: {args.exported} in plain MuJoCo ({args.integrator}, {args.dt:g} s)"
     sim2sim.print_figures(figures, description.get("figures", {}), title)

@@ -20,6 +20,31 @@ def quat_rotate_inverse(q: Tensor, v: Tensor) -> Tensor:
     return v + q[..., :1] * t + torch.linalg.cross(u, t)
 
 
+def quat_multiply(a: Tensor, b: Tensor) -> Tensor:
+    """The turn `b` and then the turn `a`, (..., 4) each."""
+    scalar = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(-1, keepdim=True)
+    vector = a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + torch.linalg.cross(a[..., 1:], b[..., 1:])
+    return torch.cat([scalar, vector], -1)
+
+
+def quat_inverse(q: Tensor) -> Tensor:
+    """The turn back, (..., 4)."""
+    return torch.cat([q[..., :1], -q[..., 1:]], -1)
+
+
+def quat_angle(a: Tensor, b: Tensor) -> Tensor:
+    """Angle (...) between the orientations `a` and `b` (..., 4), in 0 .. pi."""
+    turn = quat_multiply(a, quat_inverse(b))
+    return 2.0 * torch.atan2(turn[..., 1:].norm(dim=-1), turn[..., 0].abs())
+
+
+def quat_from_roll_pitch_yaw(angles: Tensor) -> Tensor:
+    """Quaternion (..., 4) of ZYX Euler angles (..., 3) in radians: roll, pitch, yaw."""
+    (cr, cp, cy), (sr, sp, sy) = (f(0.5 * angles).unbind(-1) for f in (torch.cos, torch.sin))
+    w, x = cr * cp * cy + sr * sp * sy, sr * cp * cy - cr * sp * sy
+    return torch.stack([w, x, cr * sp * cy + sr * cp * sy, cr * cp * sy - sr * sp * cy], -1)
+
+
 def quat_yaw(q: Tensor) -> Tensor:
     """Heading (...) of `q` (..., 4) in radians: the yaw of its ZYX Euler angles, in [-pi, pi]."""
     w, x, y, z = q.unbind(-1)

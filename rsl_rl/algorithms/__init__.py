@@ -1,3 +1,4 @@
+import rsl_rl.algorithms.gate_losses  # noqa: F401 - says what PPO does for GatedExperts
 from rsl_rl.algorithms.distillation import Distillation
 from rsl_rl.algorithms.ppo import PPO
 from rsl_rl.algorithms.rma_ppo import RmaPPO

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import torch
@@ -41,6 +42,7 @@ class Distillation:
     of_the_teacher: tuple[str, ...] = (
         *("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims"),
         *("history_length", "activation"),
+        *(f"gating.{name}" for name in ("experts", "group", "columns", "hidden_dims", "top", "blind")),
     )
     """Settings that the teacher's networks and those in the student's config have to share."""
 
@@ -69,7 +71,9 @@ class Distillation:
         shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
         self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
         self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
-        self.step_losses = torch.zeros(3, device=device)  # of actions, headings and estimator in a gradient step
+        self.supervised_sight = student.sight is not None and cfg.sight_loss_coef > 0.0
+        self.loss_names = ("depth_actor_loss", "yaw_loss", *(("sight",) if self.supervised_sight else ()), "estimator")
+        self.step_losses = torch.zeros(len(self.loss_names), device=device)  # of a gradient step
         self.learning_rate = self.optimizer.learning_rate
         self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
@@ -102,9 +106,11 @@ class Distillation:
             raise ValueError(f"{path} holds an {found}; a teacher is an {expected}")
         expected = self.policy.cfg.teacher
         differences = [
-            f"{name} {getattr(teacher.cfg, name)}, not {getattr(expected, name)}"
-            for name in self.of_the_teacher
-            if getattr(teacher.cfg, name) != getattr(expected, name)
+            f"{name} {found}, not {wanted}"
+            for name, found, wanted in (
+                (name, attrgetter(name)(teacher.cfg), attrgetter(name)(expected)) for name in self.of_the_teacher
+            )
+            if found != wanted
         ]
         if differences:
             raise ValueError(f"the teacher {path} does not fit policy.teacher: it has {'; '.join(differences)}")
@@ -228,17 +234,17 @@ class Distillation:
         for share in order.chunk(self.cfg.num_mini_batches):
             self._replay(share)
             totals.append(self.step_losses.clone())
-        names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
-        values = dict(zip(names, means.tolist(), strict=True))
+        values = dict(zip(self.loss_names, means.tolist(), strict=True))
         self.check_images()
         good, asked = distributed.sum_(self.yaw_ok).tolist()
         values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
-                blanked = torch.stack(self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)[:2])
-            blanked = distributed.average_(blanked).tolist()
-            values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
+                blanked = self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)
+            del blanked["estimator"]  # it sees nothing
+            means = distributed.average_(torch.stack(list(blanked.values()))).tolist()
+            values |= {f"{name}_blanked": loss for name, loss in zip(blanked, means, strict=True)}
         return values
 
     def _replay(self, share: Tensor) -> None:
@@ -256,11 +262,14 @@ class Distillation:
 
     def gradient_step(self, share: Tensor) -> None:
         """One of the student on the robots `share`; in place and without host sync."""
-        actor_loss, yaw_loss, estimator_loss = self.losses(share)
-        self.optimizer.minimize(actor_loss + yaw_loss)
-        self.estimator_optimizer.minimize(estimator_loss)
+        losses = self.losses(share)
+        loss = losses["depth_actor_loss"] + losses["yaw_loss"]
+        if self.supervised_sight:
+            loss = loss + self.cfg.sight_loss_coef * losses["sight"]
+        self.optimizer.minimize(loss)
+        self.estimator_optimizer.minimize(losses["estimator"])
         self.renew_average()
-        self.step_losses.copy_(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
+        self.step_losses.copy_(torch.stack(list(losses.values())).detach())
 
     def check_images(self) -> None:
         """RuntimeError if some of the window's images were not new. One host sync."""
@@ -276,18 +285,22 @@ class Distillation:
             steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
             renew_average(self.average, self.policy, self.cfg.averaging, steps)
 
-    def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean distances () of actions and headings to the teacher's, and the estimator's error, of the robots `share`.
+    def losses(self, share: Tensor, *, blank: bool = False) -> dict[str, Tensor]:
+        """By `loss_names`: mean distances () of actions and headings to the teacher's, and the errors of what is told
+        from images and by the estimator, of the robots `share`.
 
         `blank`: as if the camera showed nothing.
         """
         window, policy = self.storage, self.policy
         latents, yaw_loss = self.seen(share, blank=blank)
+        latents = latents.flatten(0, 1)
         proprio = window.proprio[:, share].flatten(0, 1)
-        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
-        labels = window.labels[:, share].flatten(0, 1)
-        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
-        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
+        actions = policy.means(proprio, latents, window.history[:, share].flatten(0, 1))
+        labels, explicit = window.labels[:, share].flatten(0, 1), window.explicit[:, share].flatten(0, 1)
+        losses = {"depth_actor_loss": torch.linalg.vector_norm(actions - labels, dim=-1).mean(), "yaw_loss": yaw_loss}
+        if self.supervised_sight:
+            losses["sight"] = policy.sight_loss(latents, explicit)
+        return losses | {"estimator": policy.estimator.loss(proprio, explicit)}
 
     def seen(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor]:
         """What the robots `share` see in the window: latents (T, B, L), and how far () their headings are off."""

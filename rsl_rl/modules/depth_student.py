@@ -19,8 +19,8 @@ GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episo
 class DepthStudent(nn.Module):
     """The teacher's actor, history encoder and estimator; a recurrent image encoder stands in for its scan encoder.
 
-    What only eyes can tell of the explicit state (`seen_columns`) comes from the image's latent, and is learnt from
-    what the actor makes of it.
+    What only eyes can tell of the explicit state (`seen_columns`) comes from the image's latent, by `sight`; the rest
+    from the estimator.
     """
 
     config_class = DepthPolicyCfg
@@ -70,12 +70,25 @@ class DepthStudent(nn.Module):
 
     def means(self, proprio: Tensor, latent: Tensor, history: Tensor) -> Tensor:
         """Mean actions (B, A) from `proprio` (B, d) with headings, the image latent (B, L) and the history (B, T*d)."""
+        return self.actor([proprio, latent, self.explicit(proprio, latent), self.history_encoder(history)])
+
+    def explicit(self, proprio: Tensor, latent: Tensor) -> Tensor:
+        """The explicit state (B, e), as the actor is told it."""
         with torch.no_grad():  # the estimator learns from its own regression alone
-            explicit = self.estimator(proprio)
-        if self.sight is not None:
-            first, end = self.cfg.seen_columns
-            explicit = torch.cat([explicit[..., :first], self.sight(latent), explicit[..., end:]], -1)
-        return self.actor([proprio, latent, explicit, self.history_encoder(history)])
+            estimated = self.estimator(proprio)
+        return self.with_sight(estimated, latent)
+
+    def with_sight(self, explicit: Tensor, latent: Tensor) -> Tensor:
+        """`explicit` (B, e) with what the latent (B, L) tells of it where that belongs."""
+        if self.sight is None:
+            return explicit
+        first, end = self.cfg.seen_columns
+        return torch.cat([explicit[..., :first], self.sight(latent), explicit[..., end:]], -1)
+
+    def sight_loss(self, latent: Tensor, explicit: Tensor) -> Tensor:
+        """Mean squared error () of what the latent (B, L) tells of the true explicit state (B, e)."""
+        first, end = self.cfg.seen_columns
+        return (self.sight(latent) - explicit[..., first:end]).square().mean()
 
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> "StudentPolicy":
         """The student with the memory of `num_envs` robots."""

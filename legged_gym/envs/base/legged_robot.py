@@ -38,6 +38,9 @@ class LeggedRobot(BaseTask):
         self._declare(self._observation_groups())
         self.reset()
 
+    rest_term = ""
+    """Observation term of the joint angles that a zero action means; empty: the default pose."""
+
     @property
     def command_age_s(self) -> Tensor:
         """(N,) seconds since a robot got a new command."""
@@ -137,7 +140,7 @@ class LeggedRobot(BaseTask):
         overwrites.
         """
         self._take_actions(actions)
-        self.drive.take(self.actions)
+        self.drive.take(self._driven())
         for substep in range(self.cfg.control.decimation):
             self.torques.copy_(self.drive.torques(substep, self.sim.joint_pos, self.sim.joint_vel))
             self.sim.step(self.torques)
@@ -166,6 +169,10 @@ class LeggedRobot(BaseTask):
     def _take_actions(self, actions: Tensor) -> None:
         clip, beta = self.cfg.normalization.clip_actions, self.cfg.control.beta
         self.actions.copy_(torch.lerp(self.actions, actions.clamp(-clip, clip), beta))
+
+    def _driven(self) -> Tensor:
+        """The actions (N, J) that the joints are driven by."""
+        return self.actions
 
     def _update_base_state(self) -> None:
         orientation = self.sim.root_quat_w

@@ -30,3 +30,15 @@ class G1RoughTrainCfg(TrainCfg):
             experiment_name="g1_rough", num_steps_per_env=24, max_iterations=3000, save_interval=200
         )
     )
+
+
+@dataclass
+class G1DeepMimicTrainCfg(TrainCfg):
+    """Networks and PPO of BeyondMimic."""
+
+    algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="g1_deepmimic", num_steps_per_env=24, max_iterations=4000, save_interval=500
+        )
+    )

@@ -23,8 +23,11 @@ class CommandFolder:
     def __init__(self, server: viser.ViserServer, player: Player, requests: Requests):
         self._velocity, self._heading = player.env.velocity_commands, player.heading
         gui, ranges = server.gui, player.env.cfg.commands.ranges
+        led = "motion" in player.env.parts  # which nobody steers
         with gui.add_folder("command"):
-            self.from_sliders = gui.add_checkbox("command from sliders", False, hint="else at random, as in training")
+            self.from_sliders = gui.add_checkbox(
+                "command from sliders", False, hint="else at random, as in training", disabled=led
+            )
             self.vx = self._slider(gui, "vx, m/s", *ranges.lin_vel_x)
             if self._heading is None:
                 self.vy = self._slider(gui, "vy, m/s", *ranges.lin_vel_y)

@@ -1,0 +1,182 @@
+"""Configuration of robots that follow motions."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from legged_gym.envs.base.legged_robot_config import (
+    AssetCfg,
+    EnvCfg,
+    InitStateCfg,
+    LeggedRobotCfg,
+    NoiseCfg,
+    NoiseScales,
+    RewardScales,
+    RewardsCfg,
+    TerrainCfg,
+)
+from legged_gym.parts.config import CommandsCfg
+from legged_gym.parts.motion_config import DeepMimicCfg
+from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, Positive
+from legged_gym.utils.errors import UserError
+
+WHOLE_CLIP_S = 1e5  # longer than any clip
+NO_LIMIT = 1e3  # of an error
+
+Three = tuple[NotNegative, NotNegative, NotNegative]
+
+
+@dataclass
+class DeepMimicTerrainCfg(TerrainCfg):
+    n_rows: AtLeastOne = 1
+    """of VideoMimic's map, on which robots of one clip share a tile; here each has a world of its own, and any number
+    means the same"""
+
+
+@dataclass
+class DeepMimicInitStateCfg(InitStateCfg):
+    """Starts: the motion ± these; `pos` is where the motion has it."""
+
+    root_pos_noise: Three = (0.05, 0.05, 0.01)
+    """m"""
+    root_rot_noise: Three = (0.1, 0.1, 0.2)
+    """roll, pitch, yaw, rad"""
+    root_vel_noise: NotNegative = 0.3
+    """m/s and rad/s"""
+    joint_pos_noise: NotNegative = 0.1
+    """rad, within the soft limits"""
+
+
+@dataclass
+class DeepMimicAssetCfg(AssetCfg):
+    use_alt_files: bool = False
+    """VideoMimic's second file of the robot, with other feet, for every other process; here there is one, whose soles
+    are three capsules, and either value means the same"""
+
+
+@dataclass
+class DeepMimicRewardScales(RewardScales):
+    """Weights per second. The `motion_` terms are BeyondMimic's, the `_tracking` ones VideoMimic's."""
+
+    tracking_lin_vel: float = 0.0
+    tracking_ang_vel: float = 0.0
+    lin_vel_z: float = 0.0
+    ang_vel_xy: float = 0.0
+    torques: float = 0.0
+    dof_acc: float = 0.0
+    feet_air_time: float = 0.0
+    collision: float = -0.1
+    action_rate: float = -0.1
+    dof_pos_limits: float = -10.0
+    motion_anchor_pos: float = 0.5
+    motion_anchor_rot: float = 0.5
+    motion_link_pos: float = 1.0
+    motion_link_rot: float = 1.0
+    motion_link_lin_vel: float = 1.0
+    motion_link_ang_vel: float = 1.0
+    feet_contact_matching: float = 0.1
+    contact_no_vel: float = 0.0
+    joint_pos_tracking: float = 0.0
+    joint_vel_tracking: float = 0.0
+    link_pos_tracking: float = 0.0
+    link_vel_tracking: float = 0.0
+    torso_pos_tracking: float = 0.0
+    torso_orientation_tracking: float = 0.0
+    root_pos_tracking: float = 0.0
+    root_orientation_tracking: float = 0.0
+    root_vel_tracking: float = 0.0
+    root_ang_vel_tracking: float = 0.0
+    feet_orientation: float = 0.0
+    action_accel: float = 0.0
+    ankle_action: float = 0.0
+    alive: float = 0.0
+
+
+@dataclass
+class MotionSigmas:
+    """Errors at which the `motion_` rewards are 1/e: exp(-mean over links of error² / sigma²)."""
+
+    anchor_pos: Positive = 0.3
+    """m"""
+    anchor_rot: Positive = 0.4
+    """rad"""
+    link_pos: Positive = 0.3
+    link_rot: Positive = 0.4
+    link_lin_vel: Positive = 1.0
+    """m/s"""
+    link_ang_vel: Positive = 3.14
+    """rad/s"""
+
+
+@dataclass
+class DeepMimicRewardsCfg(RewardsCfg):
+    scales: DeepMimicRewardScales = field(default_factory=DeepMimicRewardScales)
+    only_positive_rewards: bool = False
+    """no negative sum of rewards (the termination reward comes on top)"""
+    sigmas: MotionSigmas = field(default_factory=MotionSigmas)
+    joint_pos_tracking_k: NotNegative = 2.0
+    """exp(-k * error), with VideoMimic's errors: squares summed over joints or links, angles, or norms"""
+    joint_vel_tracking_k: NotNegative = 0.01
+    link_pos_tracking_k: NotNegative = 5.0
+    link_vel_tracking_k: NotNegative = 0.1
+    torso_pos_tracking_k: NotNegative = 50.0
+    torso_orientation_tracking_k: NotNegative = 3.0
+    root_pos_tracking_k: NotNegative = 20.0
+    root_orientation_tracking_k: NotNegative = 3.0
+    root_vel_tracking_k: NotNegative = 10.0
+    root_ang_vel_tracking_k: NotNegative = 0.01
+
+
+@dataclass
+class DeepMimicNoiseScales(NoiseScales):
+    root_pos: NotNegative = 0.03
+    """m, of odometry"""
+
+
+@dataclass
+class DeepMimicNoiseCfg(NoiseCfg):
+    noise_scales: DeepMimicNoiseScales = field(default_factory=DeepMimicNoiseScales)
+
+
+@dataclass
+class DeepMimicEnvCfg(EnvCfg):
+    episode_length_s: Annotated[float, Bounds(low=0.0, open_low=True)] = 10.0
+    """longest episode; a clip's end comes sooner"""
+
+
+@dataclass
+class DeepMimicRobotCfg(LeggedRobotCfg):
+    env: DeepMimicEnvCfg = field(default_factory=DeepMimicEnvCfg)
+    terrain: DeepMimicTerrainCfg = field(default_factory=DeepMimicTerrainCfg)
+    init_state: DeepMimicInitStateCfg = field(default_factory=DeepMimicInitStateCfg)
+    asset: DeepMimicAssetCfg = field(default_factory=DeepMimicAssetCfg)
+    rewards: DeepMimicRewardsCfg = field(default_factory=DeepMimicRewardsCfg)
+    noise: DeepMimicNoiseCfg = field(default_factory=DeepMimicNoiseCfg)
+    deepmimic: DeepMimicCfg = field(default_factory=DeepMimicCfg)
+
+    def check(self, key: str) -> None:
+        if self.commands != CommandsCfg():
+            where = f"{key}.commands" if key else "commands"
+            raise UserError(f"{where}: this task follows motions, not commands: see deepmimic")
+
+    def play(self) -> None:
+        """Whole clips, undisturbed; who loses the motion starts anew."""
+        super().play()
+        self.env.episode_length_s, self.deepmimic.truncate_rollout_length = WHOLE_CLIP_S, 0
+        self.deepmimic.start_link_pos_error_threshold = self.deepmimic.link_pos_error_threshold
+        self.clean()
+
+    def evaluation(self) -> None:
+        """Whole clips, with noise, pushes and randomisation as in training; whoever measures says who has failed."""
+        self.env.num_envs = 256
+        self.env.episode_length_s, self.deepmimic.truncate_rollout_length = WHOLE_CLIP_S, 0
+        self.deepmimic.link_pos_error_threshold = self.deepmimic.start_link_pos_error_threshold = NO_LIMIT
+        self.deepmimic.height_error_threshold = self.deepmimic.gravity_error_threshold = NO_LIMIT
+
+    def clean(self) -> None:
+        """Nothing disturbs, and starts are the motion's own."""
+        init, random = self.init_state, self.domain_rand
+        init.root_pos_noise = init.root_rot_noise = (0.0, 0.0, 0.0)
+        init.root_vel_noise = init.joint_pos_noise = 0.0
+        self.noise.add_noise = random.push_robots = random.randomize_friction = random.randomize_base_mass = False
+        random.randomize_base_com = random.randomize_motor_strength = random.control_delays = False
+        random.p_gain_rand = random.d_gain_rand = random.torque_rfi_rand = False

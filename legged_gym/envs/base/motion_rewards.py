@@ -1,0 +1,104 @@
+"""Rewards for doing as a motion does: BeyondMimic's (`motion_…`), VideoMimic's (`…_tracking`), and what goes along."""
+
+import torch
+from torch import Tensor
+
+from legged_gym.utils.math import quat_angle, quat_rotate, quat_yaw, wrap_to_pi
+
+
+class MotionRewards:
+    """To stand before `LeggedRobot` among the bases of `DeepMimicRobot`, whose attributes they read."""
+
+    def _near(self, squared: Tensor, sigma: float) -> Tensor:
+        """(N,) exp(-mean over links of `squared` (N, B) / sigma²)."""
+        return torch.exp(-squared.mean(1) / sigma**2)
+
+    # -- BeyondMimic: links over each other at the anchor, which alone has a place in the world ------------------------
+    def _reward_motion_anchor_pos(self) -> Tensor:
+        return self._near(self.link_error[:, self.anchor, None].square(), self.cfg.rewards.sigmas.anchor_pos)
+
+    def _reward_motion_anchor_rot(self) -> Tensor:
+        angle = quat_angle(self.link_quat[:, self.anchor], self.motion.links[:, self.anchor, 3:7])
+        return self._near(angle[:, None].square(), self.cfg.rewards.sigmas.anchor_rot)
+
+    def _reward_motion_link_pos(self) -> Tensor:
+        return self._near(self.anchored_error.square(), self.cfg.rewards.sigmas.link_pos)
+
+    def _reward_motion_link_rot(self) -> Tensor:
+        angle = quat_angle(self.link_quat, self.anchored_quat)
+        return self._near(angle.square(), self.cfg.rewards.sigmas.link_rot)
+
+    def _reward_motion_link_lin_vel(self) -> Tensor:
+        error = (self.link_lin_vel - self.motion.links[..., 7:10]).square().sum(-1)
+        return self._near(error, self.cfg.rewards.sigmas.link_lin_vel)
+
+    def _reward_motion_link_ang_vel(self) -> Tensor:
+        error = (self.link_ang_vel - self.motion.links[..., 10:]).square().sum(-1)
+        return self._near(error, self.cfg.rewards.sigmas.link_ang_vel)
+
+    # -- VideoMimic: sums in the exponent, all in the world ------------------------------------------------------------
+    def _reward_joint_pos_tracking(self) -> Tensor:
+        error = (self.sim.joint_pos - self.motion.qpos[:, 7:]).square().sum(1)
+        return torch.exp(-self.cfg.rewards.joint_pos_tracking_k * error)
+
+    def _reward_joint_vel_tracking(self) -> Tensor:
+        error = (self.sim.joint_vel - self.motion.qvel[:, 6:]).square().sum(1)
+        return torch.exp(-self.cfg.rewards.joint_vel_tracking_k * error)
+
+    def _reward_link_pos_tracking(self) -> Tensor:
+        return torch.exp(-self.cfg.rewards.link_pos_tracking_k * self.link_error.square().sum(1))
+
+    def _reward_link_vel_tracking(self) -> Tensor:
+        error = (self.link_lin_vel - self.motion.links[..., 7:10]).square().sum((1, 2))
+        return torch.exp(-self.cfg.rewards.link_vel_tracking_k * error)
+
+    def _reward_torso_pos_tracking(self) -> Tensor:
+        """Of the anchor."""
+        return torch.exp(-self.cfg.rewards.torso_pos_tracking_k * self.link_error[:, self.anchor].square())
+
+    def _reward_torso_orientation_tracking(self) -> Tensor:
+        angle = quat_angle(self.link_quat[:, self.anchor], self.motion.links[:, self.anchor, 3:7])
+        return torch.exp(-self.cfg.rewards.torso_orientation_tracking_k * angle)
+
+    def _reward_root_pos_tracking(self) -> Tensor:
+        error = (self.sim.root_pos_w - self.motion.qpos[:, :3]).square().sum(1)
+        return torch.exp(-self.cfg.rewards.root_pos_tracking_k * error)
+
+    def _reward_root_orientation_tracking(self) -> Tensor:
+        angle = quat_angle(self.sim.root_quat_w, self.motion.qpos[:, 3:7])
+        return torch.exp(-self.cfg.rewards.root_orientation_tracking_k * angle)
+
+    def _reward_root_vel_tracking(self) -> Tensor:
+        error = (self.sim.root_lin_vel_w - self.motion.qvel[:, :3]).norm(dim=1)
+        return torch.exp(-self.cfg.rewards.root_vel_tracking_k * error)
+
+    def _reward_root_ang_vel_tracking(self) -> Tensor:
+        """In the world's frame."""
+        own = quat_rotate(self.sim.root_quat_w, self.sim.root_ang_vel_b)
+        error = (own - quat_rotate(self.motion.qpos[:, 3:7], self.motion.qvel[:, 3:6])).norm(dim=1)
+        return torch.exp(-self.cfg.rewards.root_ang_vel_tracking_k * error)
+
+    # -- feet and actions ----------------------------------------------------------------------------------------------
+    def _reward_feet_contact_matching(self) -> Tensor:
+        """Number of feet that stand, or do not, as the motion's."""
+        return (self.last_raw_contacts == self.motion.contacts).sum(1)
+
+    def _reward_contact_no_vel(self) -> Tensor:
+        """Speed of feet in contact."""
+        speed = self.sim.body_lin_vel_w.index_select(1, self.feet).norm(dim=-1)
+        return (speed * self.last_raw_contacts).sum(1)
+
+    def _reward_feet_orientation(self) -> Tensor:
+        """Nearness of the feet's headings to the base's."""
+        feet = quat_yaw(self.sim.body_quat_w.index_select(1, self.feet))
+        off = wrap_to_pi(feet - quat_yaw(self.sim.root_quat_w)[:, None])
+        return torch.exp(-6.0 * off.abs().sum(1))
+
+    def _reward_action_accel(self) -> Tensor:
+        return (self.actions - 2.0 * self.last_actions + self.second_last_actions).square().sum(1)
+
+    def _reward_ankle_action(self) -> Tensor:
+        return self.actions.index_select(1, self.ankles).square().sum(1)
+
+    def _reward_alive(self) -> Tensor:
+        return (~self.falls).float()

@@ -1,0 +1,120 @@
+"""Configuration of the motion command, of which `deepmimic` is the name that VideoMimic's users type."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, NotNegativeInt, Positive, Share
+from legged_gym.utils.errors import UserError
+
+ClipWeighting = Literal["uniform_step", "uniform_clip", "success_rate_adaptive"]
+
+
+@dataclass
+class SamplingCfg:
+    """Where episodes start, with `clip_weighting_strategy` success_rate_adaptive: more often where robots fail.
+
+    Clips are cut into bins; a bin's share follows the rate of failures among the passes through it.
+    """
+
+    bin_s: Positive = 1.0
+    """length of a bin, s"""
+    uniform: Share = 0.15
+    """share of the episodes that start anywhere"""
+    max_factor: Positive = 10.0
+    """largest share of a bin, as a multiple of the one that it has without weights"""
+    blame_s: NotNegative = 2.0
+    """s before a failure that share the blame, as far as the episode reaches back"""
+    forgetting: Share = 1e-3
+    """share of the counts that is forgotten in a control step"""
+
+
+@dataclass
+class DeepMimicCfg:
+    """Which motions are followed, and how."""
+
+    motions: tuple[str, ...] = ()
+    """files and folders of motions, in any format of docs/motions.md; a relative one that is not there is looked for
+    in resources/"""
+    mirrored: bool = False
+    """each clip also with left and right exchanged"""
+    default_data_fps: NotNegative = 0.0
+    """frames per second of files that do not say theirs; 0: such files are refused"""
+    height: Literal["shift", "follow", "keep"] = "shift"
+    """how clips on the plane are put on it (docs/motions.md)"""
+    cut_off_import_length: Annotated[int, Bounds(low=-1)] = -1
+    """control steps of each clip that are used, from its start; -1: all"""
+    use_amass: bool = False
+    """VideoMimic's name for more motions: the files amass_replay_data_path in amass_data_root"""
+    amass_data_root: str = "../data/unitree_lafan"
+    amass_replay_data_path: str = "lafan_walk_and_dance/*.pkl"
+    n_prepend: NotNegativeInt = 0
+    """control steps for which the first pose is held before a clip"""
+    n_append: NotNegativeInt = 50
+    """control steps for which the last pose is held after a clip; then the episode is a time-out"""
+    truncate_rollout_length: NotNegativeInt = 0
+    """VideoMimic's name for the longest episode, in control steps; 0: env.episode_length_s"""
+    randomize_start_offset: bool = True
+    """episodes start anywhere in a clip; else at its first frame"""
+    init_velocities: bool = True
+    """they start with the velocities of the motion; else at rest"""
+    respawn_z_offset: float = 0.0
+    """m by which they start higher than the motion"""
+    clip_weighting_strategy: ClipWeighting = "success_rate_adaptive"
+    """uniform_step: all frames alike; uniform_clip: all clips alike; success_rate_adaptive: by failures (sampling)"""
+    sampling: SamplingCfg = field(default_factory=SamplingCfg)
+    anchor_link: str = "torso_link"
+    """link at which motion and robot are laid over each other, in place and heading, before other links are compared"""
+    tracked_links: tuple[str, ...] = ()
+    """links that are to be where the motion has them; the anchor is one of them"""
+    reference_steps: tuple[AtLeastOne, ...] = (1, 5, 10, 15, 20, 25)
+    """frames ahead that the policy is told of; the first is the next one"""
+    observe_position: bool = True
+    """the policy is told how far the motion is, by odometry. Without it places are compared at the anchor, so that
+    drift ends no episode"""
+    residual_actions: bool = True
+    """a zero action is the motion's next joint angles; else the default pose"""
+    link_pos_error_threshold: Positive = 0.5
+    """m that a tracked link may be off; more ends the episode"""
+    start_link_pos_error_threshold: Positive = 1.0
+    """the same at the start of training; it falls while more than `threshold_survival` of the episodes are survived"""
+    threshold_survival: Share = 0.6
+    """share of episodes survived above which the threshold falls; below two thirds of it, it rises"""
+    height_error_threshold: Positive = 0.3
+    """m that the base may be too high or too low"""
+    gravity_error_threshold: Positive = 0.8
+    """largest difference of the vertical components of gravity in the base's frame, of robot and motion"""
+
+    def check(self, key: str) -> None:
+        if not self.reference_steps or self.reference_steps[0] != 1:
+            raise UserError(f"{key}.reference_steps is {self.reference_steps}: it begins with 1, the next frame")
+        if len(set(self.reference_steps)) != len(self.reference_steps):
+            raise UserError(f"{key}.reference_steps is {self.reference_steps}: each is there once")
+        if self.cut_off_import_length == 0:
+            raise UserError(f"{key}.cut_off_import_length is 0: no frame is left; -1 means all")
+        if self.link_pos_error_threshold > self.start_link_pos_error_threshold:
+            raise UserError(
+                f"{key}.link_pos_error_threshold is {self.link_pos_error_threshold:g}: it has to be at most "
+                f"start_link_pos_error_threshold, which is {self.start_link_pos_error_threshold:g}"
+            )
+
+    @property
+    def files(self) -> list[Path]:
+        """What is to be read; UserError where there is nothing of that name."""
+        from legged_gym import RESOURCES_DIR
+
+        found = []
+        for name in self.motions:
+            path = Path(name).expanduser()
+            found.append(path if path.exists() or path.is_absolute() else RESOURCES_DIR / path)
+            if not found[-1].exists():
+                raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
+        if self.use_amass:
+            matches = sorted(Path(self.amass_data_root).expanduser().glob(self.amass_replay_data_path))
+            if not matches:
+                where = f"{self.amass_data_root}/{self.amass_replay_data_path}"
+                raise UserError(f"deepmimic.amass_replay_data_path: there is no {where}")
+            found += matches
+        if not found:
+            raise UserError("deepmimic.motions is empty: it names files or folders of motions")
+        return found

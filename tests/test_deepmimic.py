@@ -1,0 +1,411 @@
+"""Robots that follow motions: the motion itself, rewards, ends, starts, sampling, figures, and what a graph needs."""
+
+import math
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+from host_sync import NoHostSync
+
+from legged_gym import make
+from legged_gym.envs.base.deepmimic_robot import DeepMimicRobot
+from legged_gym.evaluation.tracking import evaluate
+from legged_gym.motion.library import MotionLibrary
+from legged_gym.motion.skeleton import Skeleton
+from legged_gym.parts.motion_command import re_anchored
+from legged_gym.parts.motion_config import SamplingCfg
+from legged_gym.parts.motion_sampler import MotionSampler
+from legged_gym.parts.ranks import Alone
+from legged_gym.robots import G1
+from legged_gym.robots.spec import RobotSpec
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import quat_angle, quat_from_roll_pitch_yaw, quat_from_yaw, quat_multiply, quat_roll_pitch
+
+WALK, BOW, BOX = "motions/g1/walk_slow.npz", "motions/g1/bow.npz", "motions/g1/box_8cm.npz"
+SHORT = {"sim.num_threads": 1, "deepmimic.mirrored": False}
+
+
+def config(cfg):
+    """Nothing random but where episodes start."""
+    cfg.clean()
+    cfg.deepmimic.n_append = 10
+
+
+def env_of(*motions: str, num_envs: int = 4, task: str = "g1_deepmimic_mocap", **settings) -> DeepMimicRobot:
+    return make(task, num_envs, cfg=config, **SHORT | {"deepmimic.motions": motions or (WALK,)} | settings)
+
+
+def follow(env: DeepMimicRobot) -> None:
+    """All robots are exactly as their motion is."""
+    env.sim.set_state(env.everyone, env.motion.qpos, env.motion.qvel)
+    env.sim.refresh()
+    env._update_base_state()
+
+
+def compare(env: DeepMimicRobot) -> None:
+    """As a step does after the physics, without time going on."""
+    env.motion.frame.sub_(1)
+    env._post_physics_step()
+
+
+# -- rotations ---------------------------------------------------------------------------------------------------------
+def test_rotations_are_mujocos():
+    q = torch.nn.functional.normalize(torch.randn(5, 2, 4, generator=torch.Generator().manual_seed(0)), dim=-1)
+    for a, b in q.double().numpy():
+        product, other = np.zeros(4), np.zeros(4)
+        mujoco.mju_mulQuat(product, a, b)
+        found = quat_multiply(torch.as_tensor(a), torch.as_tensor(b))
+        np.testing.assert_allclose(found, product, atol=1e-12)
+        mujoco.mju_negQuat(other, b)
+        mujoco.mju_mulQuat(product, a, other)
+        angle = 2.0 * math.acos(min(1.0, abs(product[0])))
+        assert quat_angle(torch.as_tensor(a), torch.as_tensor(b)).item() == pytest.approx(angle, abs=1e-6)
+    roll, pitch = quat_roll_pitch(quat_from_roll_pitch_yaw(torch.tensor([[0.3, -0.4, 0.7]])))
+    assert (roll.item(), pitch.item()) == pytest.approx((0.3, -0.4), abs=1e-6)
+
+
+# -- the motion --------------------------------------------------------------------------------------------------------
+def test_links_and_their_velocities_are_the_engines():
+    """Whoever follows exactly has no error, in places, orientations and velocities."""
+    env = env_of(WALK, BOW)
+    follow(env)
+    compare(env)
+    for own, theirs in (
+        (env.link_pos, env.motion.links[..., :3]),
+        (env.link_lin_vel, env.motion.links[..., 7:10]),
+        (env.link_ang_vel, env.motion.links[..., 10:]),
+        (env.anchored_pos, env.motion.links[..., :3]),
+    ):
+        torch.testing.assert_close(own, theirs, atol=2e-4, rtol=1e-3)
+    assert quat_angle(env.link_quat, env.motion.links[..., 3:7]).max() < 2e-3
+    assert env.link_error.max() < 1e-5 and env.joint_error.max() < 1e-6
+
+
+def test_time_goes_on_to_the_end_and_no_further():
+    env = env_of(WALK, **{"deepmimic.n_prepend": 3})
+    motion, library = env.motion, env.motion.library
+    length = int(library.length[0])
+    motion.place(env.everyone, torch.zeros(4, dtype=torch.long))
+    env.reset()
+    assert motion.frame.tolist() == [-3] * 4
+    seen = []
+    for _ in range(length + 13):
+        seen.append((motion.frame[0].item(), motion.qpos[0].clone(), motion.qvel[0].clone(), motion.ended[0].item()))
+        motion.advance()
+    for frame, qpos, qvel, ended in seen:
+        row = min(max(frame, 0), length - 1)
+        assert torch.equal(qpos, library.qpos[row])
+        assert torch.equal(qvel, library.qvel[row] if 0 <= frame < length else torch.zeros(35))
+        assert ended == (frame >= length - 1 + 10)
+    motion.frame.fill_(length - 4)
+    motion.look()
+    rows = [min(length - 4 + step, length - 1) for step in env.cfg.deepmimic.reference_steps]
+    assert torch.equal(motion.ahead[1], library.qpos[rows])
+
+
+def test_the_end_of_a_clip_is_a_time_out():
+    env = env_of(BOW)
+    env.motion.place(env.everyone, torch.zeros(4, dtype=torch.long), env.motion.last.expand(4) - 2)
+    env.reset()
+    follow(env)
+    for due in (False, True):
+        *_, dones, time_outs = env.step(torch.zeros(4, 29))
+        assert dones.tolist() == time_outs.tolist() == [due] * 4
+    assert env.motion.frame.tolist() == [int(env.motion.last) - 2] * 4 and env.episode_length.tolist() == [0] * 4
+
+
+def test_a_motion_is_laid_over_the_robot_at_the_anchor():
+    links = torch.zeros(1, 2, 13)
+    links[0, :, 3] = 1.0
+    links[0, 0, :3] = torch.tensor([1.0, 2.0, 0.8])  # the anchor
+    links[0, 1, :3] = torch.tensor([1.5, 2.0, 0.3])  # half a metre ahead of it, half a metre below
+    place, orientation = torch.tensor([[4.0, 0.0, 0.7]]), quat_from_yaw(torch.tensor([math.pi / 2]))
+    position, rotation = re_anchored(links, 0, place, orientation)
+    torch.testing.assert_close(position, torch.tensor([[[4.0, 0.0, 0.8], [4.0, 0.5, 0.3]]]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(rotation[0, 1], orientation[0])
+
+
+def test_worlds_have_the_boxes_of_their_clips():
+    env = env_of(WALK, BOX, task="g1_deepmimic")
+    env.motion.place(env.everyone, torch.tensor([0, 1, 0, 1]))
+    env.reset()
+    half = env.ground.slots()[3]
+    assert half[0].abs().sum() == 0 and torch.equal(
+        half[1, 0], torch.as_tensor(env.motion.library.boxes[1][0, 7:], dtype=torch.float32)
+    )
+    env.motion.frame.fill_(170)
+    env.motion.look()
+    ankles = [env.cfg.deepmimic.tracked_links.index(f"{side}_ankle_roll_link") for side in ("left", "right")]
+    assert (env.motion.links[1, ankles, 2] > 0.1).all(), "on top of it"
+    follow(env)
+    for _ in range(10):
+        env.step(torch.zeros(4, 29))
+    assert env.sim.contact_forces_w[1].index_select(0, env.feet)[:, 2].sum() > 100.0, "the box bears the robot"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"deepmimic.motions": (BOX,)}, "no clip is on the plane alone"),
+        ({"deepmimic.motions": ("nowhere.npz",)}, "there is no nowhere.npz"),
+        ({"deepmimic.motions": ()}, "deepmimic.motions is empty"),
+        ({"deepmimic.anchor_link": "head"}, "no link head"),
+        ({"deepmimic.reference_steps": (2, 3)}, "begins with 1"),
+        ({"commands.standing_fraction": 0.5}, "follows motions, not commands"),
+        ({"deepmimic.use_amass": True}, "deepmimic.amass_replay_data_path"),
+    ],
+)
+def test_one_line_for_a_mistake(settings, message):
+    with pytest.raises(UserError, match=message) as caught:
+        env_of(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_too_few_boxes_are_named():
+    with pytest.raises(UserError, match=r"stairs_6cm_26cm has 3 boxes: set --env.terrain.num_boxes=3"):
+        env_of("motions/g1/stairs_6cm_26cm.npz", task="g1_deepmimic", **{"terrain.num_boxes": 1})
+
+
+# -- rewards -----------------------------------------------------------------------------------------------------------
+def test_perfect_tracking_earns_the_most():
+    env = env_of(WALK, BOW)
+    follow(env)
+    compare(env)
+    names = [name for name in vars(env.cfg.rewards.scales) if name.startswith("motion_") or name.endswith("_tracking")]
+    assert len(names) == 16
+    for name in names:
+        value = getattr(env, f"_reward_{name}")()
+        torch.testing.assert_close(value, torch.ones(4), atol=5e-3, rtol=0, msg=name)
+    env.last_raw_contacts.copy_(env.motion.contacts)
+    assert env._reward_feet_contact_matching().tolist() == [2] * 4
+    env.last_raw_contacts[:, 0].logical_not_()
+    assert env._reward_feet_contact_matching().tolist() == [1] * 4
+
+
+def test_rewards_by_hand():
+    """A robot beside its motion by 0.3 m: places in the world are off, laid over each other nothing is."""
+    env = env_of(WALK)
+    qpos = env.motion.qpos.clone()
+    qpos[:, 1] += 0.3
+    env.sim.set_state(env.everyone, qpos, env.motion.qvel)
+    env.sim.refresh()
+    env._update_base_state()
+    compare(env)
+    e = math.exp(-1.0)
+    assert env._reward_motion_anchor_pos().tolist() == pytest.approx([e] * 4, abs=1e-3)
+    assert env._reward_motion_link_pos().tolist() == pytest.approx([1.0] * 4, abs=1e-3)
+    assert env._reward_torso_pos_tracking().tolist() == pytest.approx([math.exp(-50 * 0.09)] * 4, abs=1e-3)
+    assert env._reward_link_pos_tracking().tolist() == pytest.approx([math.exp(-5 * 14 * 0.09)] * 4, abs=1e-3)
+    assert env.anchor_drift.tolist() == pytest.approx([0.3] * 4, abs=1e-4)
+    qpos = env.motion.qpos.clone()
+    qpos[:, 7] += 0.5  # a hip
+    env.sim.set_state(env.everyone, qpos, env.motion.qvel)
+    env.sim.refresh()
+    assert env._reward_joint_pos_tracking().tolist() == pytest.approx([math.exp(-2 * 0.25)] * 4, abs=1e-4)
+
+
+def test_residual_actions_are_around_the_motion():
+    env = env_of(WALK)
+    expected = env.motion.ahead[:, 0, 7:].clone()
+    env.step(torch.zeros(4, 29))
+    torch.testing.assert_close(env.drive._targets[:, 0], expected)
+    torch.testing.assert_close(expected, env.motion.qpos[:, 7:]), "and that is where the motion is now"
+    env = env_of(WALK, **{"deepmimic.residual_actions": False})
+    env.step(torch.zeros(4, 29))
+    torch.testing.assert_close(env.drive._targets[:, 0], env.default_joint_pos.expand(4, 29))
+
+
+# -- ends and starts ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("observe", "offset", "lost"),
+    [
+        (True, (0.0, 0.6, 0.0), True),
+        (True, (0.0, 0.4, 0.0), False),
+        (False, (0.0, 0.6, 0.0), False),
+        (False, (0.0, 0.0, 0.35), True),
+    ],
+)
+def test_who_is_too_far_has_failed(observe, offset, lost):
+    thresholds = {"deepmimic.start_link_pos_error_threshold": 0.5, "deepmimic.observe_position": observe}
+    env = env_of(WALK, **thresholds)
+    assert ("root_pos_error" in env.observation_layout["proprio"]) == observe
+    qpos = env.motion.qpos.clone()
+    qpos[:, :3] += torch.tensor(offset)
+    env.sim.set_state(env.everyone, qpos, env.motion.qvel)
+    env.sim.refresh()
+    env._update_base_state()
+    compare(env)
+    env.check_termination()
+    assert env.falls.tolist() == env.dones.tolist() == [lost] * 4
+
+
+def test_starts_are_the_motions_with_noise():
+    env = env_of(
+        WALK, num_envs=200, **{"init_state.root_pos_noise": (0.1, 0.0, 0.02), "init_state.joint_pos_noise": 0.05}
+    )
+    offset = env.sim.qpos - env.motion.qpos
+    assert 0.08 < offset[:, 0].abs().max() <= 0.1 and offset[:, 1].abs().max() == 0.0
+    assert 0.03 < offset[:, 7:].abs().max() <= 0.0501
+    torch.testing.assert_close(env.sim.qvel, env.motion.qvel)
+    assert len(env.motion.frame.unique()) > 100
+    assert not make("g1_deepmimic_mocap", 4, cfg=config, **SHORT, **{"deepmimic.init_velocities": False}).sim.qvel.any()
+    assert (env_of(WALK, **{"deepmimic.randomize_start_offset": False}).motion.frame == 0).all()
+
+
+def test_the_threshold_follows_the_episodes_survived():
+    env = env_of(WALK)
+    first = float(env.link_threshold)
+    env.dones.fill_(True)
+    env.time_outs.fill_(True)
+    for _ in range(20):
+        env._tighten()
+    tight = float(env.link_threshold)
+    assert tight < first
+    env.time_outs.fill_(False)
+    for _ in range(60):
+        env._tighten()
+    assert tight < float(env.link_threshold) <= first
+
+
+# -- sampling ----------------------------------------------------------------------------------------------------------
+def library_of(*lengths: int) -> MotionLibrary:
+    library = object.__new__(MotionLibrary)
+    library.names = [f"clip{k}" for k in range(len(lengths))]
+    library.length = torch.tensor(lengths)
+    library.start = torch.cumsum(library.length, 0) - library.length
+    return library
+
+
+def sampler_of(*lengths: int, weighting: str = "success_rate_adaptive", **settings) -> MotionSampler:
+    return MotionSampler(SamplingCfg(**settings), weighting, library_of(*lengths), 50, 0.02)
+
+
+def test_shares_without_failures_are_those_of_the_frames():
+    sampler = sampler_of(100, 125)
+    torch.testing.assert_close(sampler.share, torch.tensor([50.0, 50.0, 50.0, 50.0, 25.0]) / 225)
+    clips = sampler_of(100, 125, weighting="uniform_clip")
+    torch.testing.assert_close(clips.share, torch.tensor([0.25, 0.25, 0.2, 0.2, 0.1]))
+    torch.manual_seed(0)
+    clip, frame = sampler.sample(20000)
+    assert (frame < torch.tensor([100, 125])[clip]).all() and (frame >= 0).all()
+    assert (clip == 1).float().mean().item() == pytest.approx(125 / 225, abs=0.02)
+
+
+def test_failures_are_blamed_on_what_came_before():
+    sampler = sampler_of(200, 100, forgetting=0.0, blame_s=2.0)
+    at = lambda *values: torch.tensor(values)  # noqa: E731
+    sampler.update(at(0, 1), at(160, 60), at(0, 55), at(True, True), Alone.sum_)
+    third = 1.0 / 3.0
+    # The first failed at 3.2 s: bins 3, 2 and 1. The second began in its bin 1 and cannot have erred before.
+    torch.testing.assert_close(sampler.counts[1], torch.tensor([0.0, third, third, third, 0.0, 1.0]))
+    torch.testing.assert_close(sampler.counts[0], torch.tensor([0.0, 0.0, 0.0, 0.02, 0.0, 0.02]))
+    assert sampler.share[5] > sampler.share[3] > sampler.share[0]
+    assert sampler.share.sum().item() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_no_bin_takes_all():
+    sampler = sampler_of(*[50] * 40, uniform=0.0, max_factor=10.0)
+    sampler.counts[0] = 1000.0
+    sampler.counts[1, 7] = 1000.0
+    sampler.weigh()
+    assert sampler.share[7] == sampler.share.max()
+    rest = sampler.share[:7].sum() + sampler.share[8:].sum()
+    assert rest > 0.0
+    sampler = sampler_of(*[50] * 40, uniform=0.15)
+    sampler.counts[1, 7] = 1000.0
+    sampler.weigh()
+    assert sampler.share.min() >= 0.15 / 40 - 1e-6
+
+
+def test_the_state_goes_through_a_checkpoint():
+    env = env_of(WALK, BOW)
+    env.motion.sampler.counts.copy_(torch.rand_like(env.motion.sampler.counts))
+    env.link_threshold.fill_(0.7)
+    saved = env.curriculum_state_dict()
+    other = env_of(BOW, WALK, num_envs=2)  # other order, other number
+    other.load_curriculum_state_dict(saved)
+    assert float(other.link_threshold) == pytest.approx(0.7)
+    walk, bow = (saved["motions"][name] for name in ("walk_slow", "bow"))
+    torch.testing.assert_close(other.motion.sampler.counts, torch.cat([bow, walk], 1))
+    assert other.motion.sampler.share.max() > env_of(BOW, WALK).motion.sampler.share.max()
+
+
+def test_a_run_goes_on_exactly():
+    env, actions = env_of(WALK, BOW), 0.3 * torch.randn(40, 4, 29)
+    for k in range(20):
+        env.step(actions[k])
+    state, random = env.state_dict(), torch.random.get_rng_state()
+    expected = [env.step(actions[k])[1].clone() for k in range(20, 40)]
+    again = env_of(WALK, BOW)
+    again.load_state_dict(state)
+    torch.random.set_rng_state(random)
+    found = [again.step(actions[k])[1].clone() for k in range(20, 40)]
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+class Carried(DeepMimicRobot):
+    """Robots that are carried along their motion, `beside` it, until `dropped`."""
+
+    beside, dropped = 0.0, 10**6
+
+    def _post_physics_step(self):
+        self.motion.advance()
+        qpos = self.motion.qpos.clone()
+        qpos[:, 1] += self.beside
+        qpos[:, 2] += 2.0 * (self.motion.frame >= self.dropped)
+        self.sim.set_state(self.everyone, qpos, self.motion.qvel)
+        self.sim.refresh()
+        self._update_base_state()
+        self.motion.frame.sub_(1)
+        super()._post_physics_step()
+
+
+@pytest.mark.parametrize(("beside", "dropped"), [(0.0, 10**6), (0.1, 10**6), (0.0, 131)])
+def test_figures_go_to_the_end_of_the_clip(beside, dropped, monkeypatch):
+    monkeypatch.setattr(Carried, "beside", beside)
+    monkeypatch.setattr(Carried, "dropped", dropped)
+    cfg = env_of(BOW).cfg
+    cfg.evaluation()
+    cfg.env.num_envs = 1
+    env = Carried(cfg)
+    figures = evaluate(env, lambda observations: torch.zeros(1, 29), graph=False)
+    assert set(figures) == {"clean"}, "nothing disturbs"
+    row = figures["clean"]["clips"]["bow"]
+    assert row["seconds"] == pytest.approx(5.2)  # 261 frames, longer than an episode of training needs to be
+    whole = dropped > 1000
+    assert row["success"] == float(whole) and row["completion"] == pytest.approx(1.0 if whole else 0.5)
+    assert row["score"] == pytest.approx((1.0 if whole else 0.5) * math.exp(-(beside**2) / 0.09), abs=1e-3)
+    assert row["mpkpe_mm"] == pytest.approx(1e3 * beside, abs=0.1) and row["mpkpe_anchored_mm"] < 0.1
+    assert row["drift_m_per_10s"] == pytest.approx(beside * 10 / (5.2 if whole else 2.6), abs=1e-3)
+
+
+# -- what a CUDA graph needs -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("task", ["g1_deepmimic_mocap", "g1_deepmimic"])
+def test_the_step_never_waits_for_the_host_and_rebinds_no_tensor(task):
+    env = make(task, 6, **SHORT, **{"domain_rand.push_interval_s": 0.1, "deepmimic.motions": (WALK, BOW, BOX)})
+    env.step(torch.zeros(6, 29))  # what is made on first use is made before a capture
+
+    def addresses():
+        kept = {name: value.data_ptr() for name, value in env._all_state().items()}
+        own = {name: value.data_ptr() for name, value in vars(env.motion).items() if isinstance(value, torch.Tensor)}
+        return kept | own | {"share": env.motion.sampler.share.data_ptr()}
+
+    before, ended = addresses(), 0
+    torch.manual_seed(0)
+    for _ in range(80):
+        with NoHostSync():
+            dones = env.step(torch.randn(6, 29))[2]
+        ended += int(dones.sum())
+    assert ended >= 1 and addresses() == before
+
+
+def test_the_skeletons_velocities_are_differences_of_places():
+    skeleton = Skeleton(RobotSpec.load(G1.source, G1.feet.split()))
+    library = MotionLibrary.load(["resources/" + WALK], skeleton)
+    links = np.arange(len(skeleton.body_names))
+    states = skeleton.states(library.qpos[100:200].double().numpy(), library.qvel[100:200].double().numpy(), links)
+    slow = (states[2:, :, :3] - states[:-2, :, :3]) * 25.0
+    assert np.abs(slow - states[1:-1, :, 7:10]).max() < 0.06  # m/s, at speeds of up to 2
+    assert np.abs(states[1:-1, :, 7:10]).max() > 1.0
