@@ -177,10 +177,13 @@ class Given(Group):
     Whoever writes it saves it.
     """
 
-    def __init__(self, name: str, term: str, values: Tensor):
-        """`values` (N, d)."""
+    def __init__(self, name: str, term: str, values: Tensor, mirror: Mirror | None = None):
+        """`values` (N, d); `mirror`: how they mirror, None: not said."""
         self.name, self.terms, self.layout = name, (), {term: values.shape[1]}
-        self.values = values
+        self.values, self._mirror = values, mirror
+
+    def mirror(self, robot: RobotMirror) -> Mirror:
+        return super().mirror(robot) if self._mirror is None else self._mirror
 
     def update(self, fresh: Tensor) -> None:
         """It is current already."""

@@ -20,6 +20,7 @@ GALILEO = "Isaac-Galileo-Parkour-Teacher-v0"
     ("Isaac-Galileo-Parkour-Teacher-Play-v0", "galileo_parkour_teacher"),
     ("Isaac-Galileo-Parkour-Student-v0", "galileo_parkour_student"),
     ("Isaac-Galileo-Parkour-Student-Play-v0", "galileo_parkour_student"),
+    ("LeggedLab-Isaac-Velocity-Rough-G1-Depth-v0", "g1_depth"),
 ])  # fmt: skip
 def test_a_line_says_which_task_it_is(name, task, capsys):
     assert get_task(name) is all_tasks()[task]

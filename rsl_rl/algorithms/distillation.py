@@ -45,6 +45,8 @@ class Distillation:
         *(f"gating.{name}" for name in ("experts", "group", "columns", "hidden_dims", "top", "blind")),
     )
     """Settings that the teacher's networks and those in the student's config have to share."""
+    loss_names: tuple[str, ...]
+    """What `losses` gives, in this order."""
 
     def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool = True):
         """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots.
@@ -63,16 +65,9 @@ class Distillation:
         self.acting = StudentPolicy(student, env.num_envs)
         self.teacher: ActorCriticRMA | None = None
         self.device = device = self.storage.hidden.device
-        named = dict(student.named_parameters())
-        own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
-        estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
         self._graph = graph and device.type == "cuda"
         self._replays: dict[int, tuple[Tensor, Callable[[], None]]] = {}  # by the number of robots in a share
-        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
-        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
-        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
-        self.supervised_sight = student.sight is not None and cfg.sight_loss_coef > 0.0
-        self.loss_names = ("depth_actor_loss", "yaw_loss", *(("sight",) if self.supervised_sight else ()), "estimator")
+        self._prepare_learning()
         self.step_losses = torch.zeros(len(self.loss_names), device=device)  # of a gradient step
         self.learning_rate = self.optimizer.learning_rate
         self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
@@ -87,6 +82,17 @@ class Distillation:
         if cfg.warm_up_iterations > 0:
             when = dict(end=cfg.warm_up_iterations, replaces=("distill",))
             self.phases = (*self.phases, Phase("warm_up", self.warm_up_step, **shared, **when))
+
+    def _prepare_learning(self) -> None:
+        """Losses and optimisers."""
+        named, cfg = dict(self.policy.named_parameters()), self.cfg
+        own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
+        estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
+        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
+        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
+        self.supervised_sight = self.policy.sight is not None and cfg.sight_loss_coef > 0.0
+        self.loss_names = ("depth_actor_loss", "yaw_loss", *(("sight",) if self.supervised_sight else ()), "estimator")
 
     @classmethod
     def make(
@@ -131,13 +137,16 @@ class Distillation:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
         first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
+        self.learning_rate.fill_(first + (last - first) * self.progress(iteration))
+        self.yaw_ok.zero_()
+        self.open_window(env)
+
+    def progress(self, iteration: int) -> float:
+        """How far the step size has fallen, 0 to 1."""
         falls_for = self.cfg.learning_rate_iterations or self.last
         if falls_for is None:
             raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
-        progress = min(iteration / falls_for, 1.0)
-        self.learning_rate.fill_(first + (last - first) * progress)
-        self.yaw_ok.zero_()
-        self.open_window(env)
+        return min(iteration / falls_for, 1.0)
 
     def open_window(self, env: VecEnv) -> None:
         """Starts the window with the image at hand, or with the next one if it is not new."""
@@ -237,12 +246,13 @@ class Distillation:
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(self.loss_names, means.tolist(), strict=True))
         self.check_images()
-        good, asked = distributed.sum_(self.yaw_ok).tolist()
-        values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
+        if self.policy.depth_encoder.num_yaws:
+            good, asked = distributed.sum_(self.yaw_ok).tolist()
+            values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
                 blanked = self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)
-            del blanked["estimator"]  # it sees nothing
+            blanked.pop("estimator", None)  # it sees nothing
             means = distributed.average_(torch.stack(list(blanked.values()))).tolist()
             values |= {f"{name}_blanked": loss for name, loss in zip(blanked, means, strict=True)}
         return values

@@ -86,7 +86,7 @@ class PPO:
             for group, width in loss.widths.items():
                 if obs_dims[group] != width:
                     raise ValueError(f"loss {loss.name}: {group} has {obs_dims[group]} columns; it takes {width}")
-        stored = {group: obs_dims[group] for group in dict.fromkeys((*policy.obs_dims, *more))}
+        stored = {group: obs_dims[group] for group in dict.fromkeys((*self.stored_groups(), *more))}
         widths = {name: rows.width for name, rows in self.derived.items()}
         sizes = (policy.num_actions, cfg.num_mini_batches)
         whole = dict(whole_windows=self.whole_windows)
@@ -125,9 +125,13 @@ class PPO:
         """What `prepare` adds to the stored observations, by name, beside what auxiliary losses ask for."""
         return {}
 
-    def read_groups(self) -> tuple[str, ...]:
-        """Observation groups that the policy reads in a minibatch step."""
+    def stored_groups(self) -> tuple[str, ...]:
+        """Observation groups that PPO keeps of each step."""
         return tuple(self.policy.obs_dims)
+
+    def read_groups(self) -> tuple[str, ...]:
+        """Those of them that the policy reads in a minibatch step."""
+        return self.stored_groups()
 
     def policy_parameters(self) -> dict[str, nn.Parameter]:
         """What PPO's loss trains, by name: all but the parts that learn apart."""

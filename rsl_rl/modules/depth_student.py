@@ -90,6 +90,15 @@ class DepthStudent(nn.Module):
         first, end = self.cfg.seen_columns
         return (self.sight(latent) - explicit[..., first:end]).square().mean()
 
+    def answer(self, observations: Mapping[str, Tensor], latent: Tensor, yaw: Tensor) -> Tensor:
+        """Mean actions (N, A) with the latent (N, L) and the headings (N, num_yaws) of the last images."""
+        return self.means(self.with_yaw(observations["student_proprio"], yaw), latent, observations["student_history"])
+
+    @property
+    def explicit_dim(self) -> int:
+        """Width of what the estimator tells."""
+        return self.obs_dims["priv_explicit"]
+
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> "StudentPolicy":
         """The student with the memory of `num_envs` robots."""
         if estimated or num_envs is None:
@@ -98,26 +107,25 @@ class DepthStudent(nn.Module):
 
 
 class StudentPolicy:
-    """The student in use, with the state that it keeps for each robot. Free of host syncs.
+    """A student in use, with the state that it keeps for each robot. Free of host syncs.
 
     Between images it goes on with the latent and the headings of the last one; in a new episode, until the first image
     comes, they are 0.
     """
 
-    def __init__(self, student: DepthStudent, num_envs: int):
-        self.student = student
-        device = student.actor[0].weight.device
-        cfg = student.cfg
-        self.hidden = torch.zeros(num_envs, cfg.gru_hidden_dim, device=device)
-        self.latent = torch.zeros(num_envs, student.depth_encoder.latent_dim, device=device)
-        self.yaw = torch.zeros(num_envs, cfg.num_yaws, device=device)
+    def __init__(self, student: nn.Module, num_envs: int):
+        """`student`: with a `depth_encoder`, `images` and `answer`, as `DepthStudent` has them."""
+        self.student, encoder = student, student.depth_encoder
+        device = encoder.gru.weight_hh.device
+        self.hidden = torch.zeros(num_envs, encoder.gru.hidden_size, device=device)
+        self.latent = torch.zeros(num_envs, encoder.latent_dim, device=device)
+        self.yaw = torch.zeros(num_envs, encoder.num_yaws, device=device)
 
     def __call__(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
         self.forget(observations["new_episode"] > 0.5)
         self.look(observations, observations["new_image"] > 0.5)
-        proprio = self.student.with_yaw(observations["student_proprio"], self.yaw)
-        return self.student.means(proprio, self.latent, observations["student_history"])
+        return self.student.answer(observations, self.latent, self.yaw)
 
     def forget(self, mask: Tensor) -> None:
         """Start anew for the robots in `mask` (N, 1)."""
