@@ -357,6 +357,9 @@ class TrainCfg:
         """ValueError, in one line, for values that cannot work; called before anything is made."""
         for part in (self.policy, self.algorithm, self.runner):
             part.check()
+        gated = getattr(self.policy, "actor_class_name", "GatedExperts") == "GatedExperts"
+        if not gated and isinstance(self.algorithm, AlgorithmCfg) and self.algorithm.gating != GateTrainingCfg():
+            raise ValueError(f"algorithm.gating is for GatedExperts, not for {self.policy.actor_class_name}")
 
     def cpu(self) -> None:
         """What differs in a training without a GPU: nothing, unless a task says so."""

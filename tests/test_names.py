@@ -36,6 +36,9 @@ def test_other_names_are_no_tasks():
         register_names("go2", GALILEO)
     with pytest.raises(UserError, match=re.escape(f"did you mean '{GALILEO}'?")):
         get_task("Isaac-Galileo-Parkour-Techer-v0")
+    with pytest.raises(UserError) as caught:
+        get_task("zzz")
+    assert "there are: g1, g1_" in str(caught.value) and "Isaac" not in str(caught.value), "own names are list enough"
 
 
 def test_a_name_of_a_task_that_is_not_there(monkeypatch):

@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     evaluator = command.task.evaluator()
     evaluator.prepare(command.env_cfg, args.difficulty)
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
-        raise UserError("--chart is for tasks with obstacle courses; this one has none")
+        raise UserError("--chart is for tasks whose figures go by type of obstacle: this one has no such chart")
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
