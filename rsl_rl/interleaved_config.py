@@ -110,11 +110,6 @@ class InterleavedCfg(AlgorithmCfg):
         names = ("teacher_iterations", "depth_training_interval", "depth_steps_per_env", "student_envs")
         require("algorithm", self, "at least 1", *names)
         self.student.check()
-        if self.student_envs < self.student.num_mini_batches:
-            raise ValueError(
-                f"algorithm.student_envs is {self.student_envs}: they do not fill algorithm.student.num_mini_batches "
-                f"{self.student.num_mini_batches}"
-            )
 
 
 @dataclass

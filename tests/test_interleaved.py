@@ -367,7 +367,7 @@ def test_clear_errors(env):
     cfg = train_cfg()
     cfg.algorithm.student_envs = 1
     with pytest.raises(ValueError, match="algorithm.student_envs is 1: they do not fill"):
-        cfg.check()
+        OnPolicyRunner(env, cfg, None, "cpu")
     cfg = train_cfg()
     cfg.policy.student.image_shape = (58, 87)
     with pytest.raises(ValueError, match="images have 4096 pixels: policy.student.image_shape is 58 x 87"):

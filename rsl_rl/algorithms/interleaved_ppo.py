@@ -150,6 +150,11 @@ class InterleavedPPO(PPO):
         obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         mirrors = cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0
         symmetry = Symmetry(env, policy.own_groups) if mirrors else None
+        if cfg.student_envs < cfg.student.num_mini_batches:
+            raise ValueError(
+                f"algorithm.student_envs is {cfg.student_envs}: they do not fill algorithm.student.num_mini_batches "
+                f"{cfg.student.num_mini_batches}"
+            )
         algorithm = cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph, symmetry=symmetry)
         algorithm.add_student(env.apart(cfg.student_envs), graph)
         return algorithm
