@@ -43,20 +43,70 @@ def _lift(start: Start, model: mujoco.MjModel, layout: Layout) -> float:
     if not free or not ground.any():
         return 0.0
     data = mujoco.MjData(model)
-    level = not (model.geom_type[ground] != mujoco.mjtGeom.mjGEOM_PLANE).any() and len(layout.root_mocap) == len(free)
-    known: dict[bytes, np.ndarray] = {}  # rows that differ in x and y only are lifted alike on a plane
+    planes = (model.geom_type[ground] == mujoco.mjtGeom.mjGEOM_PLANE).all()
+    level = planes and np.allclose(model.geom_quat[ground][:, 1:], 0.0)
+    known: dict[bytes, np.ndarray] = {}  # rows that differ in x and y only are lifted alike on level ground
     highest = 0.0
+    fields = [_Field(model, g) for g in np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_HFIELD)]
     for env, row in enumerate(start.qpos):
         key = row.copy()
         for at in free.values():
             key[at : at + 2] = 0.0
-        lifts = known.get(key.tobytes()) if level else None
+        lifts = None if fields else known.get(key.tobytes())
         if lifts is None:
             data.mocap_pos[:], data.mocap_quat[:] = start.mocap_pos[env], start.mocap_quat[env]
-            lifts = known[key.tobytes()] = _lifts(model, data, key if level else row, free, ground)
+            if fields:
+                lifts = _lifts_on_fields(model, data, row, free, fields)
+            else:
+                lifts = _lifts(model, data, key if level else row, free, ground)
+            if level:
+                known[key.tobytes()] = lifts
         row[[at + 2 for at in free.values()]] += lifts
         highest = max(highest, float(lifts.max()))
     return highest
+
+
+class _Field:
+    """Heights of a heightfield geom."""
+
+    def __init__(self, model: mujoco.MjModel, geom: int):
+        field = model.geom_dataid[geom]
+        shape = (int(model.hfield_nrow[field]), int(model.hfield_ncol[field]))
+        self.heights = model.hfield_data[model.hfield_adr[field] :][: shape[0] * shape[1]].reshape(shape)
+        self.span, self.low = model.hfield_size[field, 2], model.geom_pos[geom, 2]
+        self.cell = 2.0 * model.hfield_size[field, :2] / (np.array(shape[::-1]) - 1)
+        self.origin = model.geom_pos[geom, :2] - model.hfield_size[field, :2]
+
+    def highest(self, low: np.ndarray, high: np.ndarray) -> float:
+        """Of the points in and about a rectangle from `low` to `high`, m; -inf where the field does not reach."""
+        x0, y0 = np.maximum(np.floor((low - self.origin) / self.cell).astype(int), 0)
+        x1, y1 = np.maximum(np.ceil((high - self.origin) / self.cell).astype(int) + 1, 0)
+        part = self.heights[y0:y1, x0:x1]
+        return self.low + self.span * float(part.max()) if part.size else -np.inf
+
+
+def _lifts_on_fields(
+    model: mujoco.MjModel, data: mujoco.MjData, row: np.ndarray, free: dict[int, int], fields: list[_Field]
+) -> np.ndarray:
+    """(free actors,) m: until the lowest point is as high as the highest ground below the actor.
+
+    By boxes about its shapes: to collide a robot with a field that it is deep inside of takes long.
+    """
+    data.qpos[:] = row
+    mujoco.mj_kinematics(model, data)
+    turn = np.abs(data.geom_xmat.reshape(-1, 3, 3))
+    middle = data.geom_xpos + np.einsum("gij,gj->gi", data.geom_xmat.reshape(-1, 3, 3), model.geom_aabb[:, :3])
+    half = np.einsum("gij,gj->gi", turn, model.geom_aabb[:, 3:])
+    lifts = []
+    for root in free:
+        mine = model.body_rootid[model.geom_bodyid] == root
+        if not mine.any():
+            lifts.append(0.0)
+            continue
+        low, high = (middle - half)[mine].min(0), (middle + half)[mine].max(0)
+        lift = max(field.highest(low[:2], high[:2]) for field in fields) - low[2]
+        lifts.append(lift if 0.0 < lift <= _HIGHEST else 0.0)
+    return np.array(lifts)
 
 
 def _lifts(model: mujoco.MjModel, data: mujoco.MjData, row: np.ndarray, free: dict[int, int], ground) -> np.ndarray:

@@ -53,3 +53,13 @@ def test_on_a_heightfield_each_robot_is_lifted_by_what_it_needs(quadruped, make_
     assert max(depths(sim)) <= 1e-3
     z = sim.root[:, 2]
     assert float(z[1] - z[0]) == pytest.approx(0.3, abs=5e-3)
+
+
+def test_on_a_tilted_plane_each_robot_is_lifted_by_what_it_needs(quadruped, make_sim):
+    """They stand at y = 0, 1, 2 of a plane that rises by 0.1 m per metre."""
+    sim = make_sim(quadruped, height=0.0, ground=False, prepare=False)
+    plane = gymapi.PlaneParams(normal=gymapi.Vec3(0.0, -0.1, 1.0))
+    sim.gym.add_ground(sim.sim, plane)
+    sim.prepare()
+    assert max(depths(sim)) <= 1e-3
+    assert (sim.root[1:, 2] - sim.root[:-1, 2]).tolist() == pytest.approx([0.1, 0.1], abs=2e-3)
