@@ -79,6 +79,15 @@ def test_mistakes_are_one_line(args, flags, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_student_with_another_camera_is_refused(run, tmp_path):
+    shutil.copytree(run, tmp_path / "other")
+    config = tmp_path / "other" / "config.yaml"
+    config.write_text(config.read_text().replace("far: 2.5", "far: 3.0"))
+    flags = [f"--checkpoint={run}/model_2.pt", f"--depth_checkpoint={tmp_path}/other/model_2.pt", "--use_depth_encoder"]
+    with pytest.raises(UserError, match="learnt with env.camera.far 3.0, .*model_2.pt with 2.5"):
+        parse(EvaluateArgs, "evaluation", ["--task=g1_depth", "--device=cpu", *flags])
+
+
 def fails(script, *flags):
     with pytest.raises(SystemExit) as error:
         script.main(["--task=g1_depth", *CPU, *flags])

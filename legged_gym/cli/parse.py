@@ -23,7 +23,7 @@ from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.run_config import changes, trained_configs
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.bounds import check_env_cfg, refuse_nan
-from legged_gym.utils.config import plain
+from legged_gym.utils.config import differences, plain
 from legged_gym.utils.errors import UserError
 
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
@@ -92,6 +92,8 @@ def parse(
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
         saved = {"env": plain(env_cfg), "train": plain(train_cfg)}
+        if isinstance(args, LoadArgs) and args.depth_checkpoint is not None:
+            _check_student(args.depth_checkpoint, checkpoint, task, saved["env"])
         _vary(env_cfg, variant)
     if args.enable_cameras:
         print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
@@ -200,6 +202,17 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
     if isinstance(args, LoadArgs) and args.use_pretrained_checkpoint:
         return runs.pretrained_checkpoint(task.name)
     return runs.locate_checkpoint(args.log_root, args.train.runner.experiment_name, args.load_run, args.checkpoint)
+
+
+def _check_student(student: Path, checkpoint: Path, task: Task, env: dict[str, Any]) -> None:
+    """Refuses the `student` of a run with another camera or body than that of `checkpoint`, whose config is `env`."""
+    theirs = plain(trained_configs(student, task)[0])
+    for part in ("asset", "control", "driven_joints", "camera"):
+        for key, old, new in differences({part: theirs[part]}, {part: env[part]}):
+            raise UserError(
+                f"--depth_checkpoint: {student} learnt with env.{key} {old}, {checkpoint} with {new}: they do not go "
+                "together"
+            )
 
 
 def _teacher(args: Any, task: Task) -> Path | None:
