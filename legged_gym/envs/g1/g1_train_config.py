@@ -42,3 +42,14 @@ class G1DeepMimicTrainCfg(TrainCfg):
             experiment_name="g1_deepmimic", num_steps_per_env=24, max_iterations=4000, save_interval=500
         )
     )
+
+
+@dataclass
+class G1DeepMimicMocapTrainCfg(G1DeepMimicTrainCfg):
+    """The same, in a folder of its own."""
+
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="g1_deepmimic_mocap", num_steps_per_env=24, max_iterations=4000, save_interval=500
+        )
+    )
