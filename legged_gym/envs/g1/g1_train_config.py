@@ -34,8 +34,9 @@ class G1RoughTrainCfg(TrainCfg):
 
 @dataclass
 class G1DeepMimicTrainCfg(TrainCfg):
-    """Networks and PPO of BeyondMimic."""
+    """Networks and PPO of BeyondMimic, with half of its noise at the start: actions are around the motion."""
 
+    policy: PolicyCfg = field(default_factory=lambda: PolicyCfg(init_noise_std=0.5))
     algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
