@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -120,6 +121,14 @@ class Seed:
                 return
 
 
+def _check_gpus(gpus: int) -> None:
+    """UserError for a number of GPUs that this process cannot use."""
+    if gpus < 0:
+        raise UserError(f"--gpus is {gpus}: it has to be 0 (one training after the other on the CPU) or more")
+    if gpus > (found := torch.cuda.device_count()):
+        raise UserError(f"--gpus is {gpus}: this machine has {found} to use; 0 trains on the CPU")
+
+
 def _visible(gpu: int) -> str:
     """What CUDA_VISIBLE_DEVICES has to be for the GPU of that number among those that this process may use."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -200,15 +209,18 @@ def print_summary(summary: dict[str, Any], title: str) -> None:
 def main() -> None:
     args, others = tyro.cli(Args, description=__doc__, return_unknown_args=True)
     args.train = tuple(others)
-    get_task(args.task)
-    if not args.seeds or len(set(args.seeds)) < len(args.seeds):
-        raise UserError("--seeds takes one number or more, each once")
+    args.task = get_task(args.task).name
+    if not args.seeds or min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
+        raise UserError("--seeds takes one number or more, from 0, each once")
+    _check_gpus(args.gpus)
     if taken := {flag.split("=")[0] for flag in args.train} & {"--seed", "--log_root", "--device"}:
         raise UserError(f"{', '.join(sorted(taken))}: for this script to say")
     out = args.out or Path("logs") / "reproduce" / args.task
     origin, settings = out / "settings.json", {"task": args.task, "train": list(args.train), "evaluate": args.evaluate}
     if origin.is_file() and (saved := json.loads(origin.read_text())) != settings:
-        raise UserError(f"{out} holds trainings with other flags, {shlex.join(saved['train'])!r}: name another --out")
+        typed = [f"--task={saved['task']}", *saved["train"]]
+        typed += [f"--evaluate={saved['evaluate']}"] if saved["evaluate"] else []
+        raise UserError(f"{out} holds what came of other flags, {shlex.join(typed)}: name another --out")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(origin, json.dumps(settings))
 

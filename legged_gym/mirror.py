@@ -37,20 +37,22 @@ class Mirror:
         return Mirror(np.concatenate(index), np.concatenate([part.sign for part in parts]))
 
 
-Mirroring = Mirror | Sequence[float] | Literal["joints", "per_joint", "per_foot"]
+Mirroring = Mirror | Sequence[float] | Literal["joints", "driven", "per_joint", "per_foot"]
 
 
 class RobotMirror:
     """What mirrors what in a robot, found by where its joints and feet are with all joint angles at 0.
 
-    `joints`: of joint angles, velocities, torques, actions; `per_joint`: of numbers of each joint that have no
+    `joints`: of joint angles, velocities, torques; `driven`: of those joints alone that actions are of, and of these;
+    `per_joint`: of numbers of each joint that have no
     direction, such as a gain; `per_foot`: of numbers of each foot.
 
     Raises:
         UserError: a joint or foot has no counterpart.
     """
 
-    def __init__(self, robot: RobotSpec):
+    def __init__(self, robot: RobotSpec, driven: Sequence[int] | None = None):
+        """`driven`: numbers of the joints that actions are of, rising; None: all."""
         model, compiled = build_model(robot, ModelOptions(), ground_on_bodies=True)
         data = mujoco.MjData(model)
         data.qpos[:7] = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
@@ -63,6 +65,12 @@ class RobotMirror:
         )
         self.joints = Mirror(index, np.sign(alignment))
         self.per_joint = Mirror(index, np.ones(len(index)))
+        self.driven = self.joints
+        if driven is not None:
+            places = {joint: place for place, joint in enumerate(driven)}
+            if alone := [compiled.joint_names[j] for j in driven if self.joints.index[j] not in places]:
+                raise UserError(f"{robot.label}: {alone[0]} is driven, its counterpart on the other side is not")
+            self.driven = Mirror(np.array([places[self.joints.index[j]] for j in driven]), self.joints.sign[driven])
         feet = data.xpos[[model.body(name).id for name in compiled.feet]]
         index, _ = _counterparts(feet, None, compiled.feet, f"{robot.label}: foot")
         self.per_foot = Mirror(index, np.ones(len(index)))

@@ -97,8 +97,10 @@ class Group(Part):
         """How the whole group mirrors.
 
         Raises:
-            UserError: a term does not say, or its scale, offset or constant is not the same on both sides.
+            UserError: the group or a term does not say, or its scale, offset or constant is not the same on both sides.
         """
+        if not self.terms:
+            raise UserError(f"observation group {self.name} does not say how it mirrors")
         parts, fixed = [], torch.stack([self.spread(name) for name in ("scale", "offset", "held")]).cpu().numpy()
         for term in self.terms:
             what = f"term {term.name} of observation group {self.name}"
@@ -114,8 +116,6 @@ class Group(Part):
                 if not np.allclose(value, image, atol=1e-6):
                     raise UserError(f"{what} cannot be mirrored: its {name} is not the same on the left and the right")
             parts.append(own)
-        if not parts:
-            raise UserError(f"observation group {self.name} does not say how it mirrors")
         return Mirror.joined(parts)
 
     def update(self, fresh: Tensor) -> None:
@@ -177,10 +177,13 @@ class Given(Group):
     Whoever writes it saves it.
     """
 
-    def __init__(self, name: str, term: str, values: Tensor):
-        """`values` (N, d)."""
+    def __init__(self, name: str, term: str, values: Tensor, mirror: Mirror | None = None):
+        """`values` (N, d); `mirror`: how they mirror, None: not said."""
         self.name, self.terms, self.layout = name, (), {term: values.shape[1]}
-        self.values = values
+        self.values, self._mirror = values, mirror
+
+    def mirror(self, robot: RobotMirror) -> Mirror:
+        return super().mirror(robot) if self._mirror is None else self._mirror
 
     def update(self, fresh: Tensor) -> None:
         """It is current already."""

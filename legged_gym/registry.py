@@ -112,7 +112,7 @@ def get_task(name: str) -> Task:
     known = _other_names.get(name, name)
     if known not in tasks:
         also = "" if known == name else f", which '{name}' means"
-        raise UserError(f"there is no task '{known}'{also}; {nearest(name, (*tasks, *other_names()))}")
+        raise UserError(f"there is no task '{known}'{also}; {nearest(name, tasks, other_names())}")
     if known != name:
         print(f"task: {name} is {known} here; scripts have its variants for playing and evaluating themselves")
     return tasks[known]

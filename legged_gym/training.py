@@ -103,19 +103,22 @@ def _with_a_share_of_the_cores(env_cfg: Any) -> Any:
 
 
 def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
-    """The table that evaluate.py prints for this run."""
+    """The table that evaluate.py prints for this run; of a student beside it, its own too."""
     from rsl_rl.runners import load_policy
+    from rsl_rl.runners.checkpoints import has_student
 
     evaluator = command.task.evaluator()
-    cfg = copy.deepcopy(command.env_cfg)
-    cfg.evaluation()
-    evaluator.prepare(cfg, difficulty=None)
-    seed_everything(1)
-    env = command.task.make_env(cfg, command.device)
-    policy = load_policy(checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
-    figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
-    evaluator.print_figures(figures, f"{command.task.name}: the trained policy")
-    env.close()
+    policies = {"the teacher": False, "its student": True} if has_student(checkpoint) else {"the trained policy": False}
+    for name, student in policies.items():
+        cfg = copy.deepcopy(command.env_cfg)
+        cfg.evaluation()
+        evaluator.prepare(cfg, difficulty=None)
+        seed_everything(1)
+        env = command.task.make_env(cfg, command.device)
+        policy = load_policy(checkpoint, command.device, env, student=student, task_cfg=command.train_cfg.policy)
+        figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
+        evaluator.print_figures(figures, f"{command.task.name}: {name}")
+        env.close()
 
 
 def _wandb_options(command: Command) -> dict:

@@ -197,7 +197,7 @@ class AlgorithmCfg(ClassCfg):
 
     def check(self, key: str = "algorithm") -> None:
         """`key`: where the settings stand."""
-        self.gating.check()
+        self.gating.check(f"{key}.gating")
         positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
         require(key, self, "positive", *positive, "bounds", "max_grad_norm")
         weights = ("value_loss_coef", "entropy_coef", "bounds_loss_coef", "mirror_loss_coef", "final_desired_kl")
@@ -266,6 +266,9 @@ class DistillationCfg(ClassCfg):
     """Norm to which the gradients of all that learns are clipped."""
     warm_up_iterations: int = 0
     """Iterations at the start in which the teacher acts."""
+    sight_loss_coef: float = 1.0
+    """Weight of the mean squared error of what is told from images (policy.seen_columns), in PPO's loss too; 0: that is
+    learnt from the actions alone."""
     yaw_tolerance: float = 0.6
     """Error of the told heading beyond which the true one stands in, in training only, rad."""
     blanked_interval: int = 50
@@ -276,12 +279,17 @@ class DistillationCfg(ClassCfg):
         require("algorithm", self, "positive", *rates, "max_grad_norm")
         require("algorithm", self, "at least 1", "num_mini_batches", "blanked_interval")
         require("algorithm", self, "not negative", "learning_rate_iterations", "warm_up_iterations", "yaw_tolerance")
+        require("algorithm", self, "not negative", "sight_loss_coef")
         if not 0.0 <= self.averaging < 1.0:
             raise ValueError(f"algorithm.averaging is {self.averaging}: it has to be in 0 .. 1, and less than 1")
 
 
 def _student_ppo() -> AlgorithmCfg:
-    return AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.005, num_learning_epochs=2, num_mini_batches=8)
+    """Experts, where there are such, are used by now as the teacher does: the gate's temperature stays, and nothing
+    balances them."""
+    gating = GateTrainingCfg(temperature_iterations=0, balance_coef=0.0, usage_coef=0.0)
+    sizes = dict(num_learning_epochs=2, num_mini_batches=8)
+    return AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.005, gating=gating, **sizes)
 
 
 @dataclass
@@ -349,6 +357,9 @@ class TrainCfg:
         """ValueError, in one line, for values that cannot work; called before anything is made."""
         for part in (self.policy, self.algorithm, self.runner):
             part.check()
+        gated = getattr(self.policy, "actor_class_name", "GatedExperts") == "GatedExperts"
+        if not gated and isinstance(self.algorithm, AlgorithmCfg) and self.algorithm.gating != GateTrainingCfg():
+            raise ValueError(f"algorithm.gating is for GatedExperts, not for {self.policy.actor_class_name}")
 
     def cpu(self) -> None:
         """What differs in a training without a GPU: nothing, unless a task says so."""

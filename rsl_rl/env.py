@@ -86,6 +86,15 @@ class HasImages(Protocol):
 
 
 @runtime_checkable
+class HasApart(Protocol):
+    """What a phase with robots of its own asks beside a `VecEnv`."""
+
+    def apart(self, num_envs: int) -> VecEnv:
+        """A second environment like this one, of `num_envs` robots: their episodes and curricula are their own. It is
+        closed with this one."""
+
+
+@runtime_checkable
 class HasMirror(Protocol):
     """What learning with the symmetry of left and right asks beside a `VecEnv`."""
 

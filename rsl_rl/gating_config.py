@@ -38,7 +38,8 @@ class GateTrainingCfg:
     temperature: tuple[float, float] = (2.0, 0.6)
     """Of the gate's softmax at the start and at the end of its schedule."""
     temperature_iterations: int = 2000
-    """Iterations in which a cosine leads from one to the other (6000 there)."""
+    """Iterations in which a cosine leads from one to the other (6000 there); 0: the temperature stays what it was, a
+    student's its teacher's."""
     balance_coef: float = 0.03
     """Weight of the squared differences of the experts' mean weights from an even share."""
     usage_coef: float = 0.05
@@ -54,13 +55,14 @@ class GateTrainingCfg:
     target_coef: float = 0.0
     """Weight of the cross entropy to these; 0 switches it off."""
 
-    def check(self) -> None:
-        require("algorithm.gating", self, "positive", "temperature")
-        require("algorithm.gating", self, "at least 1", "temperature_iterations")
-        require("algorithm.gating", self, "not negative", "balance_coef", "usage_coef", "entropy_coef", "target_coef")
-        require("algorithm.gating", self, "in 0 .. 1", "min_usage")
+    def check(self, key: str = "algorithm.gating") -> None:
+        """`key`: where the settings stand."""
+        require(key, self, "positive", "temperature")
+        coefficients = ("balance_coef", "usage_coef", "entropy_coef", "target_coef")
+        require(key, self, "not negative", *coefficients, "temperature_iterations")
+        require(key, self, "in 0 .. 1", "min_usage")
         first, last = self.balance_iterations
         if not 0 <= first < last:
-            raise ValueError(f"algorithm.gating.balance_iterations is {first} {last}: it goes from 0 or later to later")
+            raise ValueError(f"{key}.balance_iterations is {first} {last}: it goes from 0 or later to later")
         if self.target_coef > 0.0 and not self.target_group:
-            raise ValueError("algorithm.gating.target_coef needs algorithm.gating.target_group")
+            raise ValueError(f"{key}.target_coef needs {key}.target_group")

@@ -9,6 +9,7 @@ from legged_gym.evaluation.bars import BarJudge
 from legged_gym.registry import make
 from legged_gym.terrain import Mode, proportions
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
+from legged_gym.terrain.tile import Obstacle
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw
 
@@ -317,3 +318,18 @@ def test_a_crawl_bar_of_go2_s_courses_is_a_gate_too():
     gates = env.crossings.gates()
     assert gates.there.sum(1).tolist() == [6, 6] and (gates.mode == Mode.CRAWL).all()
     assert env.observations["scan"].shape[1] == 264 and env.observations["priv_explicit"].shape[1] == 17
+
+
+def test_heights_are_logged_of_the_bars_that_there_are():
+    env = make("galileo_parkour_teacher", cfg=quiet(2))
+    env.reset()
+
+    def logged() -> dict[str, float]:
+        key = "Episode/hurdle_height_"
+        return {name[len(key) :]: value for name, value in env.pop_statistics().items() if name.startswith(key)}
+
+    env.step(torch.zeros(2, env.num_actions))
+    assert logged() == pytest.approx({"mean_cm": 35.0, "min_max_cm/min": 20.0, "min_max_cm/max": 50.0})
+    env.step(torch.zeros(2, env.num_actions))
+    env.course.obstacles[:, :, Obstacle._fields.index("mode")] = float(Mode.NONE)  # as on a course of gaps
+    assert logged() == {}

@@ -1,6 +1,7 @@
 """The benchmarks run as benchmarks/README.md has them, if only for a moment."""
 
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -98,11 +99,38 @@ def test_finished_seeds_are_not_trained_again(tmp_path, monkeypatch):
     assert all(seed.done for seed in again) and seeds[0].figures.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(("flags", "message"), [
+    (["--seeds", "-1"], "--seeds takes one number or more, from 0, each once"),
+    (["--seeds", "3", "3"], "--seeds takes one number or more, from 0, each once"),
+    (["--gpus=-1"], "--gpus is -1: it has to be 0"),
+    (["--gpus=2"], "--gpus is 2: this machine has 1 to use"),
+    (["--seed=4"], "--seed: for this script to say"),
+])  # fmt: skip
+def test_flags_that_cannot_be_are_refused_before_anything_is_written(flags, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", "--task=go2", *flags])
+    with pytest.raises(SystemExit) as caught:
+        reproduce.main()
+    assert caught.value.code == 2 and message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_other_flags_says_which(tmp_path, monkeypatch, capsys):
+    saved = {"task": "go2", "train": ["--num_envs=8"], "evaluate": "--num_envs=4"}
+    (tmp_path / "settings.json").write_text(json.dumps(saved))
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", "--task=go2", f"--out={tmp_path}", "--num_envs=8"])
+    with pytest.raises(SystemExit):
+        reproduce.main()
+    assert "other flags, --task=go2 --num_envs=8 --evaluate=--num_envs=4: name" in capsys.readouterr().err
+
+
 def test_an_interrupt_ends_the_children(tmp_path):
     train = "logs.mkdir(parents=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: (logs / 'saved').touch()"
     fake_scripts(tmp_path, train)
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); import reproduce; from pathlib import Path; "
+        "import torch; torch.cuda.device_count = lambda: 2; "
         f"reproduce.SCRIPTS = Path({str(tmp_path)!r}); sys.argv[1:] = ['--task=go2', '--gpus=2', '--seeds', '1', '2', "
         f"'--out={tmp_path / 'out'}']; reproduce.main()"
     )

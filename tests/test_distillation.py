@@ -97,7 +97,7 @@ def test_the_loss_sees_the_actions_that_were_taken():
     policy.means = lambda *inputs: recorded.append(type(policy).means(policy, *inputs)) or recorded[-1]
     share = torch.tensor([2, 0, 3])
     with torch.no_grad():
-        actor_loss, _, _ = algorithm.losses(share)
+        actor_loss = algorithm.losses(share)["depth_actor_loss"]
     del policy.means
     acted = torch.stack(taken)[:, share].flatten(0, 1)
     assert torch.allclose(recorded[0], acted, atol=2e-3)  # images are kept in half precision
@@ -123,16 +123,17 @@ def test_who_learns_from_which_loss(env):
     env.reset()
     collect(runner)
     algorithm = runner.algorithm
-    actor_loss, yaw_loss, estimator_loss = algorithm.losses(torch.arange(4))
+    losses = algorithm.losses(torch.arange(4))
+    assert tuple(losses) == algorithm.loss_names == ("depth_actor_loss", "yaw_loss", "estimator")
     named = dict(algorithm.policy.named_parameters())
 
     def reached(loss):
         grads = torch.autograd.grad(loss, list(named.values()), retain_graph=True, allow_unused=True)
         return {name.split(".")[0] for name, g in zip(named, grads, strict=True) if g is not None and g.abs().sum() > 0}
 
-    assert reached(actor_loss) == {"actor", "history_encoder", "depth_encoder"}
-    assert reached(yaw_loss) == {"depth_encoder"}
-    assert reached(estimator_loss) == {"estimator"}
+    assert reached(losses["depth_actor_loss"]) == {"actor", "history_encoder", "depth_encoder"}
+    assert reached(losses["yaw_loss"]) == {"depth_encoder"}
+    assert reached(losses["estimator"]) == {"estimator"}
     assert set(algorithm.optimizer.parameters) | set(algorithm.estimator_optimizer.parameters) == set(named)
 
 

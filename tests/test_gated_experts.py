@@ -10,7 +10,10 @@ import torch
 from rich.console import Console
 
 from legged_gym.registry import get_task
+from rsl_rl.algorithms import PPO
+from rsl_rl.algorithms.extras import Extras, extras
 from rsl_rl.algorithms.gate_losses import annealed, entropy, temperature
+from rsl_rl.algorithms.losses import Loss
 from rsl_rl.config import AlgorithmCfg, GateTrainingCfg, GatingCfg, PolicyCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.modules import MLP, GatedExperts
@@ -172,8 +175,9 @@ def test_the_balance_by_hand():
     ppo.prepare(fill(ppo))
     ppo.storage.indices.copy_(torch.arange(ppo.storage.mini_batch_size))
     batch = ppo.storage.gather(ppo.step_groups)
+    means = ppo.means(batch)
     load = ppo.policy.actor.probabilities(batch.observations["bars"]).mean(0)
-    found = {loss.name: loss.function(ppo.policy, batch, None) for loss in ppo.auxiliary}
+    found = {loss.name: loss.function(ppo.policy, batch, means) for loss in ppo.auxiliary}
     torch.testing.assert_close(found["moe_aux"], (load - 1 / 3).square().sum() + 0.5 - load.min())
     torch.testing.assert_close(found["gate_entropy"], entropy(batch.outputs["gate"]))
     assert entropy(torch.full((5, 4), 0.25)).item() == pytest.approx(math.log(4))
@@ -198,8 +202,41 @@ def tell_modes(observations):
 def test_a_target_that_is_not_there():
     with pytest.raises(ValueError, match="no observation group sky"):
         gated_ppo(target_group="sky", target_coef=1.0)
-    with pytest.raises(ValueError, match="target_coef needs"):
+    with pytest.raises(ValueError, match=r"loss gate_target: bars has \d+ columns; it takes 3"):
+        gated_ppo(target_group="bars", target_coef=1.0)
+    with pytest.raises(ValueError, match="algorithm.gating.target_coef needs"):
         GateTrainingCfg(target_coef=1.0).check()
+    ppo = AlgorithmCfg(gating=GateTrainingCfg(target_coef=1.0))
+    with pytest.raises(ValueError, match="algorithm.ppo.gating.target_coef needs algorithm.ppo.gating.target_group"):
+        ppo.check("algorithm.ppo")
+
+
+def test_a_temperature_can_stay_and_nothing_is_balanced():
+    ppo = gated_ppo(temperature_iterations=0, balance_coef=0.0, usage_coef=0.0)
+    ppo.policy.actor.temperature.fill_(0.8)
+    ppo.begin(None, 500)
+    assert ppo.scalars()["Loss/gating_temperature"] == pytest.approx(0.8)
+    assert "moe_aux" not in ppo.loss_names and "gate_entropy" in ppo.loss_names
+
+
+def test_an_actor_of_one_s_own_can_have_losses():
+    """PPO does not know it: its class says what it needs."""
+
+    class Calm(MLP):
+        pass
+
+    told = []
+
+    @extras.register
+    def _(actor: Calm, cfg: AlgorithmCfg) -> Extras:
+        loss = Loss("calm", lambda policy, batch, means: means.square().mean(), 2.0)
+        return Extras((loss,), {"largest": lambda policy, batch: batch.means.max()}, told.append, lambda: {"Calm": 3.0})
+
+    policy = make_policy(DIMS, 2, PolicyCfg(actor_groups=("proprio",), critic_groups=("proprio",)))
+    policy.actor = Calm(4, (8,), 2, "elu")
+    ppo = PPO(policy, DIMS, 4, 6, AlgorithmCfg(num_mini_batches=2))
+    ppo.begin(None, 7)
+    assert {"calm", "largest"} <= ppo.update(fill(ppo)).keys() and told == [7] and ppo.scalars()["Calm"] == 3.0
 
 
 def test_noise_has_a_floor():
@@ -262,4 +299,25 @@ def test_the_estimator_tells_bars_from_the_scan():
     told = algorithm.policy.estimated_explicit(observations)
     observations["scan"] += 1.0
     assert not torch.allclose(told, algorithm.policy.estimated_explicit(observations))
-    assert algorithm.rows_of("priv_explicit") == "estimated_explicit", "the gate learns from what it acted on"
+
+
+def test_the_gate_learns_from_what_it_acted_on():
+    """In a minibatch of RmaPPO the estimate that acted; no gradient goes on to who told it."""
+    task, cfg, train = small("galileo_parkour_teacher")
+    train.algorithm.mirror_loss_coef = 0.1  # the actor is asked for mirror images too, later
+    runner = runner_of(task, cfg, train)
+    runner.learn(1)
+    algorithm = runner.algorithm
+    assert [loss.name for loss in algorithm.auxiliary][::4] == ["gate_entropy", "mirror"]
+    batch = algorithm.storage.gather(algorithm.step_groups)
+    algorithm.means(batch)
+    actor = algorithm.policy.actor
+    assert torch.equal(actor.read, batch.observations["estimated_explicit"][:, :8]) and not actor.read.requires_grad
+    assert not torch.allclose(actor.read, batch.observations["priv_explicit"][:, :8])
+    parts = [torch.randn(3, width) for width in (algorithm.policy.obs_dims["proprio"], 32, 17, 20)]
+    parts[2].requires_grad_()
+    actor(parts)
+    assert torch.equal(actor.read, parts[2][:, :8]) and not actor.read.requires_grad
+    with torch.no_grad():
+        actor([torch.zeros_like(part) for part in parts])
+    assert torch.equal(actor.read, parts[2][:, :8]), "what acts does not disturb what learns"

@@ -20,6 +20,7 @@ GALILEO = "Isaac-Galileo-Parkour-Teacher-v0"
     ("Isaac-Galileo-Parkour-Teacher-Play-v0", "galileo_parkour_teacher"),
     ("Isaac-Galileo-Parkour-Student-v0", "galileo_parkour_student"),
     ("Isaac-Galileo-Parkour-Student-Play-v0", "galileo_parkour_student"),
+    ("LeggedLab-Isaac-Velocity-Rough-G1-Depth-v0", "g1_depth"),
 ])  # fmt: skip
 def test_a_line_says_which_task_it_is(name, task, capsys):
     assert get_task(name) is all_tasks()[task]
@@ -35,6 +36,9 @@ def test_other_names_are_no_tasks():
         register_names("go2", GALILEO)
     with pytest.raises(UserError, match=re.escape(f"did you mean '{GALILEO}'?")):
         get_task("Isaac-Galileo-Parkour-Techer-v0")
+    with pytest.raises(UserError) as caught:
+        get_task("zzz")
+    assert "there are: g1, g1_" in str(caught.value) and "Isaac" not in str(caught.value), "own names are list enough"
 
 
 def test_a_name_of_a_task_that_is_not_there(monkeypatch):

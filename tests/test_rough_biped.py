@@ -231,15 +231,15 @@ def test_blind_and_scanning_policies_are_exported(groups, tmp_path, monkeypatch)
 
 
 # -- what a CUDA graph needs -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("task", ["g1", "g1_rough"])
+@pytest.mark.parametrize("task", ["g1", "g1_rough", "g1_depth"])
 def test_the_step_never_waits_for_the_host_and_rebinds_no_tensor(task):
     env = make(task, 4, **{"sim.num_threads": 1, "domain_rand.push_interval_s": 0.1, "commands.resampling_time": 0.1})
-    env.step(torch.zeros(4, 29))  # what is made on first use is made before a capture
+    env.step(torch.zeros(4, env.num_actions))  # what is made on first use is made before a capture
     before, ended = {name: value.data_ptr() for name, value in env._all_state().items()}, 0
     torch.manual_seed(0)
     for _ in range(60):
         with NoHostSync():
-            dones = env.step(2.0 * torch.randn(4, 29))[2]
+            dones = env.step(2.0 * torch.randn(4, env.num_actions))[2]
         ended += int(dones.sum())
     assert ended >= 1
     assert {name: value.data_ptr() for name, value in env._all_state().items()} == before

@@ -80,6 +80,9 @@ class Args(Script):
             raise UserError("--checkpoint is empty: give an iteration or a path")
 
 
+INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that are settings of the algorithm too
+
+
 @dataclass(kw_only=True)
 class TrainArgs(Args):
     """Flags of train.py."""
@@ -91,6 +94,10 @@ class TrainArgs(Args):
     takes --load_run and --checkpoint for the teacher's"""
     use_pretrained_checkpoint: bool = False
     """the shipped teacher, for a task that learns from one"""
+    depth_training_interval: Count = None
+    """iterations of the teacher from one distillation of its student to the next; tasks that train both in one run"""
+    depth_steps_per_env: Count = None
+    """control steps of a distillation, rounded up to whole images; likewise"""
     run_name: Text = None
     """added to the name of the run's folder; auto: the variable LOG_RUN_NAME, else host and seed"""
     multi_gpu: Annotated[bool, tyro.conf.arg(aliases=["--distributed"])] = False
@@ -113,12 +120,20 @@ class TrainArgs(Args):
             train.runner.max_iterations = self.max_iterations
         if self.run_name is not None:
             train.runner.run_name = self.run_name
+        for name in INTERLEAVING:
+            if getattr(self, name) is not None and hasattr(train.algorithm, name):
+                setattr(train.algorithm, name, getattr(self, name))
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
         if train.runner.max_iterations < 1:
             raise UserError(f"--max_iterations is {train.runner.max_iterations}: at least one is needed")
         check_name("--run_name", train.runner.run_name)
+        for name in INTERLEAVING:
+            if getattr(self, name) is not None and not hasattr(train.algorithm, name):
+                raise UserError(
+                    f"--{name} is for tasks that train a teacher and its student in one run, which {task.name} does not"
+                )
         named = self.load_run is not None or self.checkpoint is not None
         if named and not self.resume and not task.teacher:
             raise UserError("--load_run and --checkpoint say what to continue: add --resume")
@@ -146,11 +161,26 @@ class LoadArgs(Args):
     """seed of all random numbers"""
     use_pretrained_checkpoint: bool = False
     """load the policy that is shipped for the task"""
+    use_depth_encoder: bool = False
+    """the student with its depth encoder, not its teacher; tasks that train both in one run"""
+    depth_checkpoint: File = None
+    """checkpoint whose student it is, by default the one that is loaded"""
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
         if self.use_pretrained_checkpoint and (self.load_run is not None or self.checkpoint is not None):
             raise UserError("--use_pretrained_checkpoint excludes --load_run and --checkpoint")
+        if self.use_depth_encoder and not hasattr(train.policy, "student"):
+            raise UserError(
+                "--use_depth_encoder is for tasks that train a teacher and its student in one run; "
+                f"{task.name} has one policy, which is what is loaded without that flag"
+            )
+        if self.depth_checkpoint is None:
+            return
+        if not self.use_depth_encoder:
+            raise UserError("--depth_checkpoint is the student's: add --use_depth_encoder, else the teacher would act")
+        if not self.depth_checkpoint.is_file():
+            raise UserError(f"--depth_checkpoint: there is no file {self.depth_checkpoint}")
 
 
 @dataclass(kw_only=True)

@@ -43,6 +43,23 @@ class Command:
     device: str
 
     @property
+    def student(self) -> bool:
+        """Whether the student acts, of a policy that has one beside its teacher."""
+        return self.args.use_depth_encoder
+
+    @property
+    def policy_file(self) -> Path:
+        """The checkpoint whose policy acts."""
+        return self.checkpoint if self.args.depth_checkpoint is None else self.args.depth_checkpoint
+
+    @property
+    def policy_name(self) -> str:
+        """The policy that acts, for people."""
+        if not hasattr(self.train_cfg.policy, "student"):
+            return f"{self.policy_file}"
+        return f"{self.policy_file}, " + ("its student" if self.student else "its teacher, not its student")
+
+    @property
     def export_folder(self) -> Path:
         """Where exported files go: `exported` in the run's folder.
 

@@ -52,12 +52,12 @@ def gravity(robot: Any) -> Array:
 
 @sensor("joint_pos")
 def joint_pos(robot: Any) -> Array:
-    return robot.joint_pos + robot.noise(NOISE["joint_pos"], len(robot.joint_pos))
+    return robot.joint_pos[robot.driven] + robot.noise(NOISE["joint_pos"], len(robot.driven))
 
 
 @sensor("joint_vel")
 def joint_vel(robot: Any) -> Array:
-    return robot.joint_vel + robot.noise(NOISE["joint_vel"], len(robot.joint_vel))
+    return robot.joint_vel[robot.driven] + robot.noise(NOISE["joint_vel"], len(robot.driven))
 
 
 @sensor("feet_contacts")

@@ -30,7 +30,8 @@ class DeployedPolicy:
         self._history_length = networks["policy"]["inputs"].get("history", [1, 0])[1]
         self._memory_shapes = {}
         if encoder is not None:
-            self._memory_shapes = {"latent": encoder["outputs"]["latent"], "yaw": encoder["outputs"]["yaw"]}
+            self._seen = tuple(name for name in encoder["outputs"] if name != "next_hidden")
+            self._memory_shapes = {name: encoder["outputs"][name] for name in self._seen}
             self._memory_shapes["hidden"] = encoder["inputs"]["hidden"]
         self.seconds = {"policy": [], "depth_encoder": []}  # that each call took
         self.reset()
@@ -78,8 +79,8 @@ class DeployedPolicy:
 
     def _look(self, frame: Array, depth: Array) -> None:
         inputs = {"depth": np.asarray(depth, np.float32)[None], "proprio": frame, "hidden": self._memory["hidden"]}
-        latent, yaw, hidden = self._run("depth_encoder", self.encoder, inputs)
-        self._memory = {"latent": latent, "yaw": yaw, "hidden": hidden}
+        *seen, hidden = self._run("depth_encoder", self.encoder, inputs)
+        self._memory = {**dict(zip(self._seen, seen, strict=True)), "hidden": hidden}
 
     def _run(self, name: str, session: onnxruntime.InferenceSession, inputs: dict[str, Array]) -> list[Array]:
         start = time.perf_counter()

@@ -66,11 +66,13 @@ class SimulatedRobot:
         if control["type"] == "DC":
             names = ("no_load_speed", "full_torque_speed", "driving_torque", "braking_torque")
             self._envelope = [np.array(control[name]) for name in names]
+        driven = control.get("driven_joints", robot["joint_names"])
+        self.driven = np.array([robot["joint_names"].index(name) for name in driven])  # joints that actions are of
         joints = [self.model.joint(name) for name in robot["joint_names"]]  # by name: never by an assumed order
         self._q, self._dq = (np.array([getattr(j, k)[0] for j in joints]) for k in ("qposadr", "dofadr"))
         self._joint_ranges = joint_ranges(self.model, [joint.id for joint in joints])
-        driven = self.model.actuator_trnid[:, 0].tolist()
-        self._motors = np.array([driven.index(joint.id) for joint in joints])
+        moved = self.model.actuator_trnid[:, 0].tolist()
+        self._motors = np.array([moved.index(joint.id) for joint in joints])
         self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
         self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
         self._body = np.setdiff1d(np.arange(1, self.model.nbody), self._feet)  # the ground is of the world's

@@ -58,6 +58,7 @@ def run_course(
         if "heading_gain" in commands:  # a velocity that leads to the goals
             turn = course.yaw_errors(robot.position, roll_pitch_yaw(robot.orientation)[2])[0]
             told["commands"] = [speed, 0.0, np.clip(commands["heading_gain"] * turn, *commands["ang_vel_yaw"])]
+            told["heading_error"] = [turn]
         if camera is not None and (image := camera.update(step)) is not None:
             measured["depth"] = image
         targets = policy.act(measured | told)
@@ -72,8 +73,8 @@ def run_course(
             crossings.advance(robot.position, robot.touches_more_than_the_floor())
         fallen = robot.crashed() or course.fallen(robot.position, roll, pitch, robot.feet)
         fallen = fallen or robot.fallen(trial.get("falls"), course.ground_under(robot.position))
-        speed = float(np.linalg.norm(robot.velocity_b[0][:2]))
-        seconds, metres, energy = seconds + period, metres + speed * period, energy + robot.power * period
+        moved = float(np.linalg.norm(robot.velocity_b[0][:2])) * period
+        seconds, metres, energy = seconds + period, metres + moved, energy + robot.power * period
         edge += course.feet_on_edge(robot.feet, robot.touching)
         if fallen or course.done:
             break

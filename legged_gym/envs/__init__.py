@@ -2,6 +2,7 @@
 
 from legged_gym.envs.g1.g1_config import G1Cfg
 from legged_gym.envs.g1.g1_deepmimic_config import G1DeepMimicCfg, G1DeepMimicMocapCfg
+from legged_gym.envs.g1.g1_depth_config import G1DepthCfg
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
@@ -21,6 +22,7 @@ GALILEO_TRAINING = "legged_gym.envs.galileo.galileo_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
 MOTION_EVALUATION = "legged_gym.evaluation.tracking"
 ROUGH_BIPED = "legged_gym.envs.base.rough_biped:RoughBiped"
+DEPTH_BIPED = "legged_gym.envs.base.depth_biped:DepthBiped"
 ROUGH_EVALUATION = "legged_gym.evaluation.rough"
 
 register(
@@ -60,6 +62,14 @@ register(
     G1RoughCfg,
     f"{G1_TRAINING}:G1RoughTrainCfg",
     "Unitree G1 follows velocity commands over stairs, slopes, boxes and rough ground",
+    ROUGH_EVALUATION,
+)
+register(
+    "g1_depth",
+    DEPTH_BIPED,
+    G1DepthCfg,
+    f"{G1_TRAINING}:G1DepthTrainCfg",
+    "Unitree G1 does it with a 64x64 depth camera: a teacher and its student in one run",
     ROUGH_EVALUATION,
 )
 register(

@@ -116,11 +116,13 @@ def _control(env: Any) -> dict[str, Any]:
         "kd": _rounded(env.motors.d_gains),
         "torque_limits": _rounded(env.motors.torque_limits),
         "default_joint_pos": _rounded(env.default_joint_pos),
-        "action_scale": _short(env.motors.action_scale),
+        "action_scale": _short(env.motors.action_scale.index_select(0, env.driven_joints)),
         "clip_actions": env.cfg.normalization.clip_actions,
         "beta": control.beta,
         "action_delay_s": env.longest_delay() * env.cfg.sim.dt,
     }
+    if env.num_actions < len(env.robot.joint_names):
+        tree["driven_joints"] = [env.robot.joint_names[i] for i in env.driven_joints.tolist()]  # that actions are of
     if env.motors.envelope is not None:
         envelope = env.motors.envelope
         tree |= {

@@ -42,11 +42,18 @@ Inputs = dict[str, Tensor]
 
 
 def export_policy(
-    checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None = None
+    checkpoint: Path,
+    folder: Path,
+    task: Task,
+    env_cfg: Any,
+    figures: Mapping[str, Any] | None = None,
+    *,
+    student: bool = False,
 ) -> list[Path]:
     """Writes the policy of `checkpoint` to `folder` and returns the files, `deploy.yaml` last.
 
     `env_cfg`: the task's config that the policy was trained with, in any variant. `figures`: what evaluate.py measured.
+    `student`: of a policy that has one beside its teacher, that one.
     The files are run in TorchScript and onnxruntime on `RANDOM_INPUTS` random inputs, and on what robots measure in a
     short rollout, where the checkpoint sees the environment's own observations; UserError, and nothing is written, when
     any output differs by more than `TOLERANCE`. UserError too for a checkpoint that is damaged or of another task.
@@ -54,18 +61,18 @@ def export_policy(
     threads, random = torch.get_num_threads(), torch.random.get_rng_state()
     torch.set_num_threads(1)  # batches are small: on a busy machine, threads would only wait for each other
     try:
-        return _export(Path(checkpoint), Path(folder), task, env_cfg, figures)
+        return _export(Path(checkpoint), Path(folder), task, env_cfg, figures, student)
     finally:
         torch.set_num_threads(threads)
         torch.random.set_rng_state(random)  # robots that play meanwhile go on as they would have
 
 
-def export_as_trained(checkpoint: Path, folder: Path, task: Task) -> list[Path]:
+def export_as_trained(checkpoint: Path, folder: Path, task: Task, *, student: bool = False) -> list[Path]:
     """`export_policy` with the config of the checkpoint's run; no file if `folder` has this very policy."""
     if _is_of(checkpoint, folder):
         return []
     env_cfg, _, _ = trained_configs(checkpoint, task)
-    return export_policy(checkpoint, folder, task, env_cfg)
+    return export_policy(checkpoint, folder, task, env_cfg, student=student)
 
 
 def _is_of(checkpoint: Path, folder: Path) -> bool:
@@ -77,7 +84,9 @@ def _is_of(checkpoint: Path, folder: Path) -> bool:
         return False
 
 
-def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None) -> list[Path]:
+def _export(
+    checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None, student: bool
+) -> list[Path]:
     trial = copy.deepcopy(env_cfg)
     trial.evaluation()
     with value_errors_are_the_users():
@@ -93,10 +102,11 @@ def _export(checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: M
         rehearsal = copy.deepcopy(trial)
         rehearsal.rehearsal()
         env = task.make_env(rehearsal, "cpu")
-        policy = load_network(checkpoint, env, task_cfg)
+        policy = load_network(checkpoint, env, task_cfg, student=student)
         policy.eval().requires_grad_(False)
         deployment = deployed(policy, env)
-        reference = load_policy(checkpoint, "cpu", env, estimated=deployment.estimated, task_cfg=task_cfg)
+        which = dict(estimated=deployment.estimated, student=student)
+        reference = load_policy(checkpoint, "cpu", env, task_cfg=task_cfg, **which)
     layout, networks = deployment.layout, deployment.networks
     recorded = list(_record(env, reference, layout))
     env.close()
@@ -318,7 +328,7 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
         frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
         inputs = {"proprio": frame}
         if "scan" in env.groups:
-            inputs["scan"] = env.groups["scan"].terms[0].read()
+            inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
         if "history" in env.groups:
             frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)

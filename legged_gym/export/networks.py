@@ -19,6 +19,7 @@ from legged_gym.utils.errors import UserError
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent
+from rsl_rl.modules.teacher_student import DepthActor, TeacherStudent
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class DeployedLayout:
     clip_observations: float
     default_joint_pos: Tensor  # (J,) rad
     action_scale: Tensor  # (J,) rad
+    driven: Tensor  # (A,) joints that actions are of; the others stay at the default
     clip_actions: float
     beta: float  # of the actions' moving average
     rest: str = ""  # term of the joint angles (J,), rad, that a zero action means; empty: default_joint_pos
@@ -74,6 +76,7 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
         action_scale=env.motors.action_scale.cpu().clone(),
+        driven=env.driven_joints.cpu().clone(),
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
         rest=env.rest_term,
@@ -100,12 +103,13 @@ class Normalizer(nn.Module):
 
 
 class JointTargets(nn.Module):
-    """Clip and moving average of the actions (B, J), and the joint angles (B, J), rad, that they stand for."""
+    """Clip and moving average of the actions (B, A), and the joint angles (B, J), rad, that they stand for."""
 
     def __init__(self, layout: DeployedLayout):
         super().__init__()
         self.register_buffer("default", layout.default_joint_pos)
-        self.register_buffer("scale", layout.action_scale)
+        # One product, and exact: each row has one entry at most.
+        self.register_buffer("scale", torch.diag(layout.action_scale)[:, layout.driven].contiguous())
         self.clip, self.beta = layout.clip_actions, layout.beta
         self.first, self.last = layout.columns("actions")  # of the previous actions in a frame
         self.rest = layout.columns(layout.rest) if layout.rest else None
@@ -114,7 +118,7 @@ class JointTargets(nn.Module):
         previous = frame[:, self.first : self.last]
         actions = self.beta * raw.clamp(-self.clip, self.clip) + (1.0 - self.beta) * previous
         rest = self.default if self.rest is None else frame[:, self.rest[0] : self.rest[1]]
-        return actions, rest + self.scale * actions
+        return actions, rest + F.linear(actions, self.scale)
 
 
 class ScanScale(nn.Module):
@@ -222,6 +226,25 @@ class DeployedStudent(nn.Module):
         return self.targets(self.student.means(observed, latent, self.normalize_history(history).flatten(1)), proprio)
 
 
+class DeployedDepthActor(nn.Module):
+    """The part of `DepthActor` that runs at every control step.
+
+    proprio (B, m), and of the last image latent (B, L). To actions (B, A) and joint targets (B, J).
+    """
+
+    inputs, outputs = ("proprio", "latent"), ("actions", "joint_targets")
+
+    def __init__(self, student: DepthActor, layout: DeployedLayout):
+        super().__init__()
+        self.widths = _memory(student)
+        self.student = copy.deepcopy(student)
+        del self.student.depth_encoder
+        self.normalize, self.targets = Normalizer(layout), JointTargets(layout)
+
+    def forward(self, proprio: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+        return self.targets(self.student.means(self.normalize(proprio), latent), proprio)
+
+
 class DeployedDepthEncoder(nn.Module):
     """The part of `DepthStudent` that runs once per image.
 
@@ -231,7 +254,7 @@ class DeployedDepthEncoder(nn.Module):
 
     inputs, outputs = ("depth", "proprio", "hidden"), ("latent", "yaw", "next_hidden")
 
-    def __init__(self, student: DepthStudent, layout: DeployedLayout, camera: Any):
+    def __init__(self, student: DepthStudent | DepthActor, layout: DeployedLayout, camera: Any):
         """`camera`: the `DepthCameraCfg` of the environment."""
         super().__init__()
         self.widths = _memory(student)
@@ -241,17 +264,28 @@ class DeployedDepthEncoder(nn.Module):
         self.register_buffer("columns", _resize(camera.width, left, right, camera.resized[1]).T.contiguous())
         self.near, self.far = camera.near, camera.far
 
-    def forward(self, depth: Tensor, proprio: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, depth: Tensor, proprio: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
         depth = torch.where(depth > 0.0, depth, self.far).clamp(max=self.far)  # a comparison with NaN is false
         image = self.rows @ depth @ self.columns
         image = (image.clamp(min=self.near) - self.near) / (self.far - self.near) - 0.5
         return self.encoder.advance(self.encoder.features(image, self.normalize(proprio)), hidden)
 
 
-def _memory(student: DepthStudent) -> dict[str, int]:
+class DeployedLatentEncoder(DeployedDepthEncoder):
+    """The same of `DepthActor`, which is told no headings."""
+
+    outputs = ("latent", "next_hidden")
+
+    def forward(self, depth: Tensor, proprio: Tensor, hidden: Tensor) -> tuple[Tensor, ...]:
+        latent, _, hidden = super().forward(depth, proprio, hidden)
+        return latent, hidden
+
+
+def _memory(student: DepthStudent | DepthActor) -> dict[str, int]:
     """Widths of what is kept from image to image."""
     encoder = student.depth_encoder
-    return {"latent": encoder.latent_dim, "yaw": student.cfg.num_yaws, "hidden": encoder.gru.hidden_size}
+    yaw = {"yaw": encoder.num_yaws} if encoder.num_yaws else {}
+    return {"latent": encoder.latent_dim, **yaw, "hidden": encoder.gru.hidden_size}
 
 
 def _resize(pixels: int, first: int, last: int, resized: int) -> Tensor:
@@ -311,3 +345,15 @@ def _(policy: DepthStudent, env: Any) -> Deployment:
     layout = deployed_layout(env, "student_proprio")
     encoder = DeployedDepthEncoder(policy, layout, env.cfg.camera)
     return Deployment({"depth_encoder": encoder.eval(), "policy": DeployedStudent(policy, layout).eval()}, layout)
+
+
+@deployed.register
+def _(policy: TeacherStudent, env: Any) -> Deployment:
+    raise UserError("a teacher knows what no robot measures: --use_depth_encoder exports its student")
+
+
+@deployed.register
+def _(policy: DepthActor, env: Any) -> Deployment:
+    layout = deployed_layout(env, "student_proprio")
+    encoder = DeployedLatentEncoder(policy, layout, env.cfg.camera)
+    return Deployment({"depth_encoder": encoder.eval(), "policy": DeployedDepthActor(policy, layout).eval()}, layout)

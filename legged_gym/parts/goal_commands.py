@@ -20,6 +20,7 @@ class GoalCommands(VelocityCommands):
     def lead_along(self, course: Course) -> None:
         """The robots' courses; before the first command is drawn."""
         self._course = course
+        self.keep(heading_error=torch.zeros_like(self.values[:, 0]))  # rad, to turn by, of those that goals lead
 
     @property
     def led(self) -> Tensor:
@@ -49,3 +50,5 @@ class GoalCommands(VelocityCommands):
         rate = (self.cfg.heading_gain * self._course.yaw_errors[:, 0]).clamp(low, high)
         rate = torch.where(self.values[:, 0] > 0.0, rate, 0.0)
         self.values[:, 2] = torch.where(self.led, rate, self.values[:, 2])
+        turning = self.led & (self.values[:, 0] > 0.0) & ~self.steered
+        self.heading_error.copy_(torch.where(turning, self._course.yaw_errors[:, 0], 0.0))

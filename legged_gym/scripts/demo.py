@@ -34,10 +34,12 @@ def main(argv: list[str] | None = None) -> None:
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
-        policy = load_policy(command.checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
-    print(f"policy: {command.checkpoint}")
+        policy = load_policy(
+            command.policy_file, command.device, env, student=command.student, task_cfg=command.train_cfg.policy
+        )
+    print(f"policy: {command.policy_name}")
     player = Player(env, policy, graph=not args.no_graph)
-    source = Source(command.checkpoint, command.task, command.export_folder)
+    source = Source(command.policy_file, command.task, command.export_folder, command.student)
     show(player, source, args.play_seconds, chase=True, gamepad=gamepad)
     env.close()
 

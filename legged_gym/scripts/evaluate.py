@@ -21,16 +21,15 @@ def main(argv: list[str] | None = None) -> None:
     evaluator = command.task.evaluator()
     evaluator.prepare(command.env_cfg, args.difficulty)
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
-        raise UserError("--chart is for tasks with obstacle courses; this one has none")
+        raise UserError("--chart is for tasks whose figures go by type of obstacle: this one has no such chart")
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(command.env_cfg, command.device)
         if args.camera is not None and "camera" not in env.parts:
             raise UserError("--camera is for tasks with a depth camera; this one has none")
-        policy = load_policy(
-            command.checkpoint, command.device, env, estimated=args.estimated, task_cfg=command.train_cfg.policy
-        )
-    print(f"policy: {command.checkpoint}")
+        which = dict(estimated=args.estimated, student=command.student, task_cfg=command.train_cfg.policy)
+        policy = load_policy(command.policy_file, command.device, env, **which)
+    print(f"policy: {command.policy_name}")
     if args.camera is None:
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
     else:
@@ -40,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
         recorder.save(args.camera)
     env.close()
-    title = f"{command.task.name}: {command.checkpoint}" + (" (estimated state)" if args.estimated else "")
+    title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
     if args.chart is not None:
         evaluator.draw_chart(figures, title, args.chart)

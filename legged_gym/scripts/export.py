@@ -19,8 +19,9 @@ def main(argv: list[str] | None = None) -> None:
     from legged_gym.export.files import export_policy  # slow: after the command line has been found good
 
     folder = command.args.out or command.export_folder
-    files = export_policy(command.checkpoint, folder, command.task, command.env_cfg, figures)
-    print(f"policy: {command.checkpoint}")
+    which = dict(student=command.student)
+    files = export_policy(command.policy_file, folder, command.task, command.env_cfg, figures, **which)
+    print(f"policy: {command.policy_name}")
     for file in files:
         print(f"wrote {file} ({file.stat().st_size / 1e3:,.0f} kB)")
 

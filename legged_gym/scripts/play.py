@@ -31,8 +31,10 @@ def main(argv: list[str] | None = None) -> None:
     seed_everything(args.seed)
     with value_errors_are_the_users():
         env = command.task.make_env(env_cfg, command.device)
-        policy = load_policy(command.checkpoint, command.device, env, task_cfg=command.train_cfg.policy)
-    print(f"policy: {command.checkpoint}")
+        policy = load_policy(
+            command.policy_file, command.device, env, student=command.student, task_cfg=command.train_cfg.policy
+        )
+    print(f"policy: {command.policy_name}")
     if args.video is None and not args.no_export:
         _export(command)
     graph = not args.no_graph
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         from legged_gym.viewer.playing.loop import show
         from legged_gym.viewer.playing.player import Player
 
-        source = Source(command.checkpoint, command.task, command.export_folder)
+        source = Source(command.policy_file, command.task, command.export_folder, command.student)
         show(Player(env, policy, graph=graph), source, args.play_seconds)
     env.close()
 
@@ -63,7 +65,7 @@ def _export(command: Command) -> None:
 
     print(f"exporting to {command.export_folder} (not with --no_export)", flush=True)
     try:
-        if not export_as_trained(command.checkpoint, command.export_folder, command.task):
+        if not export_as_trained(command.policy_file, command.export_folder, command.task, student=command.student):
             print("exported before")
     except UserError as error:
         print(f"not exported: {error}")

@@ -34,9 +34,9 @@ class DepthCamera(Part):
 
     settings = ("camera",)
 
-    def __init__(self, cfg: DepthCameraCfg, ground: Ground, sim: Simulator, dt: float):
-        """`dt`: control step, s."""
-        self.cfg, self._ground, self._sim = cfg, ground, sim
+    def __init__(self, cfg: DepthCameraCfg, ground: Ground, sim: Simulator, dt: float, *, own_body: bool = True):
+        """`dt`: control step, s; `own_body`: the robot's own shapes are seen too."""
+        self.cfg, self._ground, self._sim, self._own_body = cfg, ground, sim, own_body
         n, device = sim.num_envs, sim.device
         top, bottom, left, right = cfg.crop
         rows, columns = cfg.height - top - bottom, cfg.width - left - right
@@ -125,7 +125,7 @@ class DepthCamera(Part):
 
     def _own_shapes(self) -> list[wp.array]:
         """Kinds, links, positions and orientations in these, and sizes of the robot's shapes."""
-        own = self._sim.robot.primitives
+        own = self._sim.robot.primitives if self._own_body else []
         unknown = {p.kind for p in own} - set(_KINDS)
         if unknown:
             raise UserError(

@@ -1,5 +1,6 @@
 """MuJoCo Warp: float32, one world per environment, on CUDA; on Warp's CPU device for tests."""
 
+import functools
 import gc
 import traceback
 from collections.abc import Callable
@@ -27,6 +28,14 @@ _PER_WORLD = (
 _PER_WORLD_BOXES = "geom_size geom_rbound geom_aabb".split()
 
 
+@functools.cache
+def _streams(device: torch.device) -> tuple[torch.cuda.Stream, wp.Stream]:
+    """The stream on which Torch and Warp work, so that they are ordered and one capture sees both; of all simulations
+    of a process, as several may run in turn."""
+    stream = torch.cuda.Stream(device)
+    return stream, wp.stream_from_torch(stream)
+
+
 class WarpSimulator(Simulator):
     """All tensors are views of Warp's arrays, which are never rebound: captured graphs hold their addresses."""
 
@@ -39,11 +48,9 @@ class WarpSimulator(Simulator):
         self._wp_device = wp.get_device(str(device))
         if self._wp_device.is_cuda:
             print("loading the physics kernels; the first run on a GPU compiles them, for 1-2 minutes", flush=True)
-            # Torch and Warp work on one stream, so that they are ordered and one capture sees both.
             torch.cuda.set_device(device)
-            self._stream = torch.cuda.Stream(device)
+            self._stream, self._wp_stream = _streams(device)
             torch.cuda.set_stream(self._stream)
-            self._wp_stream = wp.stream_from_torch(self._stream)
             wp.set_device(self._wp_device)
             wp.set_stream(self._wp_stream, self._wp_device)
         fields = _PER_WORLD + (_PER_WORLD_BOXES if self.num_boxes else [])

@@ -43,10 +43,10 @@ def script(main: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `name`: the nearest of `known`, else all of them."""
+def nearest(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """The end of a message about an unknown `name`: the nearest of `known` and `also`, else all of `known`."""
     known = sorted(known)
     if not known:
         return "there are none"
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, [*known, *also], n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else "there are: " + ", ".join(known)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import torch
@@ -41,8 +42,11 @@ class Distillation:
     of_the_teacher: tuple[str, ...] = (
         *("actor_class_name", "actor_hidden_dims", "scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims"),
         *("history_length", "activation"),
+        *(f"gating.{name}" for name in ("experts", "group", "columns", "hidden_dims", "top", "blind")),
     )
     """Settings that the teacher's networks and those in the student's config have to share."""
+    loss_names: tuple[str, ...]
+    """What `losses` gives, in this order."""
 
     def __init__(self, student: DepthStudent, env: VecEnv, num_steps: int, cfg: DistillationCfg, *, graph: bool = True):
         """`env` has images (`HasImages`); memory for `num_steps` control steps of its robots.
@@ -61,15 +65,10 @@ class Distillation:
         self.acting = StudentPolicy(student, env.num_envs)
         self.teacher: ActorCriticRMA | None = None
         self.device = device = self.storage.hidden.device
-        named = dict(student.named_parameters())
-        own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
-        estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
         self._graph = graph and device.type == "cuda"
         self._replays: dict[int, tuple[Tensor, Callable[[], None]]] = {}  # by the number of robots in a share
-        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
-        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
-        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
-        self.step_losses = torch.zeros(3, device=device)  # of actions, headings and estimator in a gradient step
+        self._prepare_learning()
+        self.step_losses = torch.zeros(len(self.loss_names), device=device)  # of a gradient step
         self.learning_rate = self.optimizer.learning_rate
         self.average = copy.deepcopy(student).requires_grad_(False) if cfg.averaging > 0.0 else None
         self.start = torch.ones(env.num_envs, 1, dtype=torch.bool, device=device)  # since the last image
@@ -83,6 +82,17 @@ class Distillation:
         if cfg.warm_up_iterations > 0:
             when = dict(end=cfg.warm_up_iterations, replaces=("distill",))
             self.phases = (*self.phases, Phase("warm_up", self.warm_up_step, **shared, **when))
+
+    def _prepare_learning(self) -> None:
+        """Losses and optimisers."""
+        named, cfg = dict(self.policy.named_parameters()), self.cfg
+        own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
+        estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
+        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
+        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
+        self.supervised_sight = self.policy.sight is not None and cfg.sight_loss_coef > 0.0
+        self.loss_names = ("depth_actor_loss", "yaw_loss", *(("sight",) if self.supervised_sight else ()), "estimator")
 
     @classmethod
     def make(
@@ -102,9 +112,11 @@ class Distillation:
             raise ValueError(f"{path} holds an {found}; a teacher is an {expected}")
         expected = self.policy.cfg.teacher
         differences = [
-            f"{name} {getattr(teacher.cfg, name)}, not {getattr(expected, name)}"
-            for name in self.of_the_teacher
-            if getattr(teacher.cfg, name) != getattr(expected, name)
+            f"{name} {found}, not {wanted}"
+            for name, found, wanted in (
+                (name, attrgetter(name)(teacher.cfg), attrgetter(name)(expected)) for name in self.of_the_teacher
+            )
+            if found != wanted
         ]
         if differences:
             raise ValueError(f"the teacher {path} does not fit policy.teacher: it has {'; '.join(differences)}")
@@ -125,13 +137,16 @@ class Distillation:
             raise RuntimeError("there is no teacher: call load_teacher")
         self.iteration = iteration
         first, last = self.cfg.learning_rate, self.cfg.final_learning_rate
+        self.learning_rate.fill_(first + (last - first) * self.progress(iteration))
+        self.yaw_ok.zero_()
+        self.open_window(env)
+
+    def progress(self, iteration: int) -> float:
+        """How far the step size has fallen, 0 to 1."""
         falls_for = self.cfg.learning_rate_iterations or self.last
         if falls_for is None:
             raise RuntimeError("the step size falls until the training's end, which is unknown: call begin_training")
-        progress = min(iteration / falls_for, 1.0)
-        self.learning_rate.fill_(first + (last - first) * progress)
-        self.yaw_ok.zero_()
-        self.open_window(env)
+        return min(iteration / falls_for, 1.0)
 
     def open_window(self, env: VecEnv) -> None:
         """Starts the window with the image at hand, or with the next one if it is not new."""
@@ -228,17 +243,18 @@ class Distillation:
         for share in order.chunk(self.cfg.num_mini_batches):
             self._replay(share)
             totals.append(self.step_losses.clone())
-        names = ("depth_actor_loss", "yaw_loss", "estimator")
         means = distributed.average_(torch.stack(totals).mean(0))
-        values = dict(zip(names, means.tolist(), strict=True))
+        values = dict(zip(self.loss_names, means.tolist(), strict=True))
         self.check_images()
-        good, asked = distributed.sum_(self.yaw_ok).tolist()
-        values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
+        if self.policy.depth_encoder.num_yaws:
+            good, asked = distributed.sum_(self.yaw_ok).tolist()
+            values["delta_yaw_ok_percentage"] = 100.0 * good / max(asked, 1.0)
         if (self.iteration + 1) % self.cfg.blanked_interval == 0:
             with torch.no_grad():
-                blanked = torch.stack(self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)[:2])
-            blanked = distributed.average_(blanked).tolist()
-            values |= {f"{name}_blanked": loss for name, loss in zip(names[:2], blanked, strict=True)}
+                blanked = self.losses(order.chunk(self.cfg.num_mini_batches)[0], blank=True)
+            blanked.pop("estimator", None)  # it sees nothing
+            means = distributed.average_(torch.stack(list(blanked.values()))).tolist()
+            values |= {f"{name}_blanked": loss for name, loss in zip(blanked, means, strict=True)}
         return values
 
     def _replay(self, share: Tensor) -> None:
@@ -256,11 +272,14 @@ class Distillation:
 
     def gradient_step(self, share: Tensor) -> None:
         """One of the student on the robots `share`; in place and without host sync."""
-        actor_loss, yaw_loss, estimator_loss = self.losses(share)
-        self.optimizer.minimize(actor_loss + yaw_loss)
-        self.estimator_optimizer.minimize(estimator_loss)
+        losses = self.losses(share)
+        loss = losses["depth_actor_loss"] + losses["yaw_loss"]
+        if self.supervised_sight:
+            loss = loss + self.cfg.sight_loss_coef * losses["sight"]
+        self.optimizer.minimize(loss)
+        self.estimator_optimizer.minimize(losses["estimator"])
         self.renew_average()
-        self.step_losses.copy_(torch.stack([actor_loss, yaw_loss, estimator_loss]).detach())
+        self.step_losses.copy_(torch.stack(list(losses.values())).detach())
 
     def check_images(self) -> None:
         """RuntimeError if some of the window's images were not new. One host sync."""
@@ -276,18 +295,22 @@ class Distillation:
             steps = self.optimizer.moments("actor.0.weight")["step"]  # of all parameters alike
             renew_average(self.average, self.policy, self.cfg.averaging, steps)
 
-    def losses(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean distances () of actions and headings to the teacher's, and the estimator's error, of the robots `share`.
+    def losses(self, share: Tensor, *, blank: bool = False) -> dict[str, Tensor]:
+        """By `loss_names`: mean distances () of actions and headings to the teacher's, and the errors of what is told
+        from images and by the estimator, of the robots `share`.
 
         `blank`: as if the camera showed nothing.
         """
         window, policy = self.storage, self.policy
         latents, yaw_loss = self.seen(share, blank=blank)
+        latents = latents.flatten(0, 1)
         proprio = window.proprio[:, share].flatten(0, 1)
-        actions = policy.means(proprio, latents.flatten(0, 1), window.history[:, share].flatten(0, 1))
-        labels = window.labels[:, share].flatten(0, 1)
-        actor_loss = torch.linalg.vector_norm(actions - labels, dim=-1).mean()
-        return actor_loss, yaw_loss, policy.estimator.loss(proprio, window.explicit[:, share].flatten(0, 1))
+        actions = policy.means(proprio, latents, window.history[:, share].flatten(0, 1))
+        labels, explicit = window.labels[:, share].flatten(0, 1), window.explicit[:, share].flatten(0, 1)
+        losses = {"depth_actor_loss": torch.linalg.vector_norm(actions - labels, dim=-1).mean(), "yaw_loss": yaw_loss}
+        if self.supervised_sight:
+            losses["sight"] = policy.sight_loss(latents, explicit)
+        return losses | {"estimator": policy.estimator.loss(proprio, explicit)}
 
     def seen(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor]:
         """What the robots `share` see in the window: latents (T, B, L), and how far () their headings are off."""

@@ -1,46 +1,37 @@
 """What the gate of an actor with experts learns beside the policy's loss, and what is logged of it."""
 
 import math
-from collections.abc import Callable, Mapping
 from functools import partial
 
 from torch import Tensor, nn
 
+from rsl_rl.algorithms.extras import Extras, extras
 from rsl_rl.algorithms.losses import Loss
-from rsl_rl.gating_config import GateTrainingCfg, GatingCfg
+from rsl_rl.config import AlgorithmCfg
+from rsl_rl.gating_config import GateTrainingCfg
+from rsl_rl.modules.gated_experts import GatedExperts
 from rsl_rl.storage.rollout_storage import Samples
 
-Figure = Callable[[nn.Module, Samples], Tensor]
 
+@extras.register
+def _(actor: GatedExperts, cfg: AlgorithmCfg) -> Extras:
+    """Losses of the unmasked weights, so that an expert that is nowhere among the best is still reached by gradients;
+    the mean weight of each expert as it is in use, and that of the one that is used least; the temperature."""
+    gating = cfg.gating
+    losses = [Loss("gate_entropy", lambda policy, batch, means: entropy(_weights(policy, batch)), gating.entropy_coef)]
+    if gating.balance_coef > 0.0 or gating.usage_coef > 0.0:
+        losses.append(Loss("moe_aux", partial(_balance, gating), partial(annealed, gating)))
+    if gating.target_coef > 0.0:
+        target, each = partial(_target, gating.target_group), {gating.target_group: actor.num_experts}
+        losses.append(Loss("gate_target", target, gating.target_coef, groups=(gating.target_group,), widths=each))
+    usage = {f"gate_usage/{name}": partial(_used, k) for k, name in enumerate(actor.cfg.experts)}
+    figures = {"gate_min_usage": lambda policy, batch: _usage(policy, batch).min(), **usage}
 
-def gate_losses(gating: GatingCfg, cfg: GateTrainingCfg, source: str) -> list[Loss]:
-    """Losses of the unmasked weights, so that an expert that is nowhere among the best is still reached by gradients.
+    def begin(iteration: int) -> None:
+        if gating.temperature_iterations > 0:
+            actor.temperature.fill_(temperature(gating, iteration))
 
-    `source`: the stored rows in which what the gate read stands.
-    """
-    probabilities = partial(_probabilities, gating, source)
-    losses = [
-        Loss("moe_aux", partial(_balance, probabilities, cfg), partial(annealed, cfg)),
-        Loss("gate_entropy", lambda policy, batch, means: entropy(probabilities(policy, batch)), cfg.entropy_coef),
-    ]
-    if cfg.target_coef > 0.0:
-        target = partial(_target, probabilities, cfg.target_group)
-        losses.append(Loss("gate_target", target, cfg.target_coef, groups=(cfg.target_group,)))
-    return losses
-
-
-def gate_figures(gating: GatingCfg, source: str) -> Mapping[str, Figure]:
-    """By name: the mean weight of each expert as it is in use, and that of the one that is used least."""
-
-    def usage(policy: nn.Module, batch: Samples) -> Tensor:
-        if "gate_usage" not in batch.outputs:  # the first of the figures that ask
-            first, end = gating.columns
-            weights = policy.actor.weights(batch.observations[source][:, first:end])
-            batch.outputs["gate_usage"] = weights.mean(0)
-        return batch.outputs["gate_usage"]
-
-    own = {f"gate_usage/{name}": partial(_entry, usage, k) for k, name in enumerate(gating.experts)}
-    return {"gate_min_usage": lambda policy, batch: usage(policy, batch).min(), **own}
+    return Extras(tuple(losses), figures, begin, lambda: {"Loss/gating_temperature": actor.temperature.item()})
 
 
 def temperature(cfg: GateTrainingCfg, iteration: int) -> float:
@@ -56,28 +47,34 @@ def annealed(cfg: GateTrainingCfg, iteration: int) -> float:
     return 1.0 - min(max((iteration - first) / (last - first), 0.0), 1.0)
 
 
-def entropy(probabilities: Tensor) -> Tensor:
+def entropy(weights: Tensor) -> Tensor:
     """Mean entropy () of weights (B, K)."""
-    return -(probabilities * probabilities.clamp(min=1e-8).log()).sum(-1).mean()
+    return -(weights * weights.clamp(min=1e-8).log()).sum(-1).mean()
 
 
-def _probabilities(gating: GatingCfg, source: str, policy: nn.Module, batch: Samples) -> Tensor:
+def _weights(policy: nn.Module, batch: Samples) -> Tensor:
+    """(B, K) of all experts, of what the gate has just read; no gradient goes on to who told it that."""
     if "gate" not in batch.outputs:  # the first of the losses that ask
-        first, end = gating.columns
-        batch.outputs["gate"] = policy.actor.probabilities(batch.observations[source][:, first:end])
+        batch.outputs["gate"] = policy.actor.probabilities(policy.actor.read)
     return batch.outputs["gate"]
 
 
-def _balance(probabilities: Figure, cfg: GateTrainingCfg, policy: nn.Module, batch: Samples, means: Tensor) -> Tensor:
-    load = probabilities(policy, batch).mean(0)
+def _balance(cfg: GateTrainingCfg, policy: nn.Module, batch: Samples, means: Tensor) -> Tensor:
+    load = _weights(policy, batch).mean(0)
     uneven = (load - 1.0 / len(load)).square().sum()
     return cfg.balance_coef * uneven + cfg.usage_coef * (cfg.min_usage - load.min()).clamp(min=0.0)
 
 
-def _target(probabilities: Figure, group: str, policy: nn.Module, batch: Samples, means: Tensor) -> Tensor:
-    log = probabilities(policy, batch).clamp(min=1e-8).log()
+def _target(group: str, policy: nn.Module, batch: Samples, means: Tensor) -> Tensor:
+    log = _weights(policy, batch).clamp(min=1e-8).log()
     return -(batch.observations[group] * log).sum(-1).mean()
 
 
-def _entry(usage: Figure, k: int, policy: nn.Module, batch: Samples) -> Tensor:
-    return usage(policy, batch)[k]
+def _usage(policy: nn.Module, batch: Samples) -> Tensor:
+    if "gate_usage" not in batch.outputs:  # the first of the figures that ask
+        batch.outputs["gate_usage"] = policy.actor.best(_weights(policy, batch)).mean(0)
+    return batch.outputs["gate_usage"]
+
+
+def _used(k: int, policy: nn.Module, batch: Samples) -> Tensor:
+    return _usage(policy, batch)[k]

@@ -37,6 +37,8 @@ class Phase:
     first: int = 0
     end: int | None = None
     replaces: tuple[str, ...] = ()
+    env: VecEnv | None = None
+    """Where it collects, if not in the run's environment: robots of its own, of which the others know nothing."""
 
     def __post_init__(self):
         if self.every < 1 or self.num_steps < 1 or self.num_steps % self.control_steps:

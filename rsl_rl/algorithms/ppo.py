@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from rsl_rl.algorithms.gate_losses import gate_figures, gate_losses, temperature
+from rsl_rl.algorithms.extras import extras
 from rsl_rl.algorithms.losses import Derived, Loss, adapted_learning_rate, bounds_loss, surrogate_loss, value_loss
 from rsl_rl.algorithms.phases import Phase
 from rsl_rl.algorithms.symmetry import Symmetry
-from rsl_rl.config import AlgorithmCfg, GatingCfg
+from rsl_rl.config import AlgorithmCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.modules.actor_critic import ActorCritic, gaussian_kl
-from rsl_rl.modules.gated_experts import GatedExperts
 from rsl_rl.storage.rollout_storage import RolloutStorage, Samples
 from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
@@ -25,7 +24,8 @@ class PPO:
     """Collects into `storage` with `act` and `record`, learns with `update`: one phase.
 
     Values and log-probabilities are computed for all T steps at once in `update`: the rollout step then runs
-    the actor only. Further losses are `auxiliary_losses` of a subclass, or given to the constructor.
+    the actor only. Further losses are `auxiliary_losses` of a subclass, given to the constructor, or `extras` of the
+    actor's class.
     """
 
     config_class: type = AlgorithmCfg
@@ -57,15 +57,15 @@ class PPO:
         self.device = device = policy.log_std.device
         self._graph = graph and device.type == "cuda"
         self._replays: dict[Callable[[], None], Callable[[], None]] = {}
-        self.auxiliary = [*self.auxiliary_losses(), *losses]
+        self.extras = extras(policy.actor, cfg)
+        self.auxiliary = [*self.extras.losses, *self.auxiliary_losses(), *losses]
         self.symmetry = symmetry
         if (cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0) and symmetry is None:
             raise ValueError("algorithm.mirror_augmentation and mirror_loss_coef need to know what mirrors what")
         if symmetry is not None and cfg.mirror_loss_coef > 0.0:
             self.auxiliary.append(Loss("mirror", symmetry.loss, cfg.mirror_loss_coef))
-        self.figures = self.auxiliary_figures()
         names = ("value_function", "surrogate", "entropy", "kl", *(loss.name for loss in self.auxiliary))
-        self.loss_names = (*names, *self.figures, *self.own_losses)
+        self.loss_names = (*names, *self.extras.figures, *self.own_losses)
         if repeated := {name for name in self.loss_names if self.loss_names.count(name) > 1}:
             raise ValueError(f"two losses are called {', '.join(sorted(repeated))}")
         # On the device, so that one captured step serves every iteration.
@@ -82,7 +82,11 @@ class PPO:
         more = [group for loss in self.auxiliary for group in loss.groups]
         if missing := [group for group in more if group not in obs_dims]:
             raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
-        stored = {group: obs_dims[group] for group in dict.fromkeys((*policy.obs_dims, *more))}
+        for loss in self.auxiliary:
+            for group, width in loss.widths.items():
+                if obs_dims[group] != width:
+                    raise ValueError(f"loss {loss.name}: {group} has {obs_dims[group]} columns; it takes {width}")
+        stored = {group: obs_dims[group] for group in dict.fromkeys((*self.stored_groups(), *more))}
         widths = {name: rows.width for name, rows in self.derived.items()}
         sizes = (policy.num_actions, cfg.num_mini_batches)
         whole = dict(whole_windows=self.whole_windows)
@@ -112,34 +116,22 @@ class PPO:
     # -- what a subclass may add to -----------------------------------------------------------------------------------
     def auxiliary_losses(self) -> list[Loss]:
         """What is added to the surrogate, value and entropy losses."""
-        cfg, losses = self.cfg, []
-        if cfg.bounds_loss_coef != 0.0:
-            bounds = Loss("bounds", lambda policy, batch, means: bounds_loss(means, cfg.bounds), cfg.bounds_loss_coef)
-            losses.append(bounds)
-        if self.gating is not None:
-            losses += gate_losses(self.gating, cfg.gating, self.rows_of(self.gating.group))
-        return losses
-
-    def auxiliary_figures(self) -> Mapping[str, Callable[[nn.Module, Samples], Tensor]]:
-        """What else is logged of each minibatch, by name; functions of the policy and the minibatch."""
-        return {} if self.gating is None else gate_figures(self.gating, self.rows_of(self.gating.group))
-
-    @property
-    def gating(self) -> GatingCfg | None:
-        """Of the actor's gate, if it has one."""
-        return self.policy.actor.cfg if isinstance(self.policy.actor, GatedExperts) else None
-
-    def rows_of(self, group: str) -> str:
-        """Under which name the stored rows have what the policy read in the place of an observation group."""
-        return group
+        cfg = self.cfg
+        if cfg.bounds_loss_coef == 0.0:
+            return []
+        return [Loss("bounds", lambda policy, batch, means: bounds_loss(means, cfg.bounds), cfg.bounds_loss_coef)]
 
     def derived_rows(self) -> dict[str, Derived]:
         """What `prepare` adds to the stored observations, by name, beside what auxiliary losses ask for."""
         return {}
 
-    def read_groups(self) -> tuple[str, ...]:
-        """Observation groups that the policy reads in a minibatch step."""
+    def stored_groups(self) -> tuple[str, ...]:
+        """Observation groups that PPO keeps of each step."""
         return tuple(self.policy.obs_dims)
+
+    def read_groups(self) -> tuple[str, ...]:
+        """Those of them that the policy reads in a minibatch step."""
+        return self.stored_groups()
 
     def policy_parameters(self) -> dict[str, nn.Parameter]:
         """What PPO's loss trains, by name: all but the parts that learn apart."""
@@ -164,8 +156,7 @@ class PPO:
         self.storage.clear()
         self.desired_kl.fill_(self.kl_of(iteration))
         self.policy.hold_std()
-        if self.gating is not None:
-            self.policy.actor.temperature.fill_(temperature(self.cfg.gating, iteration))
+        self.extras.begin(iteration)
         for loss in self.auxiliary:
             if callable(loss.weight):
                 self.weights[loss.name].fill_(loss.weight(iteration))
@@ -286,7 +277,7 @@ class PPO:
             loss = loss + self.weights.get(auxiliary.name, auxiliary.weight) * value
             self.note(**{auxiliary.name: value})
         with torch.no_grad():
-            self.note(**{name: figure(policy, batch) for name, figure in self.figures.items()})
+            self.note(**{name: figure(policy, batch) for name, figure in self.extras.figures.items()})
         return loss
 
     def note(self, **losses: Tensor) -> None:
@@ -309,13 +300,11 @@ class PPO:
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""
-        scalars = {
+        return {
             "Loss/learning_rate": self.learning_rate.item(),
             "Train/action_noise_std": self.policy.std.mean().item(),
+            **self.extras.scalars(),
         }
-        if self.gating is not None:
-            scalars["Loss/gating_temperature"] = self.policy.actor.temperature.item()
-        return scalars
 
     def learning_rates(self) -> dict[str, float]:
         """What the config says, by field."""

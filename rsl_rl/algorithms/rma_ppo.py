@@ -56,9 +56,6 @@ class RmaPPO(PPO):
         """The estimated state that acted, which no step of a PPO iteration changes."""
         return {ESTIMATE: Derived(self.policy.obs_dims["priv_explicit"], self.policy.estimated_explicit)}
 
-    def rows_of(self, group: str) -> str:
-        return ESTIMATE if group == "priv_explicit" else super().rows_of(group)
-
     def read_groups(self) -> tuple[str, ...]:
         """Without the history, by far the widest, unless the critic asks for it."""
         return (*self.policy.cfg.critic_groups, "proprio", "scan", "priv_explicit", "priv_latent")

@@ -1,9 +1,9 @@
 """PPO of a student with a camera, after it was distilled: what the teacher cannot show it, it finds out by itself.
 
-The actor goes on from what it is given: proprioception with the student's own headings, the latent of its images, its
-estimates and its history. PPO's gradient goes on through that latent into the image encoder, back in time over the
-window of an iteration, as the distillation's does; so a minibatch is the whole window of some robots. The critic starts
-as the teacher's, and knows the simulation.
+The actor goes on from what it is given: proprioception with the student's own headings, the latent of its images, what
+it estimates and what it tells from that latent, and its history. PPO's gradient goes on through that latent into the
+image encoder, back in time over the window of an iteration, as the distillation's does; so a minibatch is the whole
+window of some robots. The critic starts as the teacher's, and knows the simulation.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,12 +38,12 @@ def with_critic(student: DepthStudent, obs_dims: Mapping[str, int], init_noise_s
     """
     teacher = student.cfg.teacher
     cfg = PolicyCfg(
-        actor_class_name=teacher.actor_class_name,
+        actor_hidden_dims=(),  # of an actor in whose place the student's comes
         critic_class_name=teacher.critic_class_name,
-        actor_hidden_dims=teacher.actor_hidden_dims,
         critic_hidden_dims=teacher.critic_hidden_dims,
         activation=teacher.activation,
         init_noise_std=init_noise_std,
+        min_noise_std=teacher.min_noise_std,
         actor_groups=(TOLD, SEEN, ESTIMATED, HISTORY),
         critic_groups=teacher.critic_groups,
         actor_encoders={HISTORY: EncoderCfg(latent_dim=teacher.priv_encoder_dims[-1])},
@@ -55,7 +55,7 @@ def with_critic(student: DepthStudent, obs_dims: Mapping[str, int], init_noise_s
     with torch.random.fork_rng([device] if device.type == "cuda" else []):  # the weights are others' anyway
         policy = ActorCritic(dims, student.num_actions, cfg).to(device)
     policy.actor, policy.actor_encoders[HISTORY] = student.actor, student.history_encoder
-    policy.depth_encoder = student.depth_encoder
+    policy.depth_encoder, policy.sight = student.depth_encoder, student.sight
     return policy
 
 
@@ -70,15 +70,17 @@ class SeeingPPO(PPO):
         policy: ActorCritic,
         *args,
         see: Callable[[Tensor], tuple[Tensor, Tensor]],
+        with_sight: Callable[[Tensor, Tensor], Tensor],
         finish_step: Callable[[Tensor], None],
         changed: list[Tensor],
         **kwargs,
     ):
         """`see`: of numbers of robots (B,) the latents (T, B, L) of what they saw, and the error () of their headings.
-        `finish_step`: called after each gradient step with how many there were; it changes the tensors `changed`.
+        `with_sight`: as of `DepthStudent`. `finish_step`: called after each gradient step with how many there were; it
+        changes the tensors `changed`.
         """
         super().__init__(policy, *args, **kwargs)
-        self.see, self.finish_step, self.changed = see, finish_step, changed
+        self.see, self.with_sight, self.finish_step, self.changed = see, with_sight, finish_step, changed
         critic = self.part_parameters("critic") | self.part_parameters("critic_encoders")
         self.critic_optimizer = self._adam(critic, self.cfg.learning_rate)
 
@@ -86,7 +88,9 @@ class SeeingPPO(PPO):
         """The mean actions (B, A) of what the student now makes of the images."""
         robots = self.storage.indices[: self.storage.mini_batch_size // self.storage.num_steps]
         latents, batch.outputs[YAW_ERROR] = self.see(robots)
-        return self.policy.act_inference({**batch.observations, SEEN: latents.flatten(0, 1)})
+        batch.outputs[SEEN] = latents = latents.flatten(0, 1)
+        explicit = self.with_sight(batch.observations[ESTIMATED], latents)
+        return self.policy.act_inference({**batch.observations, SEEN: latents, ESTIMATED: explicit})
 
     def mini_batch_step(self) -> None:
         super().mini_batch_step()
@@ -135,11 +139,13 @@ class StudentPPO(Distillation):
         dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         policy = with_critic(student, dims, cfg.init_noise_std)
         losses = [Loss("yaw", lambda policy, batch, means: batch.outputs[YAW_ERROR], cfg.yaw_loss_coef)]
+        if self.supervised_sight:
+            losses.append(Loss("sight", self._sight_loss, cfg.sight_loss_coef, ("priv_explicit",)))
         if cfg.bc_loss_coef > 0.0:
             labels = {LABELS: Derived(student.num_actions, self._labels)}
             losses.append(Loss("bc", _distance, cfg.bc_loss_coef, TEACHER_GROUPS, labels))
         averages = [] if self.average is None else list(self.average.parameters())
-        hooks = dict(see=self.seen, finish_step=self._finish_ppo_step, changed=averages)
+        hooks = dict(see=self.seen, with_sight=student.with_sight, finish_step=self._finish_ppo_step, changed=averages)
         sizes = {**dims, **policy.obs_dims}, num_steps, env.num_envs
         self.ppo = SeeingPPO(policy, *sizes, cfg.ppo, graph=graph, losses=losses, **hooks)
         self.tuning = False  # whether PPO was begun
@@ -190,8 +196,8 @@ class StudentPPO(Distillation):
     @tensor_float32
     def with_own(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`observations`, and what the student tells itself."""
-        told = self.policy.with_yaw(observations["student_proprio"], self.acting.yaw)
-        return {**observations, TOLD: told, SEEN: self.acting.latent, ESTIMATED: self.policy.estimator(told)}
+        told, latent = self.policy.with_yaw(observations["student_proprio"], self.acting.yaw), self.acting.latent
+        return {**observations, TOLD: told, SEEN: latent, ESTIMATED: self.policy.explicit(told, latent)}
 
     # -- learning -----------------------------------------------------------------------------------------------------
     def critic_update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
@@ -211,6 +217,9 @@ class StudentPPO(Distillation):
     def _finish_ppo_step(self, steps: Tensor) -> None:
         if self.average is not None:
             renew_average(self.average, self.policy, self.cfg.averaging, steps)
+
+    def _sight_loss(self, policy: ActorCritic, batch: Samples, means: Tensor) -> Tensor:
+        return self.policy.sight_loss(batch.outputs[SEEN], batch.observations["priv_explicit"])
 
     def _labels(self, observations: Mapping[str, Tensor]) -> Tensor:
         return self.teacher.act_inference(observations)

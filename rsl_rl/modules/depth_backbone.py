@@ -69,17 +69,18 @@ class RecurrentDepthBackbone(nn.Module):
         num_yaws: int,
         max_yaw: float,
         convolutions: str = "",
+        activated_mix: bool = True,
     ):
         """`num_yaws`: headings (rad, within ±`max_yaw`) beside the latent; 0 for none. `convolutions`: as of
-        `DepthOnlyFCBackbone`."""
+        `DepthOnlyFCBackbone`. `activated_mix`: whether what goes into the recurrence went through an ELU, as in
+        students of parkour; the G1 depth guide's have none there."""
         super().__init__()
         self.image = DepthOnlyFCBackbone(image_shape, latent_dim, convolutions)
-        self.mix = nn.Sequential(
-            nn.Linear(latent_dim + proprio_dim, 128), nn.ELU(), nn.Linear(128, latent_dim), nn.ELU()
-        )
+        mix = [nn.Linear(latent_dim + proprio_dim, 128), nn.ELU(), nn.Linear(128, latent_dim)]
+        self.mix = nn.Sequential(*mix, *([nn.ELU()] if activated_mix else []))
         self.gru = nn.GRUCell(latent_dim, hidden_dim)
         self.output = nn.Sequential(nn.Linear(hidden_dim, latent_dim + num_yaws), nn.Tanh())
-        self.latent_dim, self.max_yaw = latent_dim, max_yaw
+        self.latent_dim, self.num_yaws, self.max_yaw = latent_dim, num_yaws, max_yaw
 
     def features(self, images: Tensor, proprio: Tensor) -> Tensor:
         """What goes into the recurrence (B, L), of images (B, h, w) and proprioception (B, d)."""
@@ -88,5 +89,5 @@ class RecurrentDepthBackbone(nn.Module):
     def advance(self, features: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """One image further: latent (B, L), headings (B, num_yaws) and the new hidden state (B, H)."""
         hidden = self.gru(features, hidden)
-        latent, yaw = self.output(hidden).split([self.latent_dim, self.output[0].out_features - self.latent_dim], -1)
-        return latent, self.max_yaw * yaw, hidden
+        told = self.output(hidden)
+        return told[..., : self.latent_dim], self.max_yaw * told[..., self.latent_dim :], hidden

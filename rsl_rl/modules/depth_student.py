@@ -19,8 +19,8 @@ GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episo
 class DepthStudent(nn.Module):
     """The teacher's actor, history encoder and estimator; a recurrent image encoder stands in for its scan encoder.
 
-    What only eyes can tell of the explicit state (`seen_columns`) comes from the image's latent, and is learnt from
-    what the actor makes of it.
+    What only eyes can tell of the explicit state (`seen_columns`) comes from the image's latent, by `sight`; the rest
+    from the estimator.
     """
 
     config_class = DepthPolicyCfg
@@ -70,12 +70,34 @@ class DepthStudent(nn.Module):
 
     def means(self, proprio: Tensor, latent: Tensor, history: Tensor) -> Tensor:
         """Mean actions (B, A) from `proprio` (B, d) with headings, the image latent (B, L) and the history (B, T*d)."""
+        return self.actor([proprio, latent, self.explicit(proprio, latent), self.history_encoder(history)])
+
+    def explicit(self, proprio: Tensor, latent: Tensor) -> Tensor:
+        """The explicit state (B, e), as the actor is told it."""
         with torch.no_grad():  # the estimator learns from its own regression alone
-            explicit = self.estimator(proprio)
-        if self.sight is not None:
-            first, end = self.cfg.seen_columns
-            explicit = torch.cat([explicit[..., :first], self.sight(latent), explicit[..., end:]], -1)
-        return self.actor([proprio, latent, explicit, self.history_encoder(history)])
+            estimated = self.estimator(proprio)
+        return self.with_sight(estimated, latent)
+
+    def with_sight(self, explicit: Tensor, latent: Tensor) -> Tensor:
+        """`explicit` (B, e) with what the latent (B, L) tells of it where that belongs."""
+        if self.sight is None:
+            return explicit
+        first, end = self.cfg.seen_columns
+        return torch.cat([explicit[..., :first], self.sight(latent), explicit[..., end:]], -1)
+
+    def sight_loss(self, latent: Tensor, explicit: Tensor) -> Tensor:
+        """Mean squared error () of what the latent (B, L) tells of the true explicit state (B, e)."""
+        first, end = self.cfg.seen_columns
+        return (self.sight(latent) - explicit[..., first:end]).square().mean()
+
+    def answer(self, observations: Mapping[str, Tensor], latent: Tensor, yaw: Tensor) -> Tensor:
+        """Mean actions (N, A) with the latent (N, L) and the headings (N, num_yaws) of the last images."""
+        return self.means(self.with_yaw(observations["student_proprio"], yaw), latent, observations["student_history"])
+
+    @property
+    def explicit_dim(self) -> int:
+        """Width of what the estimator tells."""
+        return self.obs_dims["priv_explicit"]
 
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> "StudentPolicy":
         """The student with the memory of `num_envs` robots."""
@@ -85,26 +107,25 @@ class DepthStudent(nn.Module):
 
 
 class StudentPolicy:
-    """The student in use, with the state that it keeps for each robot. Free of host syncs.
+    """A student in use, with the state that it keeps for each robot. Free of host syncs.
 
     Between images it goes on with the latent and the headings of the last one; in a new episode, until the first image
     comes, they are 0.
     """
 
-    def __init__(self, student: DepthStudent, num_envs: int):
-        self.student = student
-        device = student.actor[0].weight.device
-        cfg = student.cfg
-        self.hidden = torch.zeros(num_envs, cfg.gru_hidden_dim, device=device)
-        self.latent = torch.zeros(num_envs, student.depth_encoder.latent_dim, device=device)
-        self.yaw = torch.zeros(num_envs, cfg.num_yaws, device=device)
+    def __init__(self, student: nn.Module, num_envs: int):
+        """`student`: with a `depth_encoder`, `images` and `answer`, as `DepthStudent` has them."""
+        self.student, encoder = student, student.depth_encoder
+        device = encoder.gru.weight_hh.device
+        self.hidden = torch.zeros(num_envs, encoder.gru.hidden_size, device=device)
+        self.latent = torch.zeros(num_envs, encoder.latent_dim, device=device)
+        self.yaw = torch.zeros(num_envs, encoder.num_yaws, device=device)
 
     def __call__(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
         self.forget(observations["new_episode"] > 0.5)
         self.look(observations, observations["new_image"] > 0.5)
-        proprio = self.student.with_yaw(observations["student_proprio"], self.yaw)
-        return self.student.means(proprio, self.latent, observations["student_history"])
+        return self.student.answer(observations, self.latent, self.yaw)
 
     def forget(self, mask: Tensor) -> None:
         """Start anew for the robots in `mask` (N, 1)."""

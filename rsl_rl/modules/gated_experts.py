@@ -51,7 +51,8 @@ class GatedExperts(nn.Sequential):
     the network has the one that it was trained with. With two experts, both on top, the weights are a soft alpha and
     1 - alpha.
 
-    `shown`: weights (B, K) of the last call without gradients, for whoever looks on.
+    `shown`: weights (B, K) of the last call without gradients, for whoever looks on. `read`: what the gate read (B, n)
+    in the last call with gradients, itself without, for losses that are the gate's alone.
     """
 
     def __init__(
@@ -84,14 +85,18 @@ class GatedExperts(nn.Sequential):
         self.gate = MLP(gating.columns[1] - gating.columns[0], gating.hidden_dims, count, activation, out_gain=0.1)
         self.register_buffer("temperature", torch.ones(()))
         self.shown: Tensor | None = None
+        self.read: Tensor | None = None
 
     def forward(self, x: Tensor | Sequence[Tensor]) -> Tensor:
         """`x`: (B, in), or the parts (B, d) of it."""
         hidden = self[1](self[0](x)).unflatten(-1, (self.num_experts, -1)).transpose(0, 1)  # (K, B, H)
         for layer in list(self)[2 : self._depth]:
             hidden = layer(hidden)
-        weights = self.weights(self._gate_inputs(x))
-        if not torch.is_grad_enabled():
+        inputs = self._gate_inputs(x)
+        weights = self.weights(inputs)
+        if torch.is_grad_enabled():
+            self.read = inputs.detach()
+        else:
             self.shown = weights  # the same memory at each replay of a graph
         return (weights.t().unsqueeze(-1) * hidden).sum(0)
 
@@ -107,7 +112,10 @@ class GatedExperts(nn.Sequential):
 
     def weights(self, inputs: Tensor) -> Tensor:
         """Weights (B, K) of the experts, which sum to 1; those that are not among the `top` best have none."""
-        found = self.probabilities(inputs)
+        return self.best(self.probabilities(inputs))
+
+    def best(self, found: Tensor) -> Tensor:
+        """The weights (B, K) of all experts without those that are not among the `top` best."""
         if self.cfg.top >= self.num_experts:
             return found
         lowest = found.topk(self.cfg.top, -1).values[:, -1:]

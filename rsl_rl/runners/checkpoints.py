@@ -15,6 +15,7 @@ from rsl_rl.utils.checkpoint import load_safe
 
 FORMAT = 1
 ENV_STATE = "env_state.pt"
+STUDENT_WINDOWS = "student.windows"  # of a TeacherStudent: what its student learnt from
 NOT_OF_THE_NETWORK = (
     "init_noise_std",
     "re_init_std",
@@ -28,6 +29,7 @@ def load_policy(
     env: VecEnv | None = None,
     *,
     estimated: bool = False,
+    student: bool = False,
     task_cfg: ClassCfg | None = None,
 ) -> Callable[[Mapping[str, Tensor]], Tensor]:
     """Deterministic policy of a checkpoint: observation groups {name: (N, d)} -> mean actions (N, A).
@@ -35,10 +37,11 @@ def load_policy(
     `env`: when given, its observations must be those of the checkpoint (ValueError).
     `estimated`: of an ActorCriticRMA, the policy that reads only what a robot has (ValueError for another class);
     otherwise it reads the true privileged state.
+    `student`: of a policy with a student beside it, that one (ValueError where there is none, or it learnt nothing).
     `task_cfg`: the task's own policy config. Classes from outside rsl_rl that the file names have to be named by it too
     (ValueError), as nothing is imported because a file says so.
     """
-    policy = load_network(Path(path), env, task_cfg)
+    policy = load_network(Path(path), env, task_cfg, student=student)
     policy.to(device).eval().requires_grad_(False)
     try:
         return policy.in_use(None if env is None else env.num_envs, estimated=estimated)
@@ -46,8 +49,8 @@ def load_policy(
         raise ValueError(f"{path}: {error}") from error
 
 
-def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None) -> nn.Module:
-    """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`."""
+def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, student: bool = False) -> nn.Module:
+    """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`. `student`: as of `load_policy`."""
     checkpoint = load_safe(path, FORMAT)
     if env is not None:
         check_observations(path, checkpoint, env)
@@ -58,7 +61,22 @@ def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None) -> n
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:  # sizes and weights contradict each other
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} holds a network that cannot be built: {reason[:200]}") from error
-    return policy
+    return _student_of(policy, path) if student else policy
+
+
+def has_student(path: Path) -> bool:
+    """Whether the policy of a checkpoint has a student beside it that has learnt."""
+    return bool(load_safe(path, FORMAT)["policy"].get(STUDENT_WINDOWS, 0))
+
+
+def _student_of(policy: nn.Module, path: Path) -> nn.Module:
+    if "student" not in policy.separate_parts:
+        raise ValueError(
+            f"{path} holds an {type(policy).__name__}, which has no student with a depth encoder beside it"
+        )
+    if policy.student.windows.item() == 0:
+        raise ValueError(f"the student of {path} has learnt nothing yet: there was no distillation up to then")
+    return policy.student
 
 
 def describe(policy: nn.Module, algorithm_cfg: ClassCfg, env: VecEnv) -> dict[str, Any]:

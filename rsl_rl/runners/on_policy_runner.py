@@ -76,6 +76,10 @@ class OnPolicyRunner:
         num_steps = cfg.runner.num_steps_per_env
         self.algorithm = make_algorithm(policy, env, num_steps, cfg.algorithm, graph=graph)
         self.phases: list[Phase] = list(self.algorithm.phases)
+        self.apart = list({id(p.env): p.env for p in self.phases if p.env is not None}.values())  # phases' own robots
+        for other in self.apart:
+            other.ranks = distributed
+            other.reset()
         self.collectors: dict[str, Callable[[], None]] = {}  # of each phase by name, once captured
         self._graph = graph and self.device.type == "cuda"
         self.watch: Callable[[], None] | None = None  # called after each step of collecting
@@ -130,22 +134,22 @@ class OnPolicyRunner:
         collection = learning = 0.0  # s
         steps = 0
         for phase in due(self.phases, self.iteration):
-            start = time.perf_counter()
-            phase.begin(self.env, self.iteration)
+            start, env = time.perf_counter(), self._env_of(phase)
+            phase.begin(env, self.iteration)
             if not self._collect(phase):
                 return None
             # The host waits here for the rollout, and in `update` for the losses: the two times are true on CUDA.
-            figures = self.env.pop_statistics()
-            self.env.check()
+            figures = env.pop_statistics()
+            env.check()
             collected = time.perf_counter()
-            found = phase.update(self.env.observations)
+            found = phase.update(env.observations)
             end = time.perf_counter()
             self._check_finite(found)
             if repeated := losses.keys() & found.keys():
                 raise RuntimeError(f"two phases of one iteration report a loss {', '.join(sorted(repeated))}")
             losses |= found
             scalars |= {f"{phase.name}/{key}": value for key, value in figures.items()} if steps else figures
-            steps += phase.num_steps * self.env.num_envs * distributed.world_size()
+            steps += phase.num_steps * env.num_envs * distributed.world_size()
             collection, learning = collection + collected - start, learning + end - collected
         self.iteration += 1
         self.total_steps += steps
@@ -159,6 +163,9 @@ class OnPolicyRunner:
             "Perf/learning_time": learning,
         }
 
+    def _env_of(self, phase: Phase) -> VecEnv:
+        return self.env if phase.env is None else phase.env
+
     def prepare(self) -> None:
         """Capture what each phase collects with, if that was not done yet; warm-ups take steps, which are undone.
 
@@ -171,22 +178,25 @@ class OnPolicyRunner:
         settings = asdict(self.cfg)
         del settings["runner"]["run_name"]  # may name the machine, and only rank 0's is used
         distributed.require_same(**facts, **{f"train.{name}": value for name, value in settings.items()})
-        collect = {phase.collect: partial(phase.collect, self.env) for phase in self.phases}
-        if not self._graph:
-            self.collectors = {phase.name: collect[phase.collect] for phase in self.phases}
-            return
-        kept = self.env.state_dict(), {k: v.clone() for k, v in self.algorithm.rollout_state_dict().items()}
-        random = rng_state(self.device)
-        graphs = {way: self.env.capture(function) for way, function in collect.items()}  # phases may share one
-        self.collectors = {phase.name: graphs[phase.collect] for phase in self.phases}
-        self.env.load_state_dict(kept[0])
-        self.algorithm.load_rollout_state_dict(kept[1])
-        set_rng_state(random, self.device)
+        where = {phase.collect: self._env_of(phase) for phase in self.phases}  # phases may share a way to collect
+        ways = {collect: partial(collect, env) for collect, env in where.items()}
+        if self._graph:
+            envs = [self.env, *self.apart]
+            kept = [env.state_dict() for env in envs]
+            rollout = {k: v.clone() for k, v in self.algorithm.rollout_state_dict().items()}
+            random = rng_state(self.device)
+            ways = {collect: where[collect].capture(function) for collect, function in ways.items()}
+            for env, state in zip(envs, kept, strict=True):
+                env.load_state_dict(state)
+            self.algorithm.load_rollout_state_dict(rollout)
+            set_rng_state(random, self.device)
+        self.collectors = {phase.name: ways[phase.collect] for phase in self.phases}
 
     def _start_episodes(self) -> None:
-        self.env.reset()
-        if self.iteration == 0 and self.cfg.runner.randomize_episode_lengths:
-            self.env.randomize_episode_lengths()
+        for env in (self.env, *self.apart):
+            env.reset()
+            if self.iteration == 0 and self.cfg.runner.randomize_episode_lengths:
+                env.randomize_episode_lengths()
         self._running_episodes = True
 
     def _collect(self, phase: Phase) -> bool:
@@ -254,6 +264,7 @@ class OnPolicyRunner:
             "iteration": self.iteration,
             "num_envs": self.env.num_envs,
             "env": self.env.state_dict(),
+            "apart": [{"num_envs": env.num_envs, "env": env.state_dict()} for env in self.apart],
             "algorithm": self.algorithm.rollout_state_dict(),
         }
         save_atomic(env_state, path.with_name(ENV_STATE))
@@ -265,6 +276,7 @@ class OnPolicyRunner:
             "total_steps": self.total_steps,
             "total_time": self.total_time,
             "curriculum": self.env.curriculum_state_dict(),
+            "apart_curricula": [env.curriculum_state_dict() for env in self.apart],
             "rng": rng_state(self.device),
         }
         save_atomic(checkpoint, path)
@@ -289,6 +301,8 @@ class OnPolicyRunner:
         self.total_steps = checkpoint["total_steps"]
         self.total_time = checkpoint["total_time"]
         self.env.load_curriculum_state_dict(checkpoint["curriculum"])
+        for env, state in zip(self.apart, checkpoint.get("apart_curricula", []), strict=False):
+            env.load_curriculum_state_dict(state)
         self._running_episodes = self._load_env_state(path.with_name(ENV_STATE))
         episodes = "continued where they were" if self._running_episodes else "started afresh"
         if self._running_episodes and distributed.world_size() > 1:
@@ -305,10 +319,14 @@ class OnPolicyRunner:
         if distributed.rank() > 0 or not path.is_file():
             return False
         state = load_safe(path, FORMAT, "environment state")
-        if (state["iteration"], state["num_envs"]) != (self.iteration, self.env.num_envs):
+        apart = state.get("apart", [])
+        saved = state["iteration"], state["num_envs"], [other["num_envs"] for other in apart]
+        if saved != (self.iteration, self.env.num_envs, [env.num_envs for env in self.apart]):
             return False
         try:
             self.env.load_state_dict(state["env"])
+            for env, other in zip(self.apart, apart, strict=True):
+                env.load_state_dict(other["env"])
         except ValueError as error:  # of another version, or of a config that was changed since
             self._say(f"{path} is left out: {error}")
             return False

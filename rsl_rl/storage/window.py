@@ -1,16 +1,16 @@
 """What one iteration of a student with a camera collects, in memory that never moves."""
 
 import torch
-from torch import Tensor
-
-from rsl_rl.modules.depth_student import DepthStudent
+from torch import Tensor, nn
 
 
 class Window:
     """T control steps of N robots, F = T / interval of them with an image."""
 
-    def __init__(self, student: DepthStudent, num_steps: int, num_envs: int, interval: int):
-        device = student.actor[0].weight.device
+    def __init__(self, student: nn.Module, num_steps: int, num_envs: int, interval: int):
+        """`student`: a `DepthStudent`, or another with a `depth_encoder`; one without a history keeps none."""
+        encoder = student.depth_encoder
+        device = encoder.gru.weight_hh.device
         dims, frames = student.obs_dims, num_steps // interval
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -18,14 +18,14 @@ class Window:
 
         self.images = zeros(frames, num_envs, dims["depth"], dtype=torch.float16)
         self.frame_proprio = zeros(frames, num_envs, dims["student_proprio"])
-        self.frame_yaw = zeros(frames, num_envs, student.cfg.num_yaws)  # true, as perceived at the image
+        self.frame_yaw = zeros(frames, num_envs, encoder.num_yaws)  # true, as perceived at the image
         self.frame_start = zeros(frames, num_envs, 1, dtype=torch.bool)  # an episode started since the last image
         self.proprio = zeros(num_steps, num_envs, dims["student_proprio"])  # with the headings that acted
-        self.history = zeros(num_steps, num_envs, dims["student_history"])
-        self.explicit = zeros(num_steps, num_envs, dims["priv_explicit"])
+        self.history = zeros(num_steps, num_envs, dims.get("student_history", 0))
+        self.explicit = zeros(num_steps, num_envs, student.explicit_dim)
         self.seeing = zeros(num_steps, num_envs, 1, dtype=torch.bool)  # there was an image in this episode
         self.labels = zeros(num_steps, num_envs, student.num_actions)
-        self.hidden = zeros(num_envs, student.cfg.gru_hidden_dim)  # before the first image
+        self.hidden = zeros(num_envs, encoder.gru.hidden_size)  # before the first image
         self.step, self.frame = (torch.zeros(1, dtype=torch.long, device=device) for _ in range(2))
 
     def clear(self) -> None:

@@ -16,3 +16,5 @@ def renew_average(average: nn.Module, learner: nn.Module, keep: float, steps: Te
     changes = torch._foreach_sub(weights, averages)
     torch._foreach_mul_(changes, share)
     torch._foreach_add_(averages, changes)
+    for mine, theirs in zip(average.buffers(), learner.buffers(), strict=True):  # no weights: a gate's temperature
+        mine.copy_(theirs)

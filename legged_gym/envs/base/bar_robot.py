@@ -76,11 +76,15 @@ class BarRobot(ParkourRobot):
     def pop_statistics(self) -> dict[str, float]:
         """With the stage, and the heights of the bars on all courses in cm, under the names of Galileo's logs."""
         figures, gates = super().pop_statistics(), self.crossings.gates()
-        openings = 100.0 * (gates.underside - PLATE_HEIGHT)[gates.there]
-        summed, number = self.ranks.sum_(torch.stack([openings.sum(), gates.there.sum()])).tolist()
-        highest, lowest = self.ranks.max_(torch.stack([openings.max(), -openings.min()])).tolist()
+        figures["Metrics/base_parkour/curriculum_stage"] = figures["Metrics/base_parkour/terrain_level_mean"]
+        opening = 100.0 * (gates.underside - PLATE_HEIGHT)
+        there = torch.where(gates.there, opening, 0.0), gates.there
+        summed, number = self.ranks.sum_(torch.stack([x.sum() for x in there])).tolist()
+        if not number:  # few robots, all of them where no bars are
+            return figures
+        ends = [torch.where(gates.there, x, -torch.inf).max() for x in (opening, -opening)]
+        highest, lowest = self.ranks.max_(torch.stack(ends)).tolist()
         return figures | {
-            "Metrics/base_parkour/curriculum_stage": figures["Metrics/base_parkour/terrain_level_mean"],
             "Episode/hurdle_height_mean_cm": summed / number,
             "Episode/hurdle_height_min_max_cm/min": -lowest,
             "Episode/hurdle_height_min_max_cm/max": highest,

@@ -1,5 +1,6 @@
 """What every task is, apart from its robot: a simulator, parts with registered state, a step that can be captured."""
 
+import copy
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ class BaseTask(Part):
     Attributes:
         parts: what the task is made of, by key: `commands`, `randomization`, `drive`, `course`, `camera`, … Whoever
             wants to know whether a task has one asks here.
+        driven_joints: (A,) joints that actions are of, in the robot's order.
         groups: observation groups by name.
         observations: their values (N, d), memory that the next step overwrites.
     """
@@ -66,7 +68,9 @@ class BaseTask(Part):
         for note in self.robot_spec.notes:
             print(f"robot: {note}", flush=True)
         self.robot = self.sim.robot
-        self.num_actions = len(self.robot.joint_names)
+        self.driven_joints = torch.tensor(self._driven_joints(), dtype=torch.long, device=self.device)
+        self.num_actions = len(self.driven_joints)
+        self._apart: list[BaseTask] = []
         self.parts: dict[str, Part] = {}
         self.groups: dict[str, Group] = {}
         self.observations: dict[str, Tensor] = {}
@@ -97,10 +101,17 @@ class BaseTask(Part):
         Raises:
             UserError: the robot is not the same on both sides, or a term does not say how it mirrors.
         """
-        robot = RobotMirror(self.robot_spec)
-        found = robot.joints if name == "actions" else self.groups[name].mirror(robot)
+        robot = RobotMirror(self.robot_spec, self.driven_joints.tolist())
+        found = robot.driven if name == "actions" else self.groups[name].mirror(robot)
         index = torch.as_tensor(found.index, dtype=torch.long, device=self.device)
         return index, torch.as_tensor(found.sign, dtype=torch.float32, device=self.device)
+
+    def apart(self, num_envs: int) -> "BaseTask":
+        """A second environment like this one, of `num_envs` robots with episodes and curricula of their own."""
+        cfg = copy.deepcopy(self.cfg)
+        cfg.env.num_envs = num_envs
+        self._apart.append(type(self)(cfg, self.device))
+        return self._apart[-1]
 
     # -- by the names of joints and links -----------------------------------------------------------------------------
     def _per_joint(self, values: dict[str, float], key: str) -> Tensor:
@@ -112,6 +123,10 @@ class BaseTask(Part):
                 raise UserError(f"{key}: the joint {joint} matches {matches or 'no entry'}; it must match exactly one")
             found.append(values[matches[0]])
         return torch.tensor(found, dtype=torch.float32, device=self.device)
+
+    def _driven_joints(self) -> list[int]:
+        """Joints that actions are of, in the robot's order; the others are held at the default pose."""
+        return list(range(len(self.robot.joint_names)))
 
     def _links(self, parts: tuple[str, ...], key: str) -> Tensor:
         """Indices of the links whose names contain one of `parts`."""
@@ -151,7 +166,9 @@ class BaseTask(Part):
             raise UserError(str(error)) from error
 
     def close(self) -> None:
-        """Let go of the engine's threads and memory."""
+        """Let go of the engine's threads and memory, and of those of the environments apart."""
+        while self._apart:
+            self._apart.pop().close()
         del self.sim
 
     # -- saving -------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class LeggedRobot(BaseTask):
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=device)
 
-        num_joints = self.num_actions
+        num_joints = len(self.robot.joint_names)
         unknown = set(cfg.init_state.default_joint_angles) ^ set(self.robot.joint_names)
         if unknown:
             raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
@@ -84,8 +84,8 @@ class LeggedRobot(BaseTask):
             time_outs=zeros(n, dtype=torch.bool),
             falls=zeros(n, dtype=torch.bool),
             diverged=zeros(n, dtype=torch.bool),
-            actions=zeros(n, num_joints),
-            last_actions=zeros(n, num_joints),
+            actions=zeros(n, self.num_actions),
+            last_actions=zeros(n, self.num_actions),
             torques=zeros(n, num_joints),
             last_torques=zeros(n, num_joints),
             last_joint_vel=zeros(n, num_joints),
@@ -171,8 +171,10 @@ class LeggedRobot(BaseTask):
         self.actions.copy_(torch.lerp(self.actions, actions.clamp(-clip, clip), beta))
 
     def _driven(self) -> Tensor:
-        """The actions (N, J) that the joints are driven by."""
-        return self.actions
+        """The actions (N, J) that the joints are driven by: 0, the default pose, for those that they are not of."""
+        if self.num_actions == len(self.default_joint_pos):
+            return self.actions
+        return torch.zeros_like(self.torques).index_copy_(1, self.driven_joints, self.actions)
 
     def _update_base_state(self) -> None:
         orientation = self.sim.root_quat_w
@@ -268,11 +270,11 @@ class LeggedRobot(BaseTask):
         position = self.start_position.expand(n, 3)
         heading = quat_from_yaw(uniform(-math.pi, math.pi, n, device=device))
         joints = self.default_joint_pos + uniform(
-            -init.joint_pos_noise, init.joint_pos_noise, n, self.num_actions, device=device
+            -init.joint_pos_noise, init.joint_pos_noise, n, len(self.default_joint_pos), device=device
         )
         joints = torch.minimum(torch.maximum(joints, self.soft_joint_low), self.soft_joint_high)
         velocity = uniform(-init.root_vel_noise, init.root_vel_noise, n, 6, device=device)
-        still = torch.zeros(n, self.num_actions, device=device)
+        still = torch.zeros_like(joints)
         return torch.cat([position, heading, joints], 1), torch.cat([velocity, still], 1)
 
     def randomize_episode_lengths(self) -> None:

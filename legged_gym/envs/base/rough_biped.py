@@ -7,7 +7,7 @@ from legged_gym.envs.base.biped import Biped
 from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.envs.base.rough_biped_config import RoughBipedCfg
-from legged_gym.observations import Group
+from legged_gym.observations import Group, Term
 from legged_gym.parts.goal_commands import GoalCommands
 
 
@@ -45,9 +45,13 @@ class RoughBiped(Biped, ParkourRobot):
         self.measured_commanded.copy_(self.course.commanded_distance)
 
     # -- observations -------------------------------------------------------------------------------------------------
+    def _proprio_terms(self) -> list[Term]:
+        """As on flat ground, and not a parkour robot's."""
+        return LeggedRobot._proprio_terms(self)
+
     def _observation_groups(self) -> list[Group]:
         return [
-            self._group("proprio", LeggedRobot._proprio_terms(self)),
+            self._group("proprio", self._proprio_terms()),
             self._group("scan", self._scan_terms()),
             self._group("privileged", self._privileged_terms()),
         ]

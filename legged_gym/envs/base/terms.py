@@ -49,34 +49,35 @@ def roll_pitch(env: Any) -> Term:
 
 
 def joints(env: Any) -> list[Term]:
-    """Positions and velocities, and the actions that they follow."""
+    """Positions and velocities of the joints that are driven, and the actions that they follow."""
     scales, noise = env.cfg.normalization.obs_scales, env.cfg.noise.noise_scales
+    order = "robot.joint_names" if env.num_actions == len(env.robot.joint_names) else "control.driven_joints"
     return [
         Term(
             "joint_pos",
-            lambda: env.sim.joint_pos,
+            lambda: env.sim.joint_pos.index_select(1, env.driven_joints),
             "measured",
-            "rad, in the order of robot.joint_names",
+            f"rad, in the order of {order}",
             scale=scales.dof_pos,
-            offset=env.default_joint_pos,
+            offset=env.default_joint_pos.index_select(0, env.driven_joints),
             noise=noise.dof_pos,
-            mirror="joints",
+            mirror="driven",
         ),
         Term(
             "joint_vel",
-            lambda: env.sim.joint_vel,
+            lambda: env.sim.joint_vel.index_select(1, env.driven_joints),
             "measured",
             "rad/s",
             scale=scales.dof_vel,
             noise=noise.dof_vel,
-            mirror="joints",
+            mirror="driven",
         ),
         Term(
             "actions",
             lambda: env.actions,
             "remembered",
             "the policy's last output actions; 0 at the start",
-            mirror="joints",
+            mirror="driven",
         ),
     ]
 

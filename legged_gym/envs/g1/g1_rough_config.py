@@ -13,28 +13,44 @@ from legged_gym.robots import G1
 ROUGH_POSE_STD = POSE_STD | {"hip_pitch": 0.5, "hip_roll": 0.2, "hip_yaw": 0.2, "knee": 0.6, "ankle_pitch": 0.35}
 
 
+def init_state() -> ParkourInitStateCfg:
+    return ParkourInitStateCfg(
+        pos=(0.0, 0.0, G1.start_height),
+        default_joint_angles=dict(G1.default_pose),
+        joint_pos_noise=0.05,
+        root_vel_noise=0.2,
+        yaw_noise=0.5,
+    )
+
+
+def control() -> ControlCfg:
+    return ControlCfg(gain_set="armature")
+
+
+def domain_rand() -> ParkourDomainRandCfg:
+    return ParkourDomainRandCfg(
+        friction_range=(0.5, 1.25),
+        added_mass_range=(-1.0, 2.0),
+        added_com_range=(-0.03, 0.03),
+        motor_strength_range=(0.9, 1.1),
+        push_interval_s=5.0,
+        action_delay_schedule=(0,),
+    )
+
+
+def rewards() -> RoughBipedRewardsCfg:
+    return RoughBipedRewardsCfg(pose_std=dict(ROUGH_POSE_STD))
+
+
+def sim() -> SimCfg:
+    return SimCfg(contacts_per_env=48, constraints_per_env=240)
+
+
 @dataclass
 class G1RoughCfg(RoughBipedCfg):
-    init_state: ParkourInitStateCfg = field(
-        default_factory=lambda: ParkourInitStateCfg(
-            pos=(0.0, 0.0, G1.start_height),
-            default_joint_angles=dict(G1.default_pose),
-            joint_pos_noise=0.05,
-            root_vel_noise=0.2,
-            yaw_noise=0.5,
-        )
-    )
-    control: ControlCfg = field(default_factory=lambda: ControlCfg(gain_set="armature"))
+    init_state: ParkourInitStateCfg = field(default_factory=init_state)
+    control: ControlCfg = field(default_factory=control)
     asset: AssetCfg = field(default_factory=asset)
-    domain_rand: ParkourDomainRandCfg = field(
-        default_factory=lambda: ParkourDomainRandCfg(
-            friction_range=(0.5, 1.25),
-            added_mass_range=(-1.0, 2.0),
-            added_com_range=(-0.03, 0.03),
-            motor_strength_range=(0.9, 1.1),
-            push_interval_s=5.0,
-            action_delay_schedule=(0,),
-        )
-    )
-    rewards: RoughBipedRewardsCfg = field(default_factory=lambda: RoughBipedRewardsCfg(pose_std=dict(ROUGH_POSE_STD)))
-    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=240))
+    domain_rand: ParkourDomainRandCfg = field(default_factory=domain_rand)
+    rewards: RoughBipedRewardsCfg = field(default_factory=rewards)
+    sim: SimCfg = field(default_factory=sim)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
+from rsl_rl.interleaved_config import InterleavedCfg, InterleavedTrainCfg
 
 
 @dataclass
@@ -30,6 +31,21 @@ class G1RoughTrainCfg(TrainCfg):
             experiment_name="g1_rough", num_steps_per_env=24, max_iterations=3000, save_interval=200
         )
     )
+
+
+@dataclass
+class G1DepthTrainCfg(InterleavedTrainCfg):
+    """3000 iterations of the teacher, every tenth with 25 steps of the student; 2000 of the student alone."""
+
+    algorithm: InterleavedCfg = field(default_factory=lambda: InterleavedCfg(entropy_coef=0.005))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="g1_depth", num_steps_per_env=24, max_iterations=5000, save_interval=200
+        )
+    )
+
+    def cpu(self) -> None:
+        self.algorithm.student_envs, self.algorithm.student.num_mini_batches = 32, 8
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """Galileo among bars to jump over and to crawl under."""
 
-import math
 from dataclasses import dataclass, field
 
 from legged_gym.envs.base.bar_config import BarCfg, DepthBarCfg
+from legged_gym.envs.base.depth_config import head_camera
 from legged_gym.envs.base.legged_robot_config import AssetCfg, EnvCfg, NormalizationCfg, SimCfg
 from legged_gym.envs.base.parkour_config import ParkourDomainRandCfg, ParkourInitStateCfg
 from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg
@@ -54,13 +54,6 @@ def _sim() -> SimCfg:
     return SimCfg(contacts_per_env=48, constraints_per_env=240)  # 12 of them are the joints' friction
 
 
-def _camera() -> DepthCameraCfg:
-    """At the nose; the pitch is drawn within 5 degrees of the mount's."""
-    mount = GALILEO.mounts["head"]
-    low, high = mount.pitch_degrees - 5.0, mount.pitch_degrees + 5.0
-    return DepthCameraCfg(position=mount.position, pitch=(math.radians(low), math.radians(high)))
-
-
 @dataclass
 class GalileoParkourTeacherCfg(BarCfg):
     env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=4096))
@@ -82,7 +75,7 @@ class GalileoParkourStudentCfg(DepthBarCfg):
     init_state: ParkourInitStateCfg = field(default_factory=lambda: _init_state(noise=0.05))
     control: ControlCfg = field(default_factory=_control)
     asset: AssetCfg = field(default_factory=_asset)
-    camera: DepthCameraCfg = field(default_factory=_camera)
+    camera: DepthCameraCfg = field(default_factory=lambda: head_camera(GALILEO))
     domain_rand: ParkourDomainRandCfg = field(default_factory=_domain_rand)
     normalization: NormalizationCfg = field(default_factory=_normalization)
     sim: SimCfg = field(default_factory=_sim)

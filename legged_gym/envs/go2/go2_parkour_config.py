@@ -1,9 +1,8 @@
 """Unitree Go2 on obstacle courses."""
 
-import math
 from dataclasses import dataclass, field
 
-from legged_gym.envs.base.depth_config import DepthParkourCfg
+from legged_gym.envs.base.depth_config import DepthParkourCfg, head_camera
 from legged_gym.envs.base.legged_robot_config import AssetCfg, EnvCfg, NormalizationCfg, SimCfg
 from legged_gym.envs.base.parkour_config import (
     ParkourCfg,
@@ -40,22 +39,6 @@ def _sim() -> SimCfg:
     return SimCfg(contacts_per_env=48, constraints_per_env=200)
 
 
-def _camera() -> DepthCameraCfg:
-    """On the head, no two alike: pitch within 6 degrees and height within 3 cm of the mount's, 8 to 15 images a second,
-    0 to 160 ms late, one in ten lost."""
-    mount = GO2.mounts["head"]
-    low, high = mount.pitch_degrees - 6.0, mount.pitch_degrees + 6.0
-    return DepthCameraCfg(
-        position=mount.position,
-        pitch=(math.radians(low), math.radians(high)),
-        mount_height=(-0.03, 0.03),
-        rate=(8.0, 15.0),
-        latency=(0.0, 0.16),
-        latency_jitter=0.02,
-        dropped_frames=0.1,
-    )
-
-
 @dataclass
 class Go2ParkourTeacherCfg(ParkourCfg):
     env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=6144))
@@ -85,7 +68,7 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
     init_state: ParkourInitStateCfg = field(default_factory=lambda: _init_state(noise=0.05))
     control: ControlCfg = field(default_factory=_control)
     asset: AssetCfg = field(default_factory=_asset)
-    camera: DepthCameraCfg = field(default_factory=_camera)
+    camera: DepthCameraCfg = field(default_factory=lambda: head_camera(GO2))
     domain_rand: ParkourDomainRandCfg = field(
         default_factory=lambda: ParkourDomainRandCfg(
             friction_range=(0.3, 2.0), added_mass_range=(-1.0, 4.0), action_delay_schedule=(1,)

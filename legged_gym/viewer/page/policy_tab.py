@@ -21,6 +21,8 @@ class Source:
     checkpoint: Path
     task: Task
     export_folder: Path
+    student: bool = False
+    """of a policy that has one beside its teacher"""
 
 
 class PolicyTab:
@@ -80,7 +82,8 @@ class PolicyTab:
             beside = load_policy(
                 runs.pretrained_checkpoint(teacher.name), env.device, env, task_cfg=teacher.train_cfg().policy
             )
-        policy = load_policy(path, env.device, env, task_cfg=self.source.task.train_cfg().policy)
+        which = dict(student=self.source.student, task_cfg=self.source.task.train_cfg().policy)
+        policy = load_policy(path, env.device, env, **which)
         self._player.use(policy, beside)
         self.source.checkpoint = path
         self._show_name()
@@ -96,7 +99,8 @@ class PolicyTab:
         written: list[Path] = []
 
         def export() -> None:
-            written.extend(export_as_trained(source.checkpoint, source.export_folder, source.task))
+            which = dict(student=source.student)
+            written.extend(export_as_trained(source.checkpoint, source.export_folder, source.task, **which))
 
         if self._try(export, ""):
             paths = "\n".join(f"- `{path}`" for path in written)

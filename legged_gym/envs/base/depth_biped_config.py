@@ -1,0 +1,32 @@
+"""Configuration of `DepthBiped`: what it adds to `RoughBiped`'s."""
+
+from dataclasses import dataclass, field
+
+from legged_gym.envs.base.rough_biped_config import RoughBipedCfg, RoughPerceptionCfg
+from legged_gym.sensors.camera_config import DepthCameraCfg
+from legged_gym.utils.bounds import NotNegative, Positive
+
+
+@dataclass
+class DepthPerceptionCfg(RoughPerceptionCfg):
+    teacher_depth_scale: Positive = 0.1
+    """on the pixels that a teacher reads, from -0.5 to 0.5: so many of them would else drown what its body tells"""
+    lin_vel_noise: NotNegative = 0.1
+    """half width, m/s, of the base's velocity in proprio, which no robot measures"""
+
+
+@dataclass
+class DepthBipedCfg(RoughBipedCfg):
+    driven_joints: tuple[str, ...] = ("hip", "knee", "ankle")
+    """parts of the names of the joints that the policy drives; the others are held at the default pose"""
+    perception: DepthPerceptionCfg = field(default_factory=DepthPerceptionCfg)
+    camera: DepthCameraCfg = field(default_factory=DepthCameraCfg)
+
+    def play(self) -> None:
+        super().play()
+        self.camera.undisturbed()
+
+    def rehearsal(self) -> None:
+        super().rehearsal()
+        self.camera.undisturbed()
+        self.camera.immediate()
