@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 # Not by a folder on sys.path: its viewer.py would stand before tests/viewer.
@@ -59,6 +60,26 @@ def test_benchmark(name, flags, printed, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert re.search(printed, done.stdout), done.stdout
+
+
+@pytest.mark.slow
+def test_policies_of_unitree_rl_gym_play_here(tmp_path):
+    """The half of isaacgym_policies.py that needs no fork, with a network of the fork's sizes that knows nothing."""
+    actor = {f"actor.{i}.{k}": torch.zeros(s) for i, n, m in ((0, 48, 8), (2, 8, 12)) for k, s in _sizes(n, m)}
+    torch.save({"model_state_dict": actor, "iter": 0}, tmp_path / "model_0.pt")
+    flags = [f"--checkpoint={tmp_path / 'model_0.pt'}", "--num_envs=2", "--seconds=1.2"]
+    command = [sys.executable, ROOT / "benchmarks" / "isaacgym_policies.py", "--fork=none", "--rsl_rl=none", *flags]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, "--inside=product"], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.rpartition("RESULT ")[2])
+    assert set(figures) == {"fork", "shipped"} and figures["shipped"]["falls"] == 0
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2 and "there is no legged_gym/envs/go2/go2_config.py in it" in refused.stderr
+
+
+def _sizes(inputs: int, outputs: int) -> list[tuple[str, tuple[int, ...]]]:
+    return [("weight", (outputs, inputs)), ("bias", (outputs,))]
 
 
 def test_seeds_are_summed_up_by_type_with_the_worst():

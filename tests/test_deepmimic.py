@@ -162,6 +162,15 @@ def test_one_line_for_a_mistake(settings, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_without_a_rate_names_the_flag(tmp_path):
+    np.savetxt(tmp_path / "stand.csv", np.tile([0, 0, 0.76, 0, 0, 0, 1, *[0] * 29], (20, 1)), delimiter=",")
+    with pytest.raises(UserError, match="give --env.deepmimic.default_data_fps"):
+        env_of(str(tmp_path))
+    env = env_of(str(tmp_path), **{"deepmimic.default_data_fps": 25.0, "deepmimic.cut_off_import_length": 15})
+    assert env.motion.library.length.tolist() == [15] and env.motion.library.names == ["stand"]
+    assert env.motion.longest == 24  # and the pose is held for 10
+
+
 def test_too_few_boxes_are_named():
     with pytest.raises(UserError, match=r"stairs_6cm_26cm has 3 boxes: set --env.terrain.num_boxes=3"):
         env_of("motions/g1/stairs_6cm_26cm.npz", task="g1_deepmimic", **{"terrain.num_boxes": 1})

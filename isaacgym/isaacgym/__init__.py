@@ -17,22 +17,23 @@ def _restore_numpy_names() -> None:
             setattr(np, name, value)
 
 
-def _load_scripted_networks_without_cuda() -> None:
-    """`torch.jit.load` of what was saved on a GPU works without one, also without `map_location`."""
+def _load_without_cuda() -> None:
+    """`torch.load` and `torch.jit.load` of what was saved on a GPU work without one, also without `map_location`."""
     import functools
 
     import torch
 
-    load = torch.jit.load
+    def on_what_is_there(load):
+        @functools.wraps(load)
+        def wrapped(f, map_location=None, *args, **kwargs):
+            if map_location is None and not torch.cuda.is_available():
+                map_location = "cpu"
+            return load(f, map_location, *args, **kwargs)
 
-    @functools.wraps(load)
-    def load_on_what_is_there(f, map_location=None, *args, **kwargs):
-        if map_location is None and not torch.cuda.is_available():
-            map_location = "cpu"
-        return load(f, map_location, *args, **kwargs)
+        return wrapped
 
-    torch.jit.load = load_on_what_is_there
+    torch.load, torch.jit.load = on_what_is_there(torch.load), on_what_is_there(torch.jit.load)
 
 
 _restore_numpy_names()
-_load_scripted_networks_without_cuda()
+_load_without_cuda()

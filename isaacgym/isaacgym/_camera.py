@@ -6,6 +6,7 @@ Isaac Gym. Camera frame: x ahead, y left, z up, as in Isaac Gym.
 """
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -125,8 +126,8 @@ class CameraSensors:
 
     def _of(self, env: int, handle: int) -> _Mount:
         cameras = self._cameras.get(env, [])
-        if not 0 <= handle < len(cameras):
-            raise ValueError(f"environment {env} has {len(cameras)} cameras, and no camera {handle}")
+        if not isinstance(handle, numbers.Integral) or not 0 <= handle < len(cameras):
+            raise ValueError(f"environment {env} has {len(cameras)} cameras, and no camera {handle!r}")
         return cameras[handle]
 
     # -- pictures -----------------------------------------------------------------------------------------------------

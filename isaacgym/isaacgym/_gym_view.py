@@ -98,7 +98,9 @@ class ViewCalls:
 
     def draw_viewer(self, viewer, sim, wait_for_page_flip=False) -> None:
         engine_of(sim)
-        _viewer(viewer).draw()
+        if _viewer(viewer) is not sim.viewer:
+            raise ValueError("this viewer shows another simulation")
+        viewer.draw()
 
     def sync_frame_time(self, sim) -> None:
         """Waits until the wall clock has caught up with the simulation; only with a viewer."""

@@ -14,6 +14,7 @@ from isaacgym._build import Part, Plane, build
 from isaacgym._constants import DofDriveMode
 from isaacgym._engine import WORLD_FIELDS, Engine, Start
 from isaacgym._params import SimParams
+from isaacgym._start import start_of
 from isaacgym._values import Transform, Vec3
 
 _NO_LIMIT = 1e30
@@ -181,32 +182,12 @@ class Scene:
                 fields[name] = table
             elif table.size:
                 getattr(model, name)[:] = table[0]
-        start = self._start(model)
         data = mujoco.MjData(model)
         mujoco.mj_setConst(model, data)
+        start, self.lifted = start_of(self.envs, model, self.layout)
         self._say_overlaps(model, data, start)
         self.engine = engine(model, self.layout, len(self.envs), self.device, start, fields)
         self._say(first)
-
-    def _start(self, model: mujoco.MjModel) -> Start:
-        num, layout = len(self.envs), self.layout
-        qpos = np.repeat(model.qpos0[None], num, 0)
-        mocap_pos, mocap_quat = np.zeros((num, model.nmocap, 3)), np.zeros((num, model.nmocap, 4))
-        for env in self.envs:
-            row = qpos[env.index]
-            for a, actor in enumerate(env.actors):
-                p, r = actor.pose.p, actor.pose.r
-                pos, quat = (p.x, p.y, p.z), (r.w, r.x, r.y, r.z)
-                if layout.root_qpos[a] >= 0:
-                    at = layout.root_qpos[a]
-                    row[at : at + 3], row[at + 3 : at + 7] = pos, quat
-                else:
-                    mocap = layout.root_mocap[a]
-                    mocap_pos[env.index, mocap], mocap_quat[env.index, mocap] = pos, quat
-                # Zero, or the nearest that the limits allow: a joint beyond its limit is thrown back.
-                at, limits = layout.dof_qpos[layout.dofs_of(a)], actor.dofs
-                row[at] = np.clip(0.0, limits["lower"], limits["upper"]) if actor.start is None else actor.start[:, 0]
-        return Start(qpos, mocap_pos, mocap_quat)
 
     # -- properties ---------------------------------------------------------------------------------------------------
     def changed(self, env: Env, kind: str) -> None:
@@ -292,6 +273,8 @@ class Scene:
 
     def close(self) -> None:
         self.freed = True
+        if self.viewer is not None:
+            self.viewer.close()
         if self.engine is not None:
             self.engine.close()
 
@@ -320,6 +303,8 @@ class Scene:
             parts.append(f"armature at least {span} kg m² (ISAACGYM_ARMATURE_FLOOR x effort x dt / velocity)")
         elif self.armature_factor == 0.0:
             parts.append("no armature floor (ISAACGYM_ARMATURE_FLOOR=0)")
+        if self.lifted:
+            parts.append(f"created up to {self.lifted:.2f} m inside the ground, so lifted onto it")
         ignored = sorted({name for a in actors for name in a.asset.ignored})
         if any((a.surface.values["restitution"] != 0).any() for a in actors):
             ignored.append("restitution")

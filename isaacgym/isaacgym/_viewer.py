@@ -39,7 +39,8 @@ class Viewer:
     def __init__(self, scene, width: int = 1600, height: int = 900):
         """`scene`: `_scene.Scene`, prepared or not; `width`, `height`: of pictures, pixels."""
         self._scene, self._size = scene, (int(width), int(height))
-        self.closed = False
+        self.closed = False  # by the user, or by `close`
+        self._down = False
         self._pressed: list[str] = []
         self._released: list[str] = []
         self._lines: list[tuple[np.ndarray, np.ndarray]] = []
@@ -116,7 +117,12 @@ class Viewer:
     def draw(self) -> None:
         """Shows bodies and lines as they are; returns at once where no browser looks or the last frame is recent."""
         now = time.perf_counter()
-        if self._scene.engine is None or now - self._last < 1.0 / MAX_RATE or not self._server.get_clients():
+        if (
+            self._down
+            or self._scene.engine is None
+            or now - self._last < 1.0 / MAX_RATE
+            or not self._server.get_clients()
+        ):
             return
         self._last = now
         if not self._parts:
@@ -195,8 +201,10 @@ class Viewer:
         return clients[0].get_render(height, width, timeout=10.0)[..., :3]
 
     def close(self) -> None:
-        """Takes the page down."""
-        self.closed = True
+        """Takes the page down, once."""
+        if self._down:
+            return
+        self.closed = self._down = True
         with contextlib.redirect_stdout(None):  # viser's "Server stopped"
             self._server.stop()
 

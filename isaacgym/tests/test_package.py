@@ -61,3 +61,25 @@ def test_it_is_found_from_the_root_of_the_repository_when_installed_to_edit(tmp_
     code = "import isaacgym, isaacgym.gymapi; print(isaacgym.__file__)"
     done = subprocess.run([venv / "bin/python", "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert Path(done.stdout.strip()) == DISTRIBUTION / "isaacgym" / "__init__.py"
+
+
+def test_what_a_gpu_saved_is_loaded_without_one(monkeypatch, tmp_path):
+    """Runners of forks call torch.load without map_location; here the wrapper itself, told that there is no GPU."""
+    import torch
+
+    import isaacgym
+
+    asked = {}
+
+    def load(f, map_location=None, **kwargs):
+        asked[f] = map_location
+
+    for owner in (torch, torch.jit):
+        monkeypatch.setattr(owner, "load", load)
+    isaacgym._load_without_cuda()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    torch.load("a")
+    torch.jit.load("b", "meta")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    torch.jit.load("c")
+    assert asked == {"a": "cpu", "b": "meta", "c": None}

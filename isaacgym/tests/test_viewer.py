@@ -52,6 +52,17 @@ def test_two_viewers_have_two_ports(shown, make_sim, quadruped, gym, capsys):
     gym.destroy_viewer(other)
 
 
+def test_a_viewer_ends_with_its_simulation_and_shows_no_other(shown, make_sim, quadruped, gym):
+    other = make_sim(quadruped, num=1)
+    with pytest.raises(ValueError, match="draw_viewer: this viewer shows another simulation"):
+        gym.draw_viewer(shown.viewer, other.sim, True)
+    gym.destroy_sim(shown.sim.sim)
+    assert gym.query_viewer_has_closed(shown.viewer)
+    look(shown)
+    shown.viewer.draw()  # of a simulation that is gone
+    assert not shown.viewer._parts
+
+
 def test_nothing_is_drawn_without_a_browser(shown, gym):
     gym.draw_viewer(shown.viewer, shown.sim.sim, True)
     assert not shown.viewer._parts

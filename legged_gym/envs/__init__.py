@@ -76,7 +76,7 @@ register(
     "g1_deepmimic_mocap",
     DEEPMIMIC_ROBOT,
     G1DeepMimicMocapCfg,
-    f"{G1_TRAINING}:G1DeepMimicTrainCfg",
+    f"{G1_TRAINING}:G1DeepMimicMocapTrainCfg",
     "Unitree G1 follows motions on flat ground",
     MOTION_EVALUATION,
 )

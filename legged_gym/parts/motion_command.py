@@ -40,7 +40,10 @@ def load_library(
     try:
         clips = [c for f in motion_files(cfg.files) for c in load_clips(f, skeleton, reading, cache_folder())]
     except ValueError as error:
-        raise UserError(f"deepmimic.motions: {error}") from error
+        message = (
+            str(error).replace("--fps", "--env.deepmimic.default_data_fps").replace("--quat", "legged-motion --quat")
+        )
+        raise UserError(f"deepmimic.motions: {message}") from error  # with the flags of this command line
     scenes = [clip.name for clip in clips if clip.scene is not None]
     if scenes:
         raise UserError(f"deepmimic.motions: {scenes[0]} stands on a mesh that is not made of boxes")

@@ -68,8 +68,8 @@ class MotionSampler(Part):
         if not self._adaptive:
             return
         self._new.zero_()
-        self._new[0].index_add_(0, self._bin(clip, frame), torch.full_like(self._base[clip], 1.0 / self._bin_steps))
         blame = failed.float() / len(self._blamed)
+        self._new[0].index_add_(0, self._bin(clip, frame), torch.full_like(blame, 1.0 / self._bin_steps))
         for back in self._blamed:
             self._new[1].index_add_(0, self._bin(clip, torch.maximum(frame - back, start)), blame)
         self.counts.mul_(1.0 - self._cfg.forgetting).add_(sum_(self._new))

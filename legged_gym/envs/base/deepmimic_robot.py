@@ -255,35 +255,36 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
 
     def _reference_terms(self, k: int, step: int) -> list[Term]:
         """Of the motion `step` frames ahead."""
-        motion, when = self.motion, f"of the motion {step} frames ahead"
-
-        def heading() -> Tensor:
-            angle = quat_yaw(motion.ahead[:, k, 3:7]) - quat_yaw(self.sim.root_quat_w)
-            return torch.stack([angle.cos(), angle.sin()], 1)
-
-        def way() -> Tensor:
-            offset = motion.ahead[:, k, :3] - motion.qpos[:, :3] * self._over_ground
-            return quat_rotate_inverse(quat_from_yaw(quat_yaw(motion.qpos[:, 3:7])), offset)
-
-        def joints() -> Tensor:
-            return motion.ahead[:, k, 7:]
-
+        when = f"of the motion {step} frames ahead"
         scale, rest = self.cfg.normalization.obs_scales.dof_pos, self.default_joint_pos
         gravity = f"unit vector of gravity in the base's frame, {when}"
         turned = f"cosine and sine of the heading {when}, less the robot's"
         gone = f"m, place of the base {when}, from where the motion is now and in its heading's frame; z: the height"
+        joints = Term(
+            f"reference_joints_{step}",
+            lambda: self.motion.ahead[:, k, 7:],
+            "told",
+            f"rad, {when}",
+            scale,
+            rest,
+            mirror="joints",
+        )
         return [
-            Term(f"reference_joints_{step}", joints, "told", f"rad, {when}", scale, rest, mirror="joints"),
-            Term(
-                f"reference_gravity_{step}",
-                lambda: projected_gravity(motion.ahead[:, k, 3:7]),
-                "told",
-                gravity,
-                mirror=VECTOR,
-            ),
-            Term(f"reference_heading_{step}", heading, "told", turned, mirror=(1.0, -1.0)),
-            Term(f"reference_way_{step}", way, "told", gone, mirror=VECTOR),
+            joints,
+            Term(f"reference_gravity_{step}", lambda: self.ahead_gravity[:, k], "told", gravity, mirror=VECTOR),
+            Term(f"reference_heading_{step}", lambda: self.ahead_turn[:, k], "told", turned, mirror=(1.0, -1.0)),
+            Term(f"reference_way_{step}", lambda: self.ahead_way[:, k], "told", gone, mirror=VECTOR),
         ]
+
+    def _tell(self) -> None:
+        """What the policy is told of the frames ahead, of all at a time: as many small kernels would cost more."""
+        motion = self.motion
+        self.ahead_gravity.copy_(projected_gravity(motion.ahead[..., 3:7]))
+        turn = quat_yaw(motion.ahead[..., 3:7]) - quat_yaw(self.sim.root_quat_w)[:, None]
+        self.ahead_turn.copy_(torch.stack([turn.cos(), turn.sin()], -1))
+        offset = motion.ahead[..., :3] - (motion.qpos[:, :3] * self._over_ground)[:, None]
+        heading = quat_from_yaw(quat_yaw(motion.qpos[:, 3:7]))[:, None].expand(*offset.shape[:2], 4)
+        self.ahead_way.copy_(quat_rotate_inverse(heading, offset))
 
     def _root_pos_error(self) -> Tensor:
         offset = self.motion.ahead[:, 0, :3] - self.sim.root_pos_w
@@ -332,6 +333,9 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
     def _observation_groups(self) -> list:
         n, b, device = self.num_envs, len(self.tracked), self.device
         self.seen_pos, self.seen_quat = torch.zeros(n, b, 3, device=device), torch.zeros(n, b, 4, device=device)
+        steps = len(self.cfg.deepmimic.reference_steps)
+        self.ahead_gravity, self.ahead_way = (torch.zeros(n, steps, 3, device=device) for _ in range(2))
+        self.ahead_turn = torch.zeros(n, steps, 2, device=device)
         self._conjugate = torch.tensor([1.0, -1.0, -1.0, -1.0], device=device)
         self._over_ground = torch.tensor([1.0, 1.0, 0.0], device=device)
         return super()._observation_groups()
@@ -343,6 +347,7 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         orientation = self.sim.body_quat_w.index_select(1, self.tracked)
         self.seen_pos.copy_(torch.where(fresh, self.motion.links[..., :3], position))
         self.seen_quat.copy_(torch.where(fresh, self.motion.links[..., 3:7], orientation))
+        self._tell()
         super().compute_observations()
 
 
