@@ -41,7 +41,7 @@ def test_making_an_environment_changes_nothing_of_the_process(tmp_path: Path) ->
     code = (
         "import os\nbefore = dict(os.environ)\nfrom legged_gym import make\nimport legged_gym.cli.process as process\n"
         "process.keep_freed_memory = process.tune = lambda: 1 / 0\n"
-        "make('go2_parkour_student', 1, **{'sim.num_threads': 1, 'terrain.num_columns': 8}).close()\n"
+        "make('go2_parkour_student', 1, **{'sim.num_threads': 1, 'terrain.num_columns': 20}).close()\n"
         "assert 'GOMP_SPINCOUNT' not in os.environ\n"
     )
     result = python(code, tmp_path)
