@@ -226,9 +226,8 @@ def test_bad_command_lines(tmp_path: Path, flags: tuple[str, ...], message: str)
 
 @pytest.mark.slow
 def test_playing_exports_what_is_not_there_yet(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    command = SimpleNamespace(
-        checkpoint=pretrained_checkpoint("go2"), task=get_task("go2"), export_folder=tmp_path / "go2" / "exported"
-    )
+    of_whom = dict(policy_file=pretrained_checkpoint("go2"), task=get_task("go2"), student=False)
+    command = SimpleNamespace(**of_whom, export_folder=tmp_path / "go2" / "exported")
     torch.manual_seed(5)
     expected, _ = torch.rand(1), torch.manual_seed(5)
     play._export(command)

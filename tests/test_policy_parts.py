@@ -58,7 +58,7 @@ def test_parts_do_not_change_what_policies_without_them_are():
     [
         (
             dict(class_name="ActorCritik"),
-            "policy.class_name is 'ActorCritik': rsl_rl.modules has ActorCritic, ActorCriticRMA, DepthStudent; a",
+            "rsl_rl.modules has ActorCritic, ActorCriticRMA, DepthStudent, TeacherStudent; a",
         ),
         (
             dict(class_name="torch.nn:Linear"),

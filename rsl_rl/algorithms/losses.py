@@ -30,11 +30,11 @@ class Loss:
     """A number, or a schedule over the completed iterations, which is logged as `Loss/<name>_coef`."""
     groups: tuple[str, ...] = ()
     """Observation groups that it reads beside the policy's."""
-    widths: Mapping[str, int] = field(default_factory=dict)
-    """What some of these have to have as columns."""
     derived: Mapping[str, Derived] = field(default_factory=dict)
     """By the name under which the function finds them in `batch.observations`: what needs no gradient, a teacher's
     actions for example."""
+    widths: Mapping[str, int] = field(default_factory=dict)
+    """What some of `groups` have to have as columns."""
 
 
 def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:

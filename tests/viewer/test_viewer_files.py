@@ -140,8 +140,8 @@ def test_teacher_beside_the_student(courses, tmp_path: Path) -> None:
 def test_export_button(env, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def export_as_trained(*args) -> list[Path]:
-        asked.append(args)
+    def export_as_trained(*args, student: bool) -> list[Path]:
+        asked.append((*args, student))
         if len(asked) > 1:
             raise UserError("the exported policy differs")
         return [args[1] / "policy.onnx"]
@@ -154,7 +154,7 @@ def test_export_button(env, run_folder: Path, monkeypatch: pytest.MonkeyPatch) -
     try:
         click(viewer.policy.export)
         viewer.requests.run()
-        assert asked == [(path, run_folder / "files", task)]
+        assert asked == [(path, run_folder / "files", task, False)]
         assert "policy.onnx" in viewer.policy.text.content
         click(viewer.policy.export)
         viewer.requests.run()
