@@ -34,17 +34,8 @@ class GoalCommands(VelocityCommands):
         still = torch.zeros_like(speed)
         assign_where(mask & self.led, self.values, torch.stack([speed, still, still], 1))
 
-    def update(self, episode_length: Tensor) -> None:
-        super().update(episode_length)
-        self._turn_to_goals()  # what ended episodes are told last
-
     def finish(self, root_quat_w: Tensor) -> None:
-        """Turn to the goals, from where the robots stand now."""
-        self._turn_to_goals()
-        super().finish(root_quat_w)
-
-    def _turn_to_goals(self) -> None:
-        """Those that are told to stand need not."""
+        """Turn to the goals, from where the robots stand now; those that are told to stand need not."""
         self._course.aim()
         low, high = self.cfg.ranges.ang_vel_yaw
         rate = (self.cfg.heading_gain * self._course.yaw_errors[:, 0]).clamp(low, high)
@@ -52,3 +43,4 @@ class GoalCommands(VelocityCommands):
         self.values[:, 2] = torch.where(self.led, rate, self.values[:, 2])
         turning = self.led & (self.values[:, 0] > 0.0) & ~self.steered
         self.heading_error.copy_(torch.where(turning, self._course.yaw_errors[:, 0], 0.0))
+        super().finish(root_quat_w)

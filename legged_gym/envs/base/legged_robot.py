@@ -155,6 +155,7 @@ class LeggedRobot(BaseTask):
         self._measure()
         self.velocity_commands.update(self.episode_length)
         if self.before_reset is not None:
+            self.velocity_commands.finish(self.sim.root_quat_w)  # what ended episodes are told last
             self.before_reset()
         self.reset_where(self.dones)
         self.velocity_commands.finish(self.sim.root_quat_w)
