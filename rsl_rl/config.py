@@ -357,8 +357,8 @@ class TrainCfg:
         """ValueError, in one line, for values that cannot work; called before anything is made."""
         for part in (self.policy, self.algorithm, self.runner):
             part.check()
-        gated = getattr(self.policy, "actor_class_name", "GatedExperts") == "GatedExperts"
-        if not gated and isinstance(self.algorithm, AlgorithmCfg) and self.algorithm.gating != GateTrainingCfg():
+        ungated = isinstance(self.policy, PolicyCfg) and self.policy.actor_class_name != "GatedExperts"
+        if ungated and isinstance(self.algorithm, AlgorithmCfg) and self.algorithm.gating != GateTrainingCfg():
             raise ValueError(f"algorithm.gating is for GatedExperts, not for {self.policy.actor_class_name}")
 
     def cpu(self) -> None:

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.figures import as_text
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
-from legged_gym.terrain.registry import TERRAINS, shares_of
+from legged_gym.terrain.registry import TERRAINS
 
 SUCCESS = 0.8  # of the commanded distance
 COLUMNS = {
@@ -27,10 +28,9 @@ COLUMNS = {
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
     """Completes the evaluation variant: `env.num_envs` robots for each type, on `difficulty` alone if it is given."""
+    prepare_course(env_cfg, difficulty)
     if difficulty is not None:
-        env_cfg.terrain.fix_difficulty(difficulty)
         env_cfg.terrain.num_levels = 1
-    env_cfg.env.num_envs *= len(shares_of(env_cfg.terrain.proportions))
 
 
 @torch.no_grad()
