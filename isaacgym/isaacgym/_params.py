@@ -127,16 +127,16 @@ class AssetOptions(_Bag):
     )
 
 
+_GROUND = dict(static_friction=1.0, dynamic_friction=1.0, restitution=0.0, segmentation_id=0)
+
+
 class PlaneParams(_Bag):
     """A ground plane: points with normal . p + distance = 0."""
 
     _defaults = dict(
         normal=Vec3(0.0, 1.0, 0.0),
         distance=0.0,
-        static_friction=1.0,
-        dynamic_friction=1.0,
-        restitution=0.0,
-        segmentation_id=0,
+        **_GROUND,
     )
 
 
@@ -150,10 +150,7 @@ class HeightFieldParams(_Bag):
         row_scale=1.0,
         vertical_scale=1.0,
         transform=Transform(),
-        static_friction=1.0,
-        dynamic_friction=1.0,
-        restitution=0.0,
-        segmentation_id=0,
+        **_GROUND,
     )
 
 
@@ -164,10 +161,7 @@ class TriangleMeshParams(_Bag):
         nb_vertices=0,
         nb_triangles=0,
         transform=Transform(),
-        static_friction=1.0,
-        dynamic_friction=1.0,
-        restitution=0.0,
-        segmentation_id=0,
+        **_GROUND,
     )
 
 
