@@ -109,16 +109,23 @@ class Seed:
         self._launch("evaluate")
         return False
 
-    def stop(self) -> None:
-        """As by Ctrl-C, and if that does not help, for good."""
-        if self.child is None or self.child.poll() is not None:
-            return
-        for number, patience in ((signal.SIGINT, PATIENCE), (signal.SIGKILL, None)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.child.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.child.wait(patience)
-                return
+    def interrupt(self) -> None:
+        """As by Ctrl-C, once: a second one would break into what the child does to save."""
+        if self.child.poll() is None:
+            print(f"ending seed {self.seed}", flush=True)
+            self._send(signal.SIGINT)
+
+    def wait(self) -> None:
+        """Until the interrupted child has ended, for good if it takes too long."""
+        try:
+            self.child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._send(signal.SIGKILL)
+            self.child.wait()
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child.pid, number)
 
 
 def _check_gpus(gpus: int) -> None:
@@ -153,12 +160,9 @@ def run_all(seeds: list[Seed], gpus: int) -> None:
             time.sleep(0.5)
     finally:
         for seed in running:
-            if seed.child.poll() is None:
-                print(f"ending seed {seed.seed}", flush=True)
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(seed.child.pid, signal.SIGINT)
+            seed.interrupt()
         for seed in running:
-            seed.stop()
+            seed.wait()
 
 
 def rows_of(figures: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -147,7 +147,7 @@ def test_a_folder_of_other_flags_says_which(tmp_path, monkeypatch, capsys):
 
 
 def test_an_interrupt_ends_the_children(tmp_path):
-    train = "logs.mkdir(parents=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: (logs / 'saved').touch()"
+    train = "try: logs.mkdir(parents=True); time.sleep(60)\nexcept KeyboardInterrupt: (logs / 'saved').touch()"
     fake_scripts(tmp_path, train)
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r}); import reproduce; from pathlib import Path; "
