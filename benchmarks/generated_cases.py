@@ -3,7 +3,7 @@
     python benchmarks/generated_cases.py --kind=flags --cases=1000
     python benchmarks/generated_cases.py --kind=config --cases=1000 --seed=7
 
-Each case is a script's `main` in a process of its own, in an empty folder. There are two right ends: status 0 with finite
+Each case is a `main` of a script in a process of its own, in an empty folder. Two ends are right: status 0 with finite
 figures, or status 2 with one line that names the flag, or the file and the field, and nothing written. All others are
 printed with what repeats them; status 1 if there are any. tests/test_generated_values.py tries some of them in CI.
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from hypothesis import strategies as st
 
 from benchmarks.generated.case import Case
-from benchmarks.generated.fields import Field, counts, fields_of, numbers, tasks, texts
+from benchmarks.generated.fields import counts, fields_of, numbers, tasks, texts
 from legged_gym.registry import Task
 
 SMALL = ("--device=cpu", "--num_envs=8", "--max_iterations=1", "--no_eval", "--headless", "--env.sim.num_threads=1")
