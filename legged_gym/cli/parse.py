@@ -190,6 +190,7 @@ def _check(args: Any, task: Task) -> None:
     """Refuses values that no run can work with."""
     with value_errors_are_the_users(args.as_typed):
         check_configs(args.env, args.train, "--env", "--train")
+        task.check_robot(args.env, "--env")
     args.check(task, args.train)
 
 

@@ -65,6 +65,7 @@ def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
     if not path.is_file():
         return env, train, [f"there is no {path}; the task's own config is used"]
     unknown, missing = load_config(path, task.name, env, train)
+    task.check_robot(env, f"{path}: env")
     notes = []
     if unknown:
         notes.append(f"{path} has fields that this version does not know: {', '.join(unknown)}")
