@@ -89,14 +89,14 @@ def verdict(case: Case, end: End) -> str | None:
         if len(errors) != 1 or not errors[0].startswith("error: "):
             return "refused by other than one line"
     text = "".join(line.strip("│ ") for line in end.told)
-    missing = [name for name in case.names if not any(known in text for known in (name, _group(name)))]
+    missing = [name for name in case.names if not names(text, name)]
     return f"the message does not name {missing[0]}" if missing else None
 
 
-def _group(name: str) -> str:
-    """Of a field, the group that it is in: a message may be about several fields of one."""
+def names(text: str, name: str) -> bool:
+    """Whether a message names the field `name`, or the group that it is in: it may be about several fields of one."""
     group = name.rpartition(".")[0]
-    return group if group.count(".") > 1 else name
+    return name in text or (group.count(".") > 0 and group in text)
 
 
 def _run(main: Any, case: Case, folder: Path, err: int, nowhere: int) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from benchmarks.generated.case import Case
 from benchmarks.generated.fields import counts, fields_of, numbers, tasks, texts
 from legged_gym.registry import Task
+from legged_gym.utils.config import bare
 
 SMALL = ("--device=cpu", "--num_envs=8", "--max_iterations=1", "--no_eval", "--headless", "--env.sim.num_threads=1")
 
@@ -55,8 +56,7 @@ def words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:
 
 def _one(hint: Any, value: Any) -> st.SearchStrategy[str]:
     """A word for a single value."""
-    if typing.get_origin(hint) is typing.Annotated:
-        hint = hint.__origin__
+    hint = bare(hint)
     if hint is bool:
         return st.sampled_from(["True", "False", "maybe"])
     if hint is int:
