@@ -61,6 +61,8 @@ def main() -> None:
             end = attempt(case, Path(folder), args.seconds)
         found = verdict(case, end)
         ends["runs" if end.status == 0 else "is refused" if end.status == 2 else f"status {end.status}"] += 1
+        if sum(ends.values()) % 50 == 0:
+            print(f"{sum(ends.values())} cases, {wrong} wrong", flush=True)
         if found is not None:
             wrong += 1
             print(f"\n{found}\n  {case}\n  " + "\n  ".join(end.told[-12:]), flush=True)

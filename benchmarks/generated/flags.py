@@ -1,5 +1,6 @@
 """Cases of a kind: train.py with a generated value of any field of any task's configs."""
 
+import re
 import typing
 from typing import Any, Literal
 
@@ -41,6 +42,14 @@ def small(task: Task) -> list[str]:
 
 def words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:
     """What a user might type for a field of that type; `value`: what it has."""
+    return _words(hint, value).map(lambda typed: [word for word in typed if not _is_flag(word)])
+
+
+def _is_flag(word: str) -> bool:
+    return word.startswith("-") and not re.match(r"-(\d|\.|inf|nan)", word)
+
+
+def _words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:
     one = _one(hint, value)
     wrong = st.sampled_from(["", "text", "nan", "-", "1e400", "0x10"]).map(lambda word: [word])
     if isinstance(value, tuple | list):
