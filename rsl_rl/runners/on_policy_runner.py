@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -28,8 +29,9 @@ from rsl_rl.runners.checkpoints import (
     load_network,
     load_policy,
 )
+from rsl_rl.utils.schema import check_loosely, check_resumable, read_checkpoint, read_env_state, sealed
 from rsl_rl.utils import distributed
-from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, seed_rank, set_rng_state
+from rsl_rl.utils.checkpoint import check_rng_state, rng_state, save_atomic, seed_rank, set_rng_state
 from rsl_rl.utils.logger import Logger
 from rsl_rl.utils.resolve import class_names, refuse_foreign
 
@@ -267,7 +269,7 @@ class OnPolicyRunner:
             "apart": [{"num_envs": env.num_envs, "env": env.state_dict()} for env in self.apart],
             "algorithm": self.algorithm.rollout_state_dict(),
         }
-        save_atomic(env_state, path.with_name(ENV_STATE))
+        save_atomic(sealed(env_state), path.with_name(ENV_STATE))
         checkpoint = {
             "format": FORMAT,
             **self.algorithm.state_dict(),
@@ -288,7 +290,7 @@ class OnPolicyRunner:
         that follow from the seed, their rank and the iteration, so that no resume repeats them.
         """
         path = Path(path)
-        checkpoint = load_safe(path, FORMAT)
+        checkpoint = read_checkpoint(path)
         policy_cfg = self.algorithm.policy.cfg
         check_class(path, checkpoint, policy_cfg)
         check_observations(path, checkpoint, self.env)
@@ -296,15 +298,19 @@ class OnPolicyRunner:
         refuse_foreign(checkpoint.get("teacher_cfg", {}), class_names(policy_cfg), f"{path}")
         if "optimizer" not in checkpoint:
             raise ValueError(f"{path} holds networks only, as shipped policies do: there is nothing to resume from")
-        self.algorithm.load_state_dict(checkpoint)
+        check_resumable(path, checkpoint, self.algorithm.state_dict())
+        try:
+            check_rng_state(checkpoint["rng"])
+            self.algorithm.load_state_dict(checkpoint)
+            self._load_curricula(checkpoint)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         self.iteration = checkpoint["iteration"]
         self.total_steps = checkpoint["total_steps"]
         self.total_time = checkpoint["total_time"]
-        self.env.load_curriculum_state_dict(checkpoint["curriculum"])
-        for env, state in zip(self.apart, checkpoint.get("apart_curricula", []), strict=False):
-            env.load_curriculum_state_dict(state)
-        self._running_episodes = self._load_env_state(path.with_name(ENV_STATE))
-        episodes = "continued where they were" if self._running_episodes else "started afresh"
+        afresh = self._load_env_state(path.with_name(ENV_STATE))
+        self._running_episodes = not afresh
+        episodes = f"started afresh: {afresh}" if afresh else "continued where they were"
         if self._running_episodes and distributed.world_size() > 1:
             episodes += " on rank 0, started afresh on the others"
         self._say(f"resumed {path} at iteration {self.iteration}, episodes {episodes}")
@@ -315,23 +321,43 @@ class OnPolicyRunner:
         else:
             seed_rank(self.cfg.seed, distributed.rank(), self.iteration)
 
-    def _load_env_state(self, path: Path) -> bool:
-        if distributed.rank() > 0 or not path.is_file():
-            return False
-        state = load_safe(path, FORMAT, "environment state")
-        apart = state.get("apart", [])
-        saved = state["iteration"], state["num_envs"], [other["num_envs"] for other in apart]
-        if saved != (self.iteration, self.env.num_envs, [env.num_envs for env in self.apart]):
-            return False
+    def _load_curricula(self, checkpoint: Mapping[str, Any]) -> None:
+        """ValueError for what the environments cannot take up."""
+        saved = {"curriculum": checkpoint["curriculum"]}
+        saved |= {f"apart_curricula.{k}": state for k, state in enumerate(checkpoint.get("apart_curricula", []))}
+        for (key, state), env in zip(saved.items(), (self.env, *self.apart), strict=False):
+            check_loosely(key, state, env.curriculum_state_dict())
+            try:
+                env.load_curriculum_state_dict(state)
+            except KeyError as error:
+                raise ValueError(f"{key} lacks {error.args[0]}") from error
+            except (IndexError, RuntimeError, TypeError) as error:
+                raise ValueError(f"{key} does not fit this task: {' '.join(str(error).split())}") from error
+
+    def _load_env_state(self, path: Path) -> str:
+        """Why the environments' state beside the checkpoint is not taken up; empty if it is."""
+        if distributed.rank() > 0:
+            return "their state is rank 0's"
+        if not path.is_file():
+            return f"there is no {path.name} beside it"
+        state = read_env_state(path)
+        if state is None:
+            return f"{path.name} is of an older version"
+        if state["iteration"] != self.iteration:
+            return f"{path.name} is of iteration {state['iteration']}"
+        numbers = [state["num_envs"], *(other["num_envs"] for other in state["apart"])]
+        own = [env.num_envs for env in (self.env, *self.apart)]
+        if numbers != own:
+            found, wanted = (" and ".join(map(str, each)) for each in (numbers, own))
+            return f"{path.name} is of {found} robots, there are {wanted} now"
         try:
             self.env.load_state_dict(state["env"])
-            for env, other in zip(self.apart, apart, strict=True):
+            for env, other in zip(self.apart, state["apart"], strict=True):
                 env.load_state_dict(other["env"])
         except ValueError as error:  # of another version, or of a config that was changed since
-            self._say(f"{path} is left out: {error}")
-            return False
+            return f"{path.name} is left out: {error}"
         self.algorithm.load_rollout_state_dict(state["algorithm"])
-        return True
+        return ""
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -57,11 +57,35 @@ def rng_state(device: torch.device) -> dict:
     return state
 
 
+def check_rng_state(state: dict) -> None:
+    """ValueError, naming the entry, for what `set_rng_state` cannot put back."""
+    tries = {
+        "python": lambda saved: random.Random().setstate(saved),
+        "numpy": lambda saved: np.random.RandomState().set_state((*_numpy_words(saved[:2]), *saved[2:])),
+        "torch": lambda saved: torch.Generator().set_state(saved),
+    }
+    for name, attempt in tries.items():
+        if name not in state:
+            raise ValueError(f"rng.{name} is missing")
+        try:
+            attempt(state[name])
+        except Exception as error:  # each library has its own
+            raise ValueError(f"rng.{name} is no state of that generator ({' '.join(str(error).split())})") from error
+    cuda = state.get("cuda", state["torch"])
+    if not isinstance(cuda, torch.Tensor) or cuda.dtype != torch.uint8:
+        raise ValueError("rng.cuda is no state of that generator")
+
+
+def _numpy_words(saved: tuple) -> tuple:
+    """Name and key of numpy's generator, of which the key is saved in a type that torch has."""
+    name, keys = saved
+    return name, keys.numpy().astype(np.uint32)
+
+
 def set_rng_state(state: dict, device: torch.device) -> None:
     """Puts the generators back; a checkpoint from the CPU leaves CUDA's generator as seeded."""
-    name, keys, position, has_gauss, gauss = state["numpy"]
     random.setstate(state["python"])
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    np.random.set_state((*_numpy_words(state["numpy"][:2]), *state["numpy"][2:]))
     torch.set_rng_state(state["torch"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
