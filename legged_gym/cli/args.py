@@ -58,7 +58,7 @@ class Args(Script):
     load_run: Text = None
     """run to load: its name or path; -1 or latest, the default, is the newest with a checkpoint"""
     checkpoint: Text = None
-    """checkpoint to load: its iteration or path; -1 or latest, the default, is the run's newest"""
+    """checkpoint to load: its iteration, file name or path; -1 or latest, the default, is the run's newest"""
 
     def lay_over(self, env: Any, train: Any) -> None:
         """Sets what these flags say in the two configs."""

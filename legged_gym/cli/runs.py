@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -64,19 +65,38 @@ def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
     if not parent.is_dir():
         experiments = [d.name for d in Path(log_root).glob("*") if d.is_dir()]
         raise UserError(f"there are no runs in {parent}; experiments in {log_root}: {nearest(experiment, experiments)}")
-    runs = sorted(d for d in parent.iterdir() if d.is_dir())
+    runs = [folder for folder in _listed(parent) if folder.is_dir()]
     if load_run not in LATEST:
         raise UserError(f"there is no run '{load_run}' in {parent}; {nearest(load_run, [d.name for d in runs])}")
-    runs = [run for run in runs if checkpoints(run)]
-    if not runs:
+    newest = max(filter(None, map(_last_saved, runs)), default=None)
+    if newest is None:
         raise UserError(f"no run in {parent} has a checkpoint")
-    return runs[-1]
+    return newest[1]
+
+
+def _last_saved(run: Path) -> tuple[int, Path] | None:
+    """When the newest checkpoint of `run` was written, in ns, and `run`; None if it has none, or cannot be read, which
+    is said."""
+    try:
+        times = [path.stat().st_mtime_ns for path in checkpoints(run).values()]
+    except UserError as error:
+        print(f"note: passed over: {error}", file=sys.stderr)
+        return None
+    return (max(times), run) if times else None
 
 
 def checkpoints(run: Path) -> dict[int, Path]:
     """The checkpoints of a run by iteration, oldest first."""
-    found = ((_CHECKPOINT.fullmatch(path.name), path) for path in Path(run).iterdir())
-    return dict(sorted((int(match[1]), path) for match, path in found if match))
+    found = ((_CHECKPOINT.fullmatch(path.name), path) for path in _listed(run))
+    return dict(sorted((int(match[1]), path) for match, path in found if match and path.is_file()))
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder."""
+    try:
+        return list(Path(folder).iterdir())
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
 def find_checkpoint(run: Path, checkpoint: str | None) -> Path:
@@ -93,7 +113,10 @@ def find_checkpoint(run: Path, checkpoint: str | None) -> Path:
 
 
 def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, checkpoint: str | None) -> Path:
-    """The checkpoint that `--load_run` and `--checkpoint` (a number or a path) mean."""
+    """The checkpoint that `--load_run` and `--checkpoint` (a number, the name of a run's file, or a path) mean."""
+    named = _CHECKPOINT.fullmatch(checkpoint or "")
+    if named and (load_run is not None or not Path(checkpoint).is_file()):
+        checkpoint = named[1]  # as Isaac Lab's users type it
     if checkpoint in LATEST or checkpoint.isdecimal():
         return find_checkpoint(find_run(log_root, experiment, load_run), checkpoint)
     path = Path(checkpoint)

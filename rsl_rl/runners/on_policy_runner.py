@@ -29,11 +29,11 @@ from rsl_rl.runners.checkpoints import (
     load_network,
     load_policy,
 )
-from rsl_rl.utils.schema import check_loosely, check_resumable, read_checkpoint, read_env_state, sealed
 from rsl_rl.utils import distributed
 from rsl_rl.utils.checkpoint import check_rng_state, rng_state, save_atomic, seed_rank, set_rng_state
 from rsl_rl.utils.logger import Logger
 from rsl_rl.utils.resolve import class_names, refuse_foreign
+from rsl_rl.utils.schema import check_loosely, check_resumable, read_checkpoint, read_env_state, sealed
 
 __all__ = ["FORMAT", "OnPolicyRunner", "load_policy"]
 

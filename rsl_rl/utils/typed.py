@@ -11,7 +11,7 @@ from torch import Tensor
 def misfit(value: Any, hint: Any, where: str) -> str | None:
     """What is wrong with `value`, the entry `where` of a file, if it is not of the type `hint`; None if it is.
 
-    An int passes for a float. Floats are finite. A hint of another kind than plain data has (a class) wants an instance.
+    An int passes for a float. Floats are finite. A hint that is a class wants an instance of it.
     """
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
@@ -57,9 +57,10 @@ def _of_sequence(value: Any, kind: type, args: tuple[Any, ...], where: str) -> s
     hints = args if kind is tuple and args[-1] is not Ellipsis else (args[0],) * len(value)
     if len(hints) != len(value):
         return f"{where} has {len(value)} values, not {len(hints)}"
-    return next(
-        filter(None, (misfit(item, hint, f"{where}.{k}") for k, (item, hint) in enumerate(zip(value, hints)))), None
-    )
+    for k, (item, of_item) in enumerate(zip(value, hints, strict=True)):
+        if wrong := misfit(item, of_item, f"{where}.{k}"):
+            return wrong
+    return None
 
 
 def told(value: Any) -> str:
