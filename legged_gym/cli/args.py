@@ -297,6 +297,8 @@ class Sim2SimArgs(Script):
     """name of the task that the policy was exported from"""
     exported: Path
     """folder that export.py wrote"""
+    force: bool = False
+    """run by a deploy.yaml that was edited since"""
     types: tuple[str, ...] = ()
     """types of tile, or clips of a policy that follows motions; by default those of evaluate.py"""
     difficulty: Number = None

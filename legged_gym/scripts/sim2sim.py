@@ -17,7 +17,7 @@ from legged_gym.utils.errors import UserError, script
 @script
 def main(argv: list[str] | None = None) -> None:
     args = parse_flags(Sim2SimArgs, __doc__, argv)
-    description = load_description(args.exported, args.task)
+    description = load_description(args.exported, args.task, force=args.force)
     args.check(sim2sim.has_courses(description), sim2sim.has_motions(description))
     os.environ.setdefault("MUJOCO_GL", "egl")  # no screen is needed; read when MuJoCo is imported, which is below
 
