@@ -286,7 +286,8 @@ def test_runs_without_torch(task, folders, tmp_path):
     extra = "" if task == "go2" else ", '--types', 'gap', '--difficulty', '0.5'"
     code = (
         "import sys; from legged_gym.scripts.sim2sim import main; "
-        f"main(['--task={task}', '--exported={folders[task]}', '--force', '--episodes_per_type=1', '--json=f.json'{extra}]); "
+        f"main(['--task={task}', '--exported={folders[task]}', '--force', '--episodes_per_type=1'"
+        f", '--json=f.json'{extra}]); "
         "bad = {m.split('.')[0] for m in sys.modules} & {'torch', 'warp', 'rsl_rl'}; assert not bad, bad"
     )
     result = in_subprocess(code, tmp_path)
