@@ -1,7 +1,6 @@
 """Flags of all scripts: what a user types, what of it goes into the configs, and what no script can work with."""
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +11,13 @@ from legged_gym.cli.processes import under_torchrun
 from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
+from legged_gym.utils.files import check_place
 
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
 Number = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Imports = Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="import", metavar="FILE|MODULE")]
-GL = ("egl", "osmesa", "glfw", "glx", "cgl", "wgl", "on", "enable", "off", "disable", "")
 
 
 @dataclass(kw_only=True)
@@ -201,7 +200,7 @@ class EvaluateArgs(LoadArgs):
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
         for flag, path in (("--json", self.json), ("--chart", self.chart), ("--camera", self.camera)):
-            _check_writable(flag, path)
+            check_place(flag, path)
         if self.chart is not None and self.chart.suffix not in (".png", ".svg", ".pdf"):
             raise UserError(f"--chart: {self.chart.name} has to end in .png, .svg or .pdf")
         if self.camera is not None and self.camera.suffix != ".gif":
@@ -234,7 +233,7 @@ class PlayArgs(LoadArgs):
             return
         if self.video.suffix.lower() not in (".mp4", ".gif", ".webp"):
             raise UserError(f"--video: {self.video.name} has to end in .mp4, .gif or .webp")
-        _check_writable("--video", self.video)
+        check_place("--video", self.video)
         _check_duration("--video_seconds", self.video_seconds)
         if not 240 <= self.video_width <= 3840:
             raise UserError(f"--video_width is {self.video_width}: it has to lie in 240 .. 3840")
@@ -248,8 +247,8 @@ class DemoArgs(LoadArgs):
     """robots that are simulated side by side"""
     terrain: Text = None
     """type of the course, by default the task's own for this; tasks with obstacle courses"""
-    difficulty: float = 0.7
-    """0 .. 1, of the course"""
+    difficulty: Number = None
+    """0 .. 1, of the course, by default 0.7"""
     play_seconds: Number = None
     """simulated time to play; by default until Ctrl-C"""
     gamepad: File = None
@@ -332,10 +331,7 @@ class Sim2SimArgs(Script):
             raise UserError(f"--dt is {self.dt:g} s: it has to lie in 0.0001 .. 0.02")
         if not 0.0 <= self.noise <= 100.0:
             raise UserError(f"--noise is {self.noise:g}: it has to lie in 0 .. 100")
-        if self.json is not None and not self.json.parent.is_dir():
-            raise UserError(f"--json: there is no folder {self.json.parent}")
-        if os.environ.get("MUJOCO_GL", "").lower() not in GL:
-            raise UserError(f"MUJOCO_GL is '{os.environ['MUJOCO_GL']}': MuJoCo knows egl, osmesa and glfw")
+        check_place("--json", self.json)
         if has_motions:
             if self.difficulty is not None:
                 raise UserError("--difficulty is for tasks with obstacle courses; this one follows motions")
@@ -356,11 +352,3 @@ class Sim2SimArgs(Script):
 def _check_duration(flag: str, seconds: float | None) -> None:
     if seconds is not None and not 0 < seconds < math.inf:
         raise UserError(f"{flag} is {seconds}: it has to be positive and finite")
-
-
-def _check_writable(flag: str, path: Path | None) -> None:
-    """Refuses a file to write that has no folder, or is one."""
-    if path is not None and not path.parent.is_dir():
-        raise UserError(f"{flag}: there is no folder {path.parent}")
-    if path is not None and path.is_dir():
-        raise UserError(f"{flag}: {path} is a folder")

@@ -9,13 +9,13 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest
 
+GIT_PATIENCE = 60.0  # s
 LATEST = (None, "-1", "latest")
 _CHECKPOINT = re.compile(r"model_(\d+)\.pt")
 
@@ -139,33 +139,26 @@ def pretrained_checkpoint(task: str) -> Path:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that it is there whole or not at all."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def save_git_state(run: Path) -> None:
-    """Writes `git.txt`: commit, status and difference of the source that the run uses."""
+    """Writes `git.txt`: commit, status and difference of the source that the run uses, or that there is none.
+
+    Nothing about git ends a training: names and files may be in any encoding, and git may be broken or not answer.
+    """
+    from rsl_rl.utils.files import writing  # here, as another rsl_rl is told of first
+
     root = Path(__file__).resolve().parents[2]
 
-    def git(*command: str) -> str:
-        return subprocess.run(("git", "-C", root, *command), capture_output=True, text=True, check=True).stdout
+    def git(*command: str) -> bytes:
+        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+        options = dict(capture_output=True, stdin=subprocess.DEVNULL, check=True, timeout=GIT_PATIENCE)
+        return subprocess.run(("git", "-C", root, *command), env=environment, **options).stdout
 
     try:
-        if Path(git("rev-parse", "--show-toplevel").strip()) != root:
+        if Path(os.fsdecode(git("rev-parse", "--show-toplevel").strip())) != root:
             raise FileNotFoundError  # installed inside somebody else's repository
-        state = git("log", "-1", "--format=%H %cI %s") + git("status", "--short", "--branch") + git("diff", "HEAD")
-    except (OSError, subprocess.CalledProcessError):
-        state = f"no commit: {root} is not a git checkout with one\n"
-    write_atomically(run / "git.txt", state)
+        state = git("log", "-1", "--format=%H %cI %s") + git("status", "--short", "--branch")
+        state += git("diff", "--no-ext-diff", "HEAD")
+    except (OSError, subprocess.SubprocessError):
+        state = f"no commit: {root} is not a git checkout with one\n".encode()
+    with writing(run / "git.txt") as file:
+        file.write(state)

@@ -20,6 +20,7 @@ from legged_gym.robots.spec import RobotSpec, joint_ranges
 from legged_gym.terrain.rules import ON_GATE, TOUCH
 from legged_gym.terrain.tile import Tile
 from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_users
+from legged_gym.utils.mujoco_log import no_log_file
 
 Array = np.ndarray
 
@@ -280,6 +281,7 @@ def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoc
         spec.worldbody.add_geom(type=box, size=half_size, pos=centre, quat=quat, **ground)
     if "camera" in description:
         _add_camera(spec, description["camera"])
+    no_log_file()
     return spec.compile()
 
 

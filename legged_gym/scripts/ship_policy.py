@@ -8,6 +8,7 @@ from legged_gym.cli.args import ShipArgs
 from legged_gym.cli.parse import parse_flags
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.files import write_file
 from legged_gym.utils.learner import require_own_rsl_rl
 
 NETWORK = ("policy", "policy_cfg", "obs_dims", "observation_layout", "num_actions")
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     folder = RESOURCES_DIR / "policies" / task
     folder.mkdir(parents=True, exist_ok=True)
     save_atomic(shipped, folder / "model.pt")
-    (folder / "config.yaml").write_bytes(config.read_bytes())
+    write_file(folder / "config.yaml", config.read_bytes())
     print(f"shipped {folder / 'model.pt'} ({(folder / 'model.pt').stat().st_size / 1e6:.1f} MB)")
 
 

@@ -167,7 +167,7 @@ class Distillation:
         for step in range(self.interval + 1):
             waiting = self.other_interval or bool((env.observations["new_image"] < 0.5).any())
             self.other_interval = False
-            if not distributed.any_rank(waiting, self.device):
+            if not distributed.largest(waiting, self.device):
                 return
             if step < self.interval:
                 self._step(env, self.teacher.act_inference(env.observations))

@@ -1,6 +1,8 @@
 """What a checkpoint holds, whether it fits, and the door through which a trained policy comes back."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from rsl_rl.config import ClassCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
+from rsl_rl.utils.files import held, remove_left
 from rsl_rl.utils.schema import ENV_STATE, FORMAT, check_weights, read_checkpoint
 
 __all__ = ["ENV_STATE", "FORMAT", "load_network", "load_policy"]
@@ -84,6 +87,34 @@ def _student_of(policy: nn.Module, path: Path) -> nn.Module:
     if policy.student.windows.item() == 0:
         raise ValueError(f"the student of {path} has learnt nothing yet: there was no distillation up to then")
     return policy.student
+
+
+def uncommitted(folder: Path, iteration: int) -> Path:
+    """The environments' state of a checkpoint that is about to be written."""
+    return folder / f"env_state_{iteration}.pt"
+
+
+def env_state_of(path: Path, iteration: int) -> Path:
+    """The environments' state beside the checkpoint `path`, if there is one."""
+    own = uncommitted(path.parent, iteration)
+    return own if own.is_file() else path.with_name(ENV_STATE)
+
+
+def tidy(folder: Path) -> None:
+    """Removes what a training that was killed left unfinished in the folder of its run, or finishes it.
+
+    A run that is being saved, and a folder that nobody may write to, stay as they are.
+    """
+    with held(folder) as free:
+        if not free:
+            return
+        remove_left(folder)
+        with suppress(OSError):
+            for path in folder.glob("env_state_*.pt"):
+                if (folder / f"model_{path.stem.removeprefix('env_state_')}.pt").is_file():
+                    os.replace(path, folder / ENV_STATE)
+                else:
+                    path.unlink()
 
 
 def describe(policy: nn.Module, algorithm_cfg: ClassCfg, env: VecEnv) -> dict[str, Any]:

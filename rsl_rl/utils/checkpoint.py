@@ -1,30 +1,60 @@
 """Files that are either whole or not there, and loading that runs no code."""
 
-import os
 import random
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 
+from rsl_rl.utils.files import lock, part_of, writing
+
 
 def save_atomic(data: dict, path: Path) -> None:
-    """Writes `data` beside `path`, syncs it to the disk and renames it: a kill at any moment leaves a whole file."""
-    temporary = path.with_name(path.name + ".tmp")
+    """Writes `data` to `path` as `files.writing` does: a kill at any moment leaves a whole file.
+
+    OSError, with `filename` set to `path`, when the system does not take it.
+    """
     try:
-        with open(temporary, "wb") as file:
-            torch.save(data, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        with writing(path) as file:
+            _dump(data, file)
+    except OSError as error:
+        error.filename = str(path)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def try_saving(data: dict, path: Path) -> None:
+    """OSError where there is no place for `data` at `path`; leaves nothing."""
+    part = part_of(path)
     try:
-        os.fsync(folder)  # the new name, too, survives a power cut
+        with open(part, "wb") as file:
+            lock(file.fileno())
+            _dump(data, file)
     finally:
-        os.close(folder)
+        part.unlink(missing_ok=True)
+
+
+def _dump(data: dict, file: IO[bytes]) -> None:
+    """`torch.save`, which tells of a full disk by errors of its own, with the system's error instead."""
+    failed: list[OSError] = []
+
+    class Watched:
+        def write(self, part: bytes) -> int:
+            try:
+                return file.write(part)
+            except OSError as error:
+                failed.append(error)
+                raise
+
+        def flush(self) -> None:
+            file.flush()
+
+    try:
+        torch.save(data, Watched())
+    except RuntimeError:
+        if failed:
+            raise failed[0] from None
+        raise
 
 
 def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:

@@ -16,7 +16,7 @@ from rsl_rl.utils.checkpoint import load_safe
 from rsl_rl.utils.typed import misfit, told
 
 FORMAT = 1
-ENV_STATE = "env_state.pt"
+ENV_STATE = "env_state.pt"  # beside the newest checkpoint, and of its iteration
 SUMS = "sums"  # of the other entries of the environments' state, by path
 
 # Entries of the runner's; those of the algorithm are what its `state_dict` gives.
