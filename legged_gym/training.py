@@ -35,7 +35,9 @@ def train(command: Command, typed: list[str]) -> None:
     if signal:
         sys.exit(128 + signal)
     if checkpoint is not None and first and not command.args.no_eval:
-        _show_how_well_it_does(command, checkpoint)
+        env_cfg = copy.deepcopy(command.env_cfg)
+        env_cfg.evaluation()
+        show_how_well_it_does(command, env_cfg, checkpoint)
 
 
 def _train(command: Command, typed: str) -> tuple[Path | None, int]:
@@ -154,23 +156,24 @@ def _with_a_share_of_the_cores(env_cfg: Any) -> Any:
     return env_cfg
 
 
-def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
-    """The table that evaluate.py prints for this run; of a student beside it, its own too."""
+def show_how_well_it_does(command: Command, env_cfg: Any, checkpoint: Path) -> dict[str, Any]:
+    """The table that evaluate.py prints for `checkpoint`; of a student beside its policy, its own too. The figures, by
+    policy. `env_cfg`: in its variant for this."""
     from rsl_rl.runners import load_policy
     from rsl_rl.runners.checkpoints import has_student
 
-    evaluator = command.task.evaluator()
+    evaluator, found = command.task.evaluator(), {}
     policies = {"the teacher": False, "its student": True} if has_student(checkpoint) else {"the trained policy": False}
     for name, student in policies.items():
-        cfg = copy.deepcopy(command.env_cfg)
-        cfg.evaluation()
+        cfg = copy.deepcopy(env_cfg)
         evaluator.prepare(cfg, difficulty=None)
         seed_everything(1)
         env = command.task.make_env(cfg, command.device)
         policy = load_policy(checkpoint, command.device, env, student=student, task_cfg=command.train_cfg.policy)
-        figures = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
-        evaluator.print_figures(figures, f"{command.task.name}: {name}")
+        found[name] = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
+        evaluator.print_figures(found[name], f"{command.task.name}: {name}")
         env.close()
+    return found
 
 
 def _wandb_options(command: Command) -> dict:

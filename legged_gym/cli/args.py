@@ -277,15 +277,17 @@ class ListArgs(Script):
 
 
 @dataclass(kw_only=True)
-class ShipArgs(Script):
+class ShipArgs(LoadArgs):
     """Flags of ship_policy.py."""
 
-    task: str
-    """task that the policy was trained for"""
-    checkpoint: Path
-    """a run's model_<iteration>.pt, with config.yaml beside it"""
     half: bool = False
     """numbers in half precision, for large networks"""
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        for name in ("use_pretrained_checkpoint", "use_depth_encoder"):
+            if getattr(self, name):
+                raise UserError(f"--{name} has no meaning here: a run's policy is shipped, its student with it")
 
 
 @dataclass(kw_only=True)

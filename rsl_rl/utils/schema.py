@@ -38,7 +38,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     path = Path(path)
     data = load_safe(path, FORMAT)
     if "policy" not in data and {"env", "num_envs"} & data.keys():
-        model = path.with_name(f"model_{data.get('iteration')}.pt")
+        iteration = data["iteration"] if type(data.get("iteration")) is int else "<iteration>"
+        model = path.with_name(f"model_{iteration}.pt")
         raise ValueError(f"{path} is the environments' state beside a checkpoint, not the checkpoint: that is {model}")
     needed = NETWORK | {"iteration": int}
     _require(path, data, needed, "is no checkpoint of a policy")
