@@ -77,7 +77,8 @@ class DeployedPolicy:
         """(1, m): what was measured, term after term, with the policy's own last actions."""
         terms = {**measured, "actions": self.actions}
         if missing := [name for name in self.terms if name not in terms]:
-            raise UserError(f"nothing measures or tells the policy's observation term {', '.join(missing)}")
+            names = ", ".join(missing)
+            raise UserError(f"{self._path}: nothing measures or tells the policy's observation term {names}")
         parts = [np.ravel(terms[name]) for name in self.terms]
         for part, (name, width) in zip(parts, self.terms.items(), strict=True):
             if len(part) != width:

@@ -19,7 +19,7 @@ from legged_gym.deploy.rotations import into_body
 from legged_gym.robots.spec import RobotSpec, joint_ranges
 from legged_gym.terrain.rules import ON_GATE, TOUCH
 from legged_gym.terrain.tile import Tile
-from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_users
+from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.mujoco_log import no_log_file
 
 Array = np.ndarray
@@ -254,8 +254,8 @@ class SimulatedRobot:
                 found[row["term"]] = partial(_mjcf_sensor, first=first, count=count)
             else:
                 raise UserError(
-                    f"nothing measures the observation term '{row['term']}': there is no function for the sensor "
-                    f"'{name}' in legged_gym.deploy.measure, and no sensor of that name in the robot's MJCF"
+                    f"nothing measures the observation term '{row['term']}' in deploy.yaml: there is no function for "
+                    f"the sensor '{name}' in legged_gym.deploy.measure, and no sensor of that name in the robot's MJCF"
                 )
         return found
 
@@ -267,8 +267,10 @@ def _mjcf_sensor(robot: SimulatedRobot, first: int, count: int) -> Array:
 def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoco.MjModel:
     """The robot, as training has it, on the tile."""
     tree = description["robot"]
-    with value_errors_are_the_users():
+    try:
         robot = RobotSpec.load(mjcf_path(description), tree["feet"], self_collisions=tree.get("self_collisions", False))
+    except ValueError as error:
+        raise UserError(f"the robot that deploy.yaml describes cannot be made: {error}") from error
     spec = robot.physics()
     spec.option.timestep = physics.dt
     spec.option.integrator = getattr(mujoco.mjtIntegrator, f"mjINT_{physics.integrator.upper()}")

@@ -37,11 +37,13 @@ def whole(low: int, high: int) -> Rule:
 
 
 def text(*known: str) -> Rule:
-    """A text, and if there are such, one of the `known` ones."""
+    """A text of one line, and if there are such, one of the `known` ones."""
 
     def check(where: str, value: Any) -> None:
         if not isinstance(value, str):
             raise UserError(f"{where} is {told(value)}, not a text")
+        if not value.isprintable():
+            raise UserError(f"{where} is {value!a}, which has characters that cannot be printed")
         if known and value not in known:
             raise UserError(f"{where} is '{value}': it is one of {', '.join(known)}")
 
@@ -113,6 +115,5 @@ def named(rule: Rule, low: int = 1) -> Rule:
 
 def told(value: Any) -> str:
     """A value in a message, in one line that is not too long."""
-    line = " ".join(str(value).split()) if isinstance(value, str) else " ".join(repr(value).split())
-    line = f"'{line}'" if isinstance(value, str) else line
+    line = " ".join(repr(value).split())
     return line if len(line) <= 80 else f"{line[:77]}..."
