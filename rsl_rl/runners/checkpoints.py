@@ -1,6 +1,7 @@
 """What a checkpoint holds, whether it fits, and the door through which a trained policy comes back."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from rsl_rl.utils.files import held, remove_left
 
 FORMAT = 1
 ENV_STATE = "env_state.pt"  # beside the newest checkpoint, and of its iteration
+_UNCOMMITTED = re.compile(r"env_state_(\d+)\.pt")
 STUDENT_WINDOWS = "student.windows"  # of a TeacherStudent: what its student learnt from
 NOT_OF_THE_NETWORK = (
     "init_noise_std",
@@ -103,8 +105,10 @@ def tidy(folder: Path) -> None:
             return
         remove_left(folder)
         with suppress(OSError):
-            for path in folder.glob("env_state_*.pt"):
-                if (folder / f"model_{path.stem.removeprefix('env_state_')}.pt").is_file():
+            for path in list(folder.iterdir()):
+                if (own := _UNCOMMITTED.fullmatch(path.name)) is None:
+                    continue
+                if (folder / f"model_{own[1]}.pt").is_file():
                     os.replace(path, folder / ENV_STATE)
                 else:
                     path.unlink()
