@@ -1,6 +1,7 @@
 """What a checkpoint holds, whether it fits, and the door through which a trained policy comes back."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from rsl_rl.utils.schema import ENV_STATE, FORMAT, check_weights, read_checkpoin
 
 __all__ = ["ENV_STATE", "FORMAT", "load_network", "load_policy"]
 
+_UNCOMMITTED = re.compile(r"env_state_(\d+)\.pt")
 STUDENT_WINDOWS = "student.windows"  # of a TeacherStudent: what its student learnt from
 NOT_OF_THE_NETWORK = (
     "init_noise_std",
@@ -110,8 +112,10 @@ def tidy(folder: Path) -> None:
             return
         remove_left(folder)
         with suppress(OSError):
-            for path in folder.glob("env_state_*.pt"):
-                if (folder / f"model_{path.stem.removeprefix('env_state_')}.pt").is_file():
+            for path in list(folder.iterdir()):
+                if (own := _UNCOMMITTED.fullmatch(path.name)) is None:
+                    continue
+                if (folder / f"model_{own[1]}.pt").is_file():
                     os.replace(path, folder / ENV_STATE)
                 else:
                     path.unlink()

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ except ImportError:  # Windows
 SUFFIX = ".part"
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 _TRIAL = 4096  # bytes
+PATIENCE = 5.0  # s to wait for a lock, which others hold for a moment only
 
 
 def part_of(path: Path) -> Path:
@@ -141,9 +143,16 @@ def holding(folder: Path) -> Iterator[None]:
 
 def lock(handle: int) -> None:
     """Marks an open file or folder as being written; where a file system has no locks, it never counts as left."""
-    if fcntl is not None:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    deadline = time.monotonic() + PATIENCE
+    while fcntl is not None:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody sees whether it was left
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.01)
+        except OSError:
+            return
 
 
 def sync_folder(folder: Path) -> None:
