@@ -41,8 +41,8 @@ class Args:
     cases: int = 100
     seed: int = 0
     """another one: other cases"""
-    seconds: float = 120.0
-    """longest time that one may take"""
+    seconds: int = 120
+    """of a core that one may take"""
     task: str = ""
     """of the cases; empty: any"""
 

@@ -4,11 +4,11 @@ import contextlib
 import importlib
 import math
 import os
+import resource
 import shlex
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +47,10 @@ class End:
     """what is nan or infinite in what was printed or saved"""
 
 
-def attempt(case: Case, folder: Path, seconds: float) -> End:
-    """Runs a case in the empty `folder`, in a fork of this process, where torch and the scripts are imported once."""
+def attempt(case: Case, folder: Path, seconds: int) -> End:
+    """Runs a case in the empty `folder`, in a fork of this process, where torch and the scripts are imported once.
+
+    `seconds`: of a core that it may take."""
     import torch  # noqa: F401
 
     main = importlib.import_module(f"legged_gym.scripts.{case.script}").main
@@ -64,8 +66,8 @@ def attempt(case: Case, folder: Path, seconds: float) -> End:
     with open(os.path.join(folder.parent, f"{folder.name}.err"), "w+") as err, open(os.devnull, "w") as nowhere:
         child = os.fork()
         if child == 0:
-            _run(main, case, folder, err.fileno(), nowhere.fileno())
-        status = _wait(child, seconds)
+            _run(main, case, folder, err.fileno(), nowhere.fileno(), seconds)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         err.seek(0)
         told = err.read().splitlines()
     os.unlink(err.name)
@@ -78,7 +80,7 @@ def verdict(case: Case, end: End) -> str | None:
         return "a traceback"
     if end.status == 0:
         return f"status 0 with {end.not_finite}" if end.not_finite else None
-    if end.status == -signal.SIGKILL:
+    if end.status in (-signal.SIGXCPU, -signal.SIGKILL):
         return "it takes too long, or too much memory"
     if end.status != REFUSED:
         return f"status {end.status}"
@@ -89,24 +91,25 @@ def verdict(case: Case, end: End) -> str | None:
         if len(errors) != 1 or not errors[0].startswith("error: "):
             return "refused by other than one line"
     text = "".join(line.strip("│ ") for line in end.told)
-    missing = [name for name in case.names if not any(known in text for known in (name, _group(name)))]
+    missing = [name for name in case.names if not names(text, name)]
     return f"the message does not name {missing[0]}" if missing else None
 
 
-def _group(name: str) -> str:
-    """Of a field, the group that it is in: a message may be about several fields of one."""
+def names(text: str, name: str) -> bool:
+    """Whether a message names the field `name`, or the group that it is in: it may be about several fields of one."""
     group = name.rpartition(".")[0]
-    return group if group.count(".") > 1 else name
+    return name in text or (group.count(".") > 0 and group in text)
 
 
-def _run(main: Any, case: Case, folder: Path, err: int, nowhere: int) -> None:
+def _run(main: Any, case: Case, folder: Path, err: int, nowhere: int, seconds: int) -> None:
     """In the child: never returns."""
     status = 1
     try:
         os.chdir(folder)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         os.dup2(nowhere, 1)
         os.dup2(err, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.stdout, sys.stderr = (os.fdopen(k, "w", encoding="utf-8") for k in (1, 2))
         sys.argv = [f"{case.script}.py", *case.argv]
         main(list(case.argv))
         status = 0
@@ -119,18 +122,6 @@ def _run(main: Any, case: Case, folder: Path, err: int, nowhere: int) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
-
-
-def _wait(child: int, seconds: float) -> int:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return -signal.SIGKILL
 
 
 def _files(folder: Path) -> set[str]:

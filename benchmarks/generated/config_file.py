@@ -28,7 +28,7 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     tree = yaml.safe_load((run / "config.yaml").read_text())
     what, named = draw(changes(tree))
     argv = (f"--task={task.name}", "--resume", "--experiment_name=old", "--device=cpu", "--no_eval", "--headless")
-    sizes = ("--num_envs=8", "--max_iterations=1")
+    sizes = ("--env.env.num_envs=8", "--train.runner.max_iterations=1")
     files = {f"{RUN}/config.yaml": yaml.safe_dump(tree, sort_keys=False, width=120, allow_unicode=True)}
     copied = {f"{RUN}/{path.name}": path for path in run.glob("*.pt")}
     return Case("train", (*argv, *sizes), (f"{RUN}/config.yaml", named) if named else (), files, copied, what)

@@ -5,11 +5,12 @@ import math
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from hypothesis import strategies as st
 
 from legged_gym.registry import Task, all_tasks
+from legged_gym.utils.config import bare
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,9 @@ class Field:
     key: str
     """as "env.control.decimation"; a key of a dict is a part of it"""
     hint: Any
-    """its type, without what is annotated"""
+    """its type, without what it is annotated with"""
+    annotated: Any
+    """its type, with that"""
     value: Any
     """what the task has"""
 
@@ -67,12 +70,11 @@ def _fields(config: Any, prefix: str) -> Iterator[Field]:
 
 
 def _field(key: str, value: Any, hint: Any) -> Iterator[Field]:
-    if typing.get_origin(hint) is Annotated:
-        hint = hint.__origin__
+    annotated, hint = hint, bare(hint)
     if dataclasses.is_dataclass(value):
         yield from _fields(value, key)
     elif isinstance(value, dict) and value:
         for name, item in value.items():
             yield from _field(f"{key}.{name}", item, typing.get_args(hint)[1])
     else:
-        yield Field(key, hint, value)
+        yield Field(key, hint, annotated, value)

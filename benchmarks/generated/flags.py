@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from benchmarks.generated.case import Case
 from benchmarks.generated.fields import counts, fields_of, numbers, tasks, texts
 from legged_gym.registry import Task
+from legged_gym.utils.config import bare
 
-SMALL = ("--device=cpu", "--num_envs=8", "--max_iterations=1", "--no_eval", "--headless", "--env.sim.num_threads=1")
+SMALL = (
+    *("--device=cpu", "--env.env.num_envs=8", "--train.runner.max_iterations=1", "--no_eval", "--headless"),
+    *("--env.sim.num_threads=1", "--train.runner.num_steps_per_env=6"),
+)
 
 
 @st.composite
@@ -20,7 +24,8 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     typed = [word for word in draw(words(field.hint, field.value)) if "\x00" not in word]
     flag = f"--{field.key}"
     argv = [f"{flag}={typed[0]}"] if len(typed) == 1 else [flag, *typed]
-    return Case("train", (f"--task={task.name}", *small(task), *argv), (flag,))
+    others = [word for word in small(task) if not word.startswith(f"{flag}=")]
+    return Case("train", (f"--task={task.name}", *others, *argv), (flag,))
 
 
 def small(task: Task) -> list[str]:
@@ -55,8 +60,7 @@ def words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:
 
 def _one(hint: Any, value: Any) -> st.SearchStrategy[str]:
     """A word for a single value."""
-    if typing.get_origin(hint) is typing.Annotated:
-        hint = hint.__origin__
+    hint = bare(hint)
     if hint is bool:
         return st.sampled_from(["True", "False", "maybe"])
     if hint is int:
