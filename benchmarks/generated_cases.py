@@ -28,6 +28,7 @@ from legged_gym.cli import process
 
 KINDS = {
     "flags": flags.cases,
+    "several": flags.several,
     "config": config_file.cases,
     "checkpoint": checkpoint.cases,
     "deploy": deploy_file.cases,
@@ -37,7 +38,7 @@ KINDS = {
 @dataclass
 class Args:
     kind: str = "flags"
-    """of case: flags, config, checkpoint or deploy"""
+    """of case: flags, several (flags that are not refused at once), config, checkpoint or deploy"""
     cases: int = 100
     seed: int = 0
     """another one: other cases"""

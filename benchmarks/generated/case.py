@@ -31,6 +31,8 @@ class Case:
     """what a refusal names, each of them: the flag, or the file and the field"""
     files: dict[str, str | bytes] = field(default_factory=dict, repr=False)
     copied: dict[str, Path] = field(default_factory=dict, repr=False)
+    any_of_names: bool = False
+    """or one of them"""
     what: str = ""
     """what was changed, for people"""
 
@@ -93,7 +95,9 @@ def verdict(case: Case, end: End) -> str | None:
             return "refused by other than one line"
     text = "".join(line.strip("│ ") for line in end.told)
     missing = [name for name in case.names if not names(text, name)]
-    return f"the message does not name {missing[0]}" if missing else None
+    if not missing or (case.any_of_names and len(missing) < len(case.names)):
+        return None
+    return f"the message does not name {missing[0]}"
 
 
 def names(text: str, name: str) -> bool:
