@@ -3,10 +3,10 @@
     python -m isaacgym.acceptance --fork ~/unitree_rl_gym [--all] [--path ~/rsl_rl]
 
 Prints a Markdown table: fork, commit, command, what it gives; with `--write README.md` these rows also take the place
-of the fork's old ones in that file, between the two comments of its table. Exit status 0 if all programs ended well. Nothing is
-installed and no file of the fork is changed; its programs write their logs where they always do. Every program runs in
-a process of its own, with the fork's packages on PYTHONPATH; modules that a fork imports for something else, and that
-cannot be imported here, are replaced by empty ones, which the table names.
+of the fork's old ones in that file, between the two comments of its table. Exit status 0 if all programs ended well.
+Nothing is installed and no file of the fork is changed; its programs write their logs where they always do. Every
+program runs in a process of its own, with the fork's packages on PYTHONPATH; modules that a fork imports for something
+else, and that cannot be imported here, are replaced by empty ones, which the table names.
 """
 
 import argparse
