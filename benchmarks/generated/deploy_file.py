@@ -15,6 +15,7 @@ from benchmarks.generated.config_file import ROOT
 from benchmarks.generated.fields import tasks
 from benchmarks.generated.tree import changed
 from legged_gym.cli import runs
+from legged_gym.deploy import trial as _trial  # noqa: F401 -- what each case would import in its own process
 from legged_gym.utils.errors import UserError
 
 SHORT, LONG = 0.1, 3.0  # s, of an episode
