@@ -37,6 +37,8 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     }[script]
     if script == "train":
         argv = (*argv, "--max_iterations=1")
+    if script == "export" and hasattr(task.train_cfg().policy, "student"):
+        argv = (*argv, "--use_depth_encoder")  # its teacher is not exported
     copied = {f"{RUN}/{path.name}": path for path in run.iterdir() if path.name != file and path.suffix != ".0"}
     copied = {name: path for name, path in copied.items() if path.name in ("config.yaml", "model_1.pt", STATE)}
     files = {f"{RUN}/{file}": packed(tree)}

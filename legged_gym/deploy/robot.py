@@ -56,8 +56,8 @@ class SimulatedRobot:
         self.substeps = round(period / physics.dt)
         if self.substeps < 1 or abs(self.substeps * physics.dt - period) > 1e-9:
             raise UserError(
-                f"--dt is {physics.dt:g} s: the control period, control.period_s in deploy.yaml, is {period:g} s, and has "
-                "to be a multiple of it"
+                f"--dt is {physics.dt:g} s: the control period, control.period_s in deploy.yaml, is {period:g} s, and "
+                "has to be a multiple of it"
             )
         delay = control["action_delay_s"] if physics.motor_delay is None else physics.motor_delay
         if not 0.0 <= delay <= 1.0:
