@@ -49,7 +49,7 @@ def build(
     option, kinds = spec.option, mujoco.mjtIntegrator
     option.timestep, option.gravity = dt, gravity
     # Joint damping is implicit in both; Euler is the cheaper one. With drives gyroscopic forces are implicit too: code
-    # that uses them takes steps of 8 ms, in which a robot that spins at some 60 rad/s would gain speed until it is lost.
+    # that uses them takes steps of 8 ms, in which a robot that spins at 60 rad/s would gain speed until it is lost.
     option.integrator = kinds.mjINT_IMPLICIT if drives else kinds.mjINT_EULER
     option.iterations, option.ls_iterations = _SOLVER_ITERATIONS, _LINE_SEARCH_ITERATIONS
     option.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND  # one robot is one island
