@@ -155,7 +155,7 @@ FORKS = {
                 slow=True,
             ),
         ),
-        stand_ins=("pysdf", "urdfpy"),
+        stand_ins=("pysdf", "urdfpy", "tkinter"),
     ),
     "walk-these-ways": Fork(
         "https://github.com/Improbable-AI/walk-these-ways",
