@@ -13,6 +13,7 @@ from typing import Any
 from legged_gym.cli import run_config, runs
 from legged_gym.cli.parse import Command
 from legged_gym.cli.processes import rank, rank_seed, seed_everything, told_by_rank_0
+from legged_gym.evaluation.figures import refuse_nan
 from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from rsl_rl.utils.files import reason
@@ -180,6 +181,7 @@ def show_how_well_it_does(command: Command, env_cfg: Any, checkpoint: Path) -> d
         env = command.task.make_env(cfg, command.device)
         policy = load_policy(checkpoint, command.device, env, student=student, task_cfg=command.train_cfg.policy)
         found[name] = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
+        refuse_nan(found[name], checkpoint)
         evaluator.print_figures(found[name], f"{command.task.name}: {name}")
         env.close()
     return found
