@@ -123,19 +123,14 @@ def load_robot(asset: Any) -> RobotSpec:
     Raises UserError for an unknown name, ValueError for what `RobotSpec.load` refuses.
     """
     robot = Robot(asset.name, asset.file) if asset.file else find_robot(asset.name)
-    try:
-        return RobotSpec.load(
-            robot.source,
-            asset.foot_name.split(),
-            torque_limits=asset.torque_limits or robot.torque_limits,
-            armature=asset.armature if asset.armature >= 0.0 else robot.armature,
-            self_collisions=asset.self_collisions,
-            self_collision_pairs=asset.self_collision_pairs,
-        )
-    except ValueError as error:
-        if not asset.file or "asset." in str(error):
-            raise
-        raise ValueError(f"asset.file: {error}") from error
+    return RobotSpec.load(
+        robot.source,
+        asset.foot_name.split(),
+        torque_limits=asset.torque_limits or robot.torque_limits,
+        armature=asset.armature if asset.armature >= 0.0 else robot.armature,
+        self_collisions=asset.self_collisions,
+        self_collision_pairs=asset.self_collision_pairs,
+    )
 
 
 def joint_ranges(model: mujoco.MjModel, joints: Iterable[int]) -> np.ndarray:
