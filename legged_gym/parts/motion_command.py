@@ -64,7 +64,13 @@ def load_library(
     short = [clip.name for clip in clips if len(clip.qpos) < 3]
     if short:
         raise UserError(f"deepmimic.motions: {short[0]} has fewer than 3 frames")
-    return MotionLibrary(clips, device), skeleton
+    library = MotionLibrary(clips, device, cfg.held_out)
+    if all(library.held_out):
+        raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
+    if any(library.held_out):
+        held_out = [name for name, held in zip(library.names, library.held_out, strict=True) if held]
+        print(f"motions: held out of training: {', '.join(held_out)}")
+    return library, skeleton
 
 
 def _cut(clip: Clip, length: int) -> Clip:

@@ -38,6 +38,8 @@ def main(argv: list[str] | None = None) -> None:
         recorder = CameraRecorder(env)
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
         recorder.save(args.camera)
+    if hasattr(evaluator, "bounds"):
+        figures |= evaluator.bounds(env, graph=not args.no_graph)
     env.close()
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
