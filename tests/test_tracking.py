@@ -2,12 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from deepmimic_envs import BOW, WALK, env_of
 
+from legged_gym import RESOURCES_DIR, make
 from legged_gym.envs.base.deepmimic_robot import DeepMimicRobot
 from legged_gym.evaluation.tracking import bounds, evaluate, print_figures
+from legged_gym.motion.check import measure, warnings
+from legged_gym.motion.clip import sole_heights
+from legged_gym.motion.load import load_clips
+from legged_gym.motion.record import MotionRecorder
+from legged_gym.motion.skeleton import Skeleton
+from legged_gym.robots import G1
+from legged_gym.robots.spec import RobotSpec
 from legged_gym.utils.math import quat_from_yaw, quat_multiply
 
 
@@ -62,11 +71,11 @@ def test_turned_and_sliding(monkeypatch):
     assert row["yaw_drift_rad_per_10s"] == pytest.approx(0.2 * 10 / 5.2, abs=1e-3)
     assert row["slide"] == pytest.approx(0.3, abs=0.02), "whoever bows stands"
     assert row["link_vel_error"] > 0.29 and row["link_acc_error"] < 1.0
-    assert 10.0 < row["peak_knee_torque"] < 139.0 and row["action_rate"] == row["action_jerk"] == 0.0
+    assert 3.0 < row["peak_knee_torque"] < 139.0 and row["action_rate"] == row["action_jerk"] == 0.0
 
 
 def test_replays_beside_the_policy_and_clips_apart(capsys):
-    env = env_of(WALK, BOW, num_envs=2, **{"deepmimic.held_out": ("bow",)})
+    env = env_of(WALK, BOW, num_envs=2, **{"deepmimic.held_out": ("bow",), "deepmimic.cut_off_import_length": 120})
     env.cfg.evaluation()
     env.cfg.clean()
     env.cfg.env.num_envs = 2
@@ -76,9 +85,42 @@ def test_replays_beside_the_policy_and_clips_apart(capsys):
     assert figures["clean"]["seen"]["num_clips"] == figures["clean"]["unseen"]["num_clips"] == 1
     pd, replay = figures["pd_replay"]["clips"]["walk_slow"], figures["kinematic_replay"]["clips"]["walk_slow"]
     assert pd == figures["clean"]["clips"]["walk_slow"], "a residual action of 0 is a PD replay"
-    assert 0.0 < pd["completion"] < 0.5 and pd["peak_knee_torque"] > 10.0
+    assert 0.2 < pd["completion"] < 1.0 and pd["peak_knee_torque"] > 10.0
     assert replay["success"] == replay["completion"] == 1.0 and replay["mpkpe_mm"] < 0.05 and replay["score"] > 0.999
     assert replay["contact_iou"] > 0.8 and replay["slide"] < 0.1
     print_figures(figures, "test")
     printed = capsys.readouterr().out
     assert all(text in printed for text in ("PD replay", "kinematic replay", "learnt from, 1", "bow (held out)"))
+
+
+def test_what_robots_did_is_a_motion(monkeypatch, tmp_path):
+    """Carried robots give the clip itself; one that is dropped is not written; `check` finds nothing."""
+    recorder = MotionRecorder()
+    evaluate(carried(monkeypatch), rest, graph=False, recorder=recorder)
+    (line,) = recorder.save(tmp_path / "out")
+    assert line == f"wrote {tmp_path / 'out' / 'bow.npz'}: 5.2 s at 50 Hz"
+    skeleton = Skeleton(RobotSpec.load(G1.source, G1.feet.split()))
+    (again,), (clip,) = (load_clips(path, skeleton) for path in (tmp_path / "out" / "bow.npz", RESOURCES_DIR / BOW))
+    np.testing.assert_allclose(again.qpos, clip.qpos, atol=1e-4)
+    assert (again.contacts == clip.contacts).mean() > 0.95 and warnings(measure(again, skeleton)) == []
+    recorder = MotionRecorder()
+    evaluate(carried(monkeypatch, dropped=131), rest, graph=False, recorder=recorder)
+    assert recorder.save(tmp_path / "none") == ["not written: bow, which failed after 2.6 s"]
+    assert not any((tmp_path / "none").iterdir())
+
+
+def test_robots_on_courses_are_recorded_with_their_boxes(tmp_path):
+    settings = {"terrain.num_levels": 2, "sim.num_threads": 1, "env.episode_length_s": 0.2}
+    env = make("g1_rough", 6, cfg=lambda cfg: cfg.evaluation(), **settings)
+    recorder = MotionRecorder()
+    recorder.begin(env)
+    for number in range(5):
+        env.step(torch.zeros(6, env.num_actions))
+        recorder(number)
+    lines = recorder.save(tmp_path)
+    assert 2 <= len(lines) <= 6 and all(line.startswith("wrote ") for line in lines)
+    skeleton = Skeleton(env.robot_spec)
+    clips = [clip for path in sorted(tmp_path.glob("*.npz")) for clip in load_clips(path, skeleton)]
+    assert any(len(clip.boxes) for clip in clips)
+    for clip in clips:
+        assert len(clip.qpos) == 5 and sole_heights(clip, skeleton).min() > -0.02

@@ -28,6 +28,10 @@ class Judge:
     """Sums over the frames of each of N robots, which are on the clips `clip` (N,). Free of host syncs.
 
     `look` is for `env.before_reset`, when robot and motion are still those of the step; `count` is called after it.
+
+    Attributes, (N,) bool:
+        inside: in this step the robot was in a frame of its clip, after the first one
+        failed: in this step or before
     """
 
     def __init__(self, env: Any, clip: Tensor, skeleton: Skeleton):
@@ -39,7 +43,7 @@ class Judge:
         self.last = {name: torch.zeros(n, device=device) for name in ("drift", "yaw_drift")}  # of the frames so far
         self.knee = torch.zeros(n, device=device)
         self.failed = torch.zeros(n, dtype=torch.bool, device=device)
-        self._inside, self._good, self._turn = self.failed.clone(), self.failed.clone(), self.knee.clone()
+        self.inside, self._good, self._turn = self.failed.clone(), self.failed.clone(), self.knee.clone()
         self._limits = tuple(FAILS_AT.values())
         self._torque_limits = 0.999 * env.motors.torque_limits
         knees = [i for i, name in enumerate(env.robot.joint_names) if "knee" in name]
@@ -63,7 +67,7 @@ class Judge:
         error = env.link_error.mean(1)
         far, low, tilted = self._limits
         within = (error <= far) & (env.height_error <= low) & (env.tilt_error <= tilted)  # not where it is no number
-        self._inside.copy_((frame >= 0) & (frame < self._length))
+        self.inside.copy_((frame >= 0) & (frame < self._length))
         self._good.copy_(within & ~env.falls)
         now["good"].fill_(1.0)
         now["link"].copy_(error)
@@ -104,7 +108,7 @@ class Judge:
 
     def count(self, running: Tensor) -> None:
         """After a step, for the robots that were in their first episode (N,)."""
-        inside = running & self._inside
+        inside = running & self.inside
         self.failed.logical_or_(inside & ~self._good)
         good = inside & ~self.failed
         for name, total in self.sums.items():
