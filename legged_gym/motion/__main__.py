@@ -4,6 +4,7 @@ Reads Unitree's LAFAN1 CSV, BONES-SEED CSV, BeyondMimic, mjlab, holosoma and Omn
 VideoMimic pickles (of which nothing is run), VideoMimic HDF5, and our own npz.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from legged_gym.cli.process import try_gl
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.files import check_folder, write_file
 
 Float = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
@@ -79,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         config=(tyro.conf.FlagCreatePairsOff,),
     )  # fmt: skip
     _refuse(args)
+    try_gl()
     if isinstance(args, Check):
         check(args)
     elif isinstance(args, Convert):
@@ -168,18 +172,17 @@ def check(args: Check) -> None:
 
 
 def convert(args: Convert) -> None:
-    from legged_gym.motion.formats.write import WRITERS
+    from legged_gym.motion.formats.write import WRITERS, file_name
     from legged_gym.motion.mirror import mirror
 
     files, robot = _files(args), Robot(args)
     suffix, write = WRITERS[args.to]
-    if args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out: {args.out} is a file; it has to be a folder, into which a file for each clip goes")
+    check_folder("--out", args.out)
     with value_errors_are_the_users():
         clips = [clip for path in files for clip in robot.clips(path)]
         if args.mirror:
             clips = [mirror(clip, robot.skeleton) for clip in clips]
-    targets = [args.out / f"{_file_name(clip.name)}{suffix}" for clip in clips]
+    targets = [args.out / f"{file_name(clip.name)}{suffix}" for clip in clips]
     for target in targets:
         if targets.count(target) > 1:
             raise UserError(f"two clips would be written to {target}: convert them into different folders")
@@ -187,7 +190,9 @@ def convert(args: Convert) -> None:
             raise UserError(f"{target} is there already: --overwrite, or another --out")
     args.out.mkdir(parents=True, exist_ok=True)
     for clip, target in zip(clips, targets, strict=True):
-        write(clip, target, robot.skeleton)
+        file = io.BytesIO()
+        write(clip, file, robot.skeleton)
+        write_file(target, file.getvalue())
         rate = "" if args.to != "lafan" else f" (the file does not say so: --fps {clip.fps:g})"
         print(f"wrote {target}: {clip.seconds:.1f} s at {clip.fps:g} Hz{rate}")
         lost = [
@@ -204,12 +209,6 @@ def play(args: Play) -> None:
     from legged_gym.viewer.page.motion_page import MotionPage  # slow
 
     MotionPage(robot.spec, robot.skeleton, clips, args.host, args.port).run(args.seconds)
-
-
-def _file_name(name: str) -> str:
-    """A clip's name, which a file may have made up, without what would lead elsewhere."""
-    kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in name)[:120].lstrip(".")
-    return kept or "clip"
 
 
 if __name__ == "__main__":
