@@ -1,0 +1,74 @@
+"""How a fit of a scene of our own compares with what is known of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from legged_gym.terrain.scenes.cells import grown, window_sums
+from legged_gym.terrain.scenes.fit import SceneFit
+from legged_gym.terrain.scenes.plates import quaternion
+from legged_gym.terrain.scenes.surface import CORRIDOR, distance
+from legged_gym.terrain.scenes.synthetic import TrueScene
+from legged_gym.terrain.tile import Array, Box, make_tile, render_height, rotation_matrix
+
+DROP = 0.03  # m between neighbouring cells of 2 cm, which is an edge
+
+
+@dataclass(frozen=True)
+class TruthReport:
+    """Errors over the corridor of a known scene, m."""
+
+    median: float
+    most: float
+    """95 %"""
+    off_edges: float
+    """95 %, farther than 4 cm from true edges"""
+    patch: float
+    """largest mean over 10 x 10 cm, farther than 6 cm from edges"""
+    within: float
+    """share within 2 cm"""
+    tilt: float
+    """degrees that the fit is out of level"""
+
+
+def against_truth(fit: SceneFit, true: TrueScene, rotation: Array) -> TruthReport:
+    """`rotation` (3, 3) turned the scene's frame into the mesh's."""
+    x, y = true.grid.centres
+    return compare(true_frame_heights(fit, rotation, x, y), true, float((fit.rotation @ rotation)[2, 2]))
+
+
+def compare(found: Array, true: TrueScene, upright: float = 1.0) -> TruthReport:
+    """`found` (nx, ny) heights on the scene's grid; `upright`: cosine of the angle out of level."""
+    x, y = true.grid.centres
+    known = true.height(x, y)
+    edge = np.zeros(known.shape, bool)
+    edge[1:] |= np.abs(np.diff(known, axis=0)) > DROP
+    edge[:, 1:] |= np.abs(np.diff(known, axis=1)) > DROP
+    corridor = distance(true.grid, true.path) <= CORRIDOR
+    off = found - known
+    away = corridor & ~grown(edge, 2)
+    far = (corridor & ~grown(edge, 3)).astype(np.float64)
+    count = window_sums(far, 2)
+    patches = np.abs(window_sums(off * far, 2)) / np.maximum(count, 1.0)
+    size = np.abs(off)
+    return TruthReport(
+        median=float(np.median(size[corridor])),
+        most=float(np.percentile(size[corridor], 95.0)),
+        off_edges=float(np.percentile(size[away], 95.0)),
+        patch=float(patches[corridor & (count > 15)].max()),
+        within=float((size[corridor] < 0.02).mean()),
+        tilt=float(np.degrees(np.arccos(np.clip(upright, -1.0, 1.0)))),
+    )
+
+
+def true_frame_heights(fit: SceneFit, rotation: Array, x: Array, y: Array) -> Array:
+    """m, of a fit at (x, y) of the frame that `rotation` (3, 3) turns into the mesh's; slabs apart."""
+    back = (fit.rotation @ rotation).T  # from the fit's frame to the scene's
+    rows = zip(fit.tile.centre, fit.tile.quat, fit.tile.half_size, strict=True)
+    boxes = [Box(back @ (c - fit.translation), quaternion(back @ rotation_matrix(q)), h) for c, q, h in rows]
+    solid = make_tile(-10.0, boxes[: len(boxes) - len(fit.ground.slabs)], np.zeros((0, 2)))
+    normal, place = back[:, 2], back @ -fit.translation
+    plane = place[2] - (normal[0] * (x - place[0]) + normal[1] * (y - place[1])) / normal[2]
+    return np.maximum(render_height(solid, x, y), plane)
+
+
