@@ -22,8 +22,9 @@ from legged_gym.terrain.tile import Array, Box, Tile, box_below, compose, make_t
 
 MOST = 32  # boxes
 AROUND = 1.5  # m beside the way
-ROUNDS = 3
+STOPS = (8e-3, 2e-3, 1e-3, 1e-3)  # m³ that a plate has to mend, weighted; the last is 1 cm over 0.1 m² of the corridor
 WINDOWS = (9, 17, 35)  # cells, of planes through what is still wrong
+GENTLE = 0.35  # slope of such a plane: a worn flight of stairs looks like a steep ramp
 WIDEST = 40.0  # m that a scene may be across, without a way
 
 
@@ -65,10 +66,12 @@ def fit_scene(mesh: Mesh, way: Way | None = None) -> SceneFit:
     ground = _seen(mesh, way)
     for _ in range(2):
         gradient = out_of_level(ground)
-        if np.linalg.norm(gradient) < 1e-3:
+        if np.linalg.norm(gradient) < 5e-4:
             break
         level = upright(gradient) @ level
         ground = _seen(mesh.moved(level, np.zeros(3)), None if way is None else way.turned(level))
+        if np.linalg.norm(gradient) < 0.05:
+            break
     found = _fit(ground)
     start = np.zeros(3) if way is None else level @ way.root[0]
     heading = 0.0 if way is None else way.heading
@@ -106,12 +109,10 @@ def _fit(ground: Surface) -> Ground:
     base = _base(options, ground)
     fit = Ground(x, y, ground.height, ground.weight, base)
     most = MOST - len(ground.slabs)
-    for _ in range(ROUNDS):
-        added = grow(fit, options, yaws, most)
-        added += grow(fit, _local(fit, ground), yaws, most)
-        if not added:
-            break
-        refine(fit)
+    for stop in STOPS:
+        more = _local(fit, ground) if stop < STOPS[0] else []
+        if grow(fit, options + more, yaws, most, stop):
+            refine(fit)
     trim(fit)
     return fit
 
@@ -148,7 +149,7 @@ def _local(fit: Ground, ground: Surface) -> list[Plane]:
             out.append(Plane(0.0, 0.0, float(np.median(h[close])), nowhere))
             if close.sum() > 30:
                 gx, gy, c = fit_plane(u, v, h[close], w[close])
-                if 0.045 < math.hypot(gx, gy) < 0.7:
+                if 0.045 < math.hypot(gx, gy) < GENTLE:
                     out.append(Plane(gx, gy, c, nowhere))
         around = 12
         blurred[max(i - around, 0) : i + around + 1, max(j - around, 0) : j + around + 1] = 0.0

@@ -11,28 +11,27 @@ from legged_gym.terrain.tile import Array
 
 PIXEL = 0.04  # m
 SHORTEST = 3  # pixels, of a side
-STOP = 1e-3  # m³ that a plate has to mend, weighted: 1 cm over 0.1 m² of the corridor
 TOO_HIGH, DEAR = 0.02, 4.0  # m too high, from which on each costs so many times as much: nothing can lower it again
 
 
-def grow(ground: Ground, planes: list[Plane], yaws: list[float], most: int) -> int:
-    """Adds plates until none mends enough, or there are `most`; returns how many."""
+def grow(ground: Ground, planes: list[Plane], yaws: list[float], most: int, stop: float) -> int:
+    """Adds plates until none mends `stop` m³, weighted, or there are `most`; returns how many it added."""
     heights = ground.heights()
     heap: list[tuple[float, int, int, Plate | None]] = []
     options = [(plane, yaw) for plane in planes for yaw in _yaws(plane, yaws)]
     for k, (plane, yaw) in enumerate(options):
-        gain, plate = best_plate(ground, heights, plane, yaw)
+        gain, plate = best_plate(ground, heights, plane, yaw, stop)
         heapq.heappush(heap, (-gain, k, 0, plate))
     added = 0
     while heap and len(ground.plates) < most:
         negative, k, when, plate = heapq.heappop(heap)
-        if -negative < STOP:
+        if -negative < stop:
             break
         if when == added:
             ground.add(plate)
             heights = np.maximum(heights, ground.own(plate))
             added += 1
-        gain, plate = best_plate(ground, heights, *options[k])
+        gain, plate = best_plate(ground, heights, *options[k], stop)
         heapq.heappush(heap, (-gain, k, added, plate))
     return added
 
@@ -41,8 +40,10 @@ def _yaws(plane: Plane, yaws: list[float]) -> list[float]:
     return yaws if plane.level else [math.atan2(plane.gy, plane.gx), *yaws]
 
 
-def best_plate(ground: Ground, heights: Array, plane: Plane, yaw: float) -> tuple[float, Plate | None]:
-    """The rectangle of a plane, with sides along `yaw`, that mends most: m³, and the plate."""
+def best_plate(
+    ground: Ground, heights: Array, plane: Plane, yaw: float, least: float
+) -> tuple[float, Plate | None]:
+    """The rectangle of a plane, with sides along `yaw`, that mends most: m³, and the plate; 0 if less than `least`."""
     x, y, heights, target = (part[ground.coarse] for part in (ground.x, ground.y, heights, ground.target))
     own = plane.gx * x + plane.gy * y + plane.c
     new = np.maximum(heights, own)
@@ -51,7 +52,7 @@ def best_plate(ground: Ground, heights: Array, plane: Plane, yaw: float) -> tupl
     gain = gain - DEAR * np.where(new > heights, np.maximum(over - TOO_HIGH, 0.0), 0.0)
     gain = gain * ground.weight[ground.coarse] * 4.0
     good = gain > 0.0
-    if not good.any() or gain[good].sum() < STOP:
+    if not good.any() or gain[good].sum() < least:
         return 0.0, None
     cos, sin = math.cos(yaw), math.sin(yaw)
     u, v = cos * x + sin * y, cos * y - sin * x

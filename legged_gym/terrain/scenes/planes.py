@@ -113,6 +113,8 @@ def out_of_level(ground: Surface) -> Array:
     """
     x, y = ground.grid.centres
     counted = ground.weight > 0.2
+    solid = np.zeros(counted.shape, bool)
+    solid[::2, ::2] = (np.isfinite(ground.raw) & ~ground.steep)[::2, ::2]
     known = np.where(np.isfinite(ground.raw) & ~ground.steep, 1.0, 0.3)  # far from the way, too
     flat = [plane for plane in planes(ground, known) if math.hypot(plane.gx, plane.gy) < math.tan(TILTED)]
     options = [np.zeros(2)]
@@ -120,12 +122,13 @@ def out_of_level(ground: Surface) -> Array:
         covered = np.any([plane.where for plane in flat], axis=0)
         common = _common(flat, ground, known)
         if (covered & counted).sum() >= 0.5 * counted.sum():
-            return common
+            return _sharpened(common, x[solid], y[solid], ground.height[solid])
         options.append(common)
     most = _most(x[counted], y[counted], ground.height[counted])
     if most is not None:
         options.append(most)
-    return max(options, key=lambda g: _sharpness((ground.height - g[0] * x - g[1] * y)[counted]))
+    best = max(options, key=lambda g: _sharpness((ground.height - g[0] * x - g[1] * y)[counted]))
+    return _sharpened(best, x[solid], y[solid], ground.height[solid])
 
 
 def _common(flat: list[Plane], ground: Surface, weight: Array) -> Array:
@@ -167,9 +170,26 @@ def _most(x: Array, y: Array, h: Array) -> Array | None:
 
 
 def _sharpness(heights: Array) -> float:
-    """Sum of the squares of a histogram with bins of 1 cm."""
-    bins = np.floor((heights - heights.min()) / 0.01).astype(int)
-    return float((np.bincount(bins).astype(np.float64) ** 2).sum())
+    """Sum of the squares of a histogram with bins of 0.5 cm, smoothed over 4 cm."""
+    bins = np.floor((heights - heights.min()) / 0.005).astype(int)
+    count = np.convolve(np.bincount(bins), np.hanning(9)[1:-1])
+    return float((count**2).sum())
+
+
+def _sharpened(gradient: Array, x: Array, y: Array, h: Array) -> Array:
+    """The gradient near by that leaves the sharpest steps between heights: floors in pieces count as one."""
+    best, value = gradient, _sharpness(h - gradient[0] * x - gradient[1] * y)
+    for step in (0.004, 0.002, 0.001, 0.0005):
+        better = True
+        while better:
+            better = False
+            for way in ((step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step)):
+                new = best + way
+                if np.linalg.norm(new - gradient) < math.tan(ALIGNED):
+                    found = _sharpness(h - new[0] * x - new[1] * y)
+                    if found > value:
+                        best, value, better = new, found, True
+    return best
 
 
 def upright(gradient: Array) -> Array:

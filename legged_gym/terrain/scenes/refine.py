@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from legged_gym.terrain.scenes.grow import STOP
 from legged_gym.terrain.scenes.planes import fit_plane
 from legged_gym.terrain.scenes.plates import Ground, Plate, error
 from legged_gym.terrain.scenes.raster import CELL
 from legged_gym.terrain.tile import Array
 
 REACH = 0.3  # m that a side moves at a time
+LEAST = 5e-4  # m³ that a plate has to mend, weighted, to stay
 SHORTEST = 0.14  # m, of a side
+STEEPEST = 0.6  # slope
 OVERLAP = 0.06  # m that plates reach under higher neighbours
 TURNS = (math.radians(4.0), math.radians(1.5), math.radians(0.5))
 SHIFTS = (0.01, 0.004)  # m
@@ -59,7 +60,7 @@ def refine(ground: Ground) -> None:
         for k in reversed(range(len(ground.plates))):
             near = Near(ground, k)
             plate, gain = _better(near, ground.plates[k])
-            if gain < 0.5 * STOP:
+            if gain < LEAST:
                 ground.drop(k)
             else:
                 ground.replace(k, plate)
@@ -202,4 +203,4 @@ def _raised(near: Near, plate: Plate) -> Plate:
     for _ in range(4):
         off = target - gx * x - gy * y - c
         gx, gy, c = fit_plane(x, y, target, weight / np.maximum(np.abs(off), 0.005))
-    return replace(plate, gx=gx, gy=gy, c=c)
+    return replace(plate, gx=gx, gy=gy, c=c) if math.hypot(gx, gy) < STEEPEST else plate

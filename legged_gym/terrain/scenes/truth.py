@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from legged_gym.terrain.scenes.cells import grown, window_sums
+from legged_gym.terrain.scenes.cells import filled, grown, window_sums
 from legged_gym.terrain.scenes.fit import SceneFit
 from legged_gym.terrain.scenes.plates import quaternion
+from legged_gym.terrain.scenes.raster import CELL
 from legged_gym.terrain.scenes.surface import CORRIDOR, distance
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.terrain.tile import Array, Box, make_tile, render_height, rotation_matrix
@@ -27,6 +29,10 @@ class TruthReport:
     """largest mean over 10 x 10 cm, farther than 6 cm from edges"""
     within: float
     """share within 2 cm"""
+    edge: float
+    """median distance between the edges of the fit and true ones, across them; nan where there are none"""
+    wall: float
+    """highest that the fit stands over the truth within 0.25 m of the way, farther than 6 cm from edges"""
     tilt: float
     """degrees that the fit is out of level"""
 
@@ -51,14 +57,43 @@ def compare(found: Array, true: TrueScene, upright: float = 1.0) -> TruthReport:
     count = window_sums(far, 2)
     patches = np.abs(window_sums(off * far, 2)) / np.maximum(count, 1.0)
     size = np.abs(off)
+    lane = distance(true.grid, true.path) <= 0.25
     return TruthReport(
         median=float(np.median(size[corridor])),
         most=float(np.percentile(size[corridor], 95.0)),
         off_edges=float(np.percentile(size[away], 95.0)),
         patch=float(patches[corridor & (count > 15)].max()),
         within=float((size[corridor] < 0.02).mean()),
+        edge=_edges(found, known, lane),
+        wall=float(np.max(off, where=lane & ~grown(edge, 3), initial=0.0)),
         tilt=float(np.degrees(np.arccos(np.clip(upright, -1.0, 1.0)))),
     )
+
+
+def _edges(found: Array, known: Array, lane: NDArray[np.bool_]) -> float:
+    """Median distance, m, of true edges along x from where the fit passes half of their height, within 10 cm."""
+    reach, off = 5, []
+    step = np.diff(known, axis=0)
+    for i, j in zip(*np.nonzero((np.abs(step) > 2.0 * DROP) & lane[:-1]), strict=True):
+        if i < reach or i + 1 + reach >= len(known):
+            continue
+        half = 0.5 * (known[i, j] + known[i + 1, j])
+        row = (found[i - reach : i + 2 + reach, j] - half) * np.sign(step[i, j])
+        crossing = np.flatnonzero((row[:-1] < 0.0) & (row[1:] >= 0.0))
+        if len(crossing):
+            off.append(np.abs(crossing - reach).min() * CELL)
+    return float(np.median(off)) if off else np.nan
+
+
+def heightfield(fit: SceneFit, true: TrueScene, rotation: Array) -> Array:
+    """(nx, ny) m on the scene's grid, of the heights that were fitted as they were, but for filled holes."""
+    x, y = true.grid.centres
+    found = filled(fit.ground.raw) + fit.shift[2]  # in the fit's frame, on the grid that it was fitted on
+    place = np.stack([x, y, true.height(x, y)], -1) @ (fit.rotation @ rotation).T + fit.translation
+    cos, sin = np.cos(fit.turn), np.sin(fit.turn)
+    own = place @ np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]) - fit.shift
+    cell, _ = fit.ground.grid.cells(own)
+    return found[cell[..., 0], cell[..., 1]] - place[..., 2] + true.height(x, y)
 
 
 def true_frame_heights(fit: SceneFit, rotation: Array, x: Array, y: Array) -> Array:
