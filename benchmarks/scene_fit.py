@@ -1,13 +1,14 @@
-"""How well boxes fit scanned scenes: fifteen scenes of our own with known ground, as they were built and as two scans each.
+"""How well boxes fit scanned scenes: fifteen of our own with known ground, as they were built and as two scans each.
 
-    python benchmarks/scene_fit.py                                # all, 45 fits, about 3 minutes on one idle core
+    python benchmarks/scene_fit.py                                # all, 45 fits: about 3 minutes on one idle core
     python benchmarks/scene_fit.py --only stairs_c table --seeds 1
     python benchmarks/scene_fit.py --obj scene.obj --motion clip.npz   # a file of yours, as it is
 
-Prints a table, and what fails, and exits with 1 if anything does. Centimetres. Errors are over the corridor, 0.5 m to both
-sides of the way: "scan" away from steep edges and holes, against what was fitted; "truth" against the known ground, "off
-edges" farther than 4 cm from one. HF is what a heightfield of the same scan with cells of 2 cm would be, its holes filled,
-upright to the same degree.
+Prints a table, and what fails, and exits with 1 if anything does. Centimetres. Errors are over the corridor, 0.5 m to
+both sides of the way: "scan" away from steep edges and holes, against what was fitted; "truth" against the known ground,
+"off edges" farther than 4 cm from one. "edge" is how far edges are off, at the median; "wall" the highest that stands
+within 0.25 m of the way and is not there. HF is what a heightfield of the same scan with cells of 2 cm would be, its
+holes filled, upright to the same degree.
 """
 
 import argparse
@@ -17,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from legged_gym.terrain.scenes.cells import filled
 from legged_gym.terrain.scenes.fit import MOST, fit_scene
 from legged_gym.terrain.scenes.mesh import load_mesh
 from legged_gym.terrain.scenes.report import report

@@ -39,9 +39,7 @@ def on_boxes(clip: Clip, skeleton: Skeleton, own_contacts: bool, accept: bool = 
     if feet is not None:
         notes.append(str(feet))
         if feet.worst > WRONG:
-            wrong.append(
-                f"a foot that stands in frame {feet.frame} is {100 * feet.worst:.1f} cm off the ground ({100 * WRONG:g})"
-            )
+            wrong.append(f"a foot that stands in frame {feet.frame} is {100 * feet.worst:.1f} cm off ({100 * WRONG:g})")
         elif feet.worst > STANCE:
             notes.append(f"the worst is over {100 * STANCE:g} cm, in frame {feet.frame}")
     if wrong and not accept:
@@ -82,6 +80,4 @@ def _moved(clip: Clip, fit: SceneFit) -> Clip:
     turn = np.broadcast_to(quaternion(fit.rotation), (len(qpos), 4))
     qpos[:, 3:7] = q.unwrap(q.multiply(turn, qpos[:, 3:7]))
     qvel = velocities(qpos, clip.fps)
-    return replace(
-        clip, qpos=qpos.astype(np.float32), qvel=qvel.astype(np.float32), boxes=fit.boxes, scene=None
-    )
+    return replace(clip, qpos=qpos.astype(np.float32), qvel=qvel.astype(np.float32), boxes=fit.boxes, scene=None)

@@ -1,8 +1,8 @@
 """A scanned scene as a plane and at most 32 boxes.
 
-The mesh is turned upright and cut into a grid of heights; planes that much of it lies in become rectangles, the one that
-mends most first, until the next would mend less than the noise of a scan; then each is moved until all fit. What hangs
-over the ground becomes slabs. It all stands on the lowest plane, which is z = 0 afterwards.
+The mesh is turned upright and cut into a grid of heights; planes that much of it lies in become rectangles, the one
+that mends most first, until the next would mend less than the noise of a scan; then each is moved until all fit. What
+hangs over the ground becomes slabs. It all stands on the lowest plane, which is z = 0 afterwards.
 """
 
 import math
@@ -182,4 +182,3 @@ def _heights(boxes: list[Box], grid: Grid, shift: Array) -> Array:
         part = np.s_[i : k + 1, j : m + 1]
         out[part] = np.maximum(out[part], render_height(one, x[part] + shift[0], y[part] + shift[1]))
     return out - shift[2]
-

@@ -40,9 +40,7 @@ def _yaws(plane: Plane, yaws: list[float]) -> list[float]:
     return yaws if plane.level else [math.atan2(plane.gy, plane.gx), *yaws]
 
 
-def best_plate(
-    ground: Ground, heights: Array, plane: Plane, yaw: float, least: float
-) -> tuple[float, Plate | None]:
+def best_plate(ground: Ground, heights: Array, plane: Plane, yaw: float, least: float) -> tuple[float, Plate | None]:
     """The rectangle of a plane, with sides along `yaw`, that mends most: m³, and the plate; 0 if less than `least`."""
     x, y, heights, target = (part[ground.coarse] for part in (ground.x, ground.y, heights, ground.target))
     own = plane.gx * x + plane.gy * y + plane.c
@@ -119,5 +117,3 @@ def edge_yaws(gx: Array, gy: Array, weight: Array, also: list[float]) -> list[fl
         if all(abs((yaw - other + math.pi / 4) % (math.pi / 2) - math.pi / 4) > math.radians(1.5) for other in kept):
             kept.append(yaw)
     return kept
-
-

@@ -36,7 +36,13 @@ def draw_fit(fit: SceneFit, way: Way | None, title: str) -> Figure:
         figure.colorbar(image, ax=axes, label="height [m]", pad=0.01)
     off = np.where(np.isfinite(scan), found - scan, np.nan)
     image = panels[2].imshow(
-        100.0 * off.T, extent=window, origin="lower", cmap="RdBu_r", vmin=-100 * OFF, vmax=100 * OFF, interpolation="nearest"
+        100.0 * off.T,
+        extent=window,
+        origin="lower",
+        cmap="RdBu_r",
+        vmin=-100 * OFF,
+        vmax=100 * OFF,
+        interpolation="nearest",
     )
     figure.colorbar(image, ax=panels[2], label="boxes - mesh [cm]", pad=0.01)
     panels[2].set_ylabel("off, y [m]", color=INK)

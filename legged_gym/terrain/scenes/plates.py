@@ -145,5 +145,3 @@ class Ground:
     def cost(self, heights: Array) -> float:
         """m³."""
         return float((self.weight * error(heights - self.target)).sum())
-
-

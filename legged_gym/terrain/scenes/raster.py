@@ -75,16 +75,16 @@ def rasterise(mesh: Mesh, grid: Grid) -> Raster:
     cell's is the mean of its rays'.
     """
     ray, z, up = _crossings(mesh, grid)
-    if up.mean() < 0.5:
-        up = ~up  # triangles the wrong way round
+    if not len(ray):
+        return Raster(grid, np.full(grid.shape, np.nan), ())
     order = np.lexsort((z, ray))
     ray, z, up = ray[order], z[order], up[order]
-    first = np.append(True, ray[1:] != ray[:-1]) if len(ray) else np.zeros(0, bool)
-    gap = np.append(np.inf, np.diff(z)) if len(ray) else np.zeros(0)
+    first = np.append(True, ray[1:] != ray[:-1])
+    if up[np.append(first[1:], True)].mean() < 0.5:
+        up = ~up  # triangles the wrong way round: what is highest looks up
+    gap = np.append(np.inf, np.diff(z))
     starts = np.flatnonzero(first | (gap > CLEAR))  # of layers
     ends = np.append(starts[1:], len(ray))
-    if not len(starts):
-        return Raster(grid, np.full(grid.shape, np.nan), ())
     number = np.cumsum(first)[starts]
     number = np.arange(len(starts)) - np.searchsorted(number, number)  # which layer on its ray
     top = np.maximum.reduceat(np.where(up, z, -np.inf), starts)
@@ -92,6 +92,11 @@ def rasterise(mesh: Mesh, grid: Grid) -> Raster:
     bottom, seen, own = z[starts], ~up[starts], ray[starts]
     wide = grid.ny * SUB
     cell = (own // wide // SUB) * grid.ny + own % wide // SUB
+    # At the rim of a hole some rays of a cell meet the floor, and others what hangs over it.
+    floor = np.full(grid.nx * grid.ny, np.inf)
+    np.minimum.at(floor, cell[number == 0], top[number == 0])
+    through = (number == 0) & (top > floor[cell] + CLEAR)
+    number = number + np.isin(own, own[through])
 
     def mean(rows: Bool, values: Array) -> Array:
         count = np.bincount(cell[rows], minlength=grid.nx * grid.ny)
@@ -154,4 +159,6 @@ def _crossings(mesh: Mesh, grid: Grid) -> tuple[NDArray[np.int64], Array, Bool]:
         at = np.arange(len(triangle)) - np.repeat(np.cumsum(count[rows]) - count[rows], count[rows])
         across = size[triangle, 1]
         hit(triangle, low[triangle, 0] + at // across, low[triangle, 1] + at % across, forms[triangle])
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool)
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))

@@ -93,8 +93,8 @@ class StanceReport:
 def stances(fit: SceneFit, soles: Array, frames: Array) -> StanceReport | None:
     """Of the lowest points of feet that stand (S, 3), in the fit's frame, in `frames` (S,); None where none does.
 
-    A foot's value is the median of its stance, as a heel that strikes early or a flag that is a frame off is no fault of
-    the ground: neighbouring frames within 10 cm are one stance.
+    A foot's value is the median of its stance, as a heel that strikes early or a flag that is a frame off is no fault
+    of the ground: neighbouring frames within 10 cm are one stance.
     """
     if not len(soles):
         return None

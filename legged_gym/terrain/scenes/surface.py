@@ -139,8 +139,8 @@ def _corridor(grid: Grid, raw: Array, way: Way | None) -> tuple[Bool, Array]:
         frame = int((~here).argmax())
         x, y, z = way.root[frame]
         raise ValueError(
-            f"the way leaves the mesh: no ground under {1.0 - here.mean():.0%} of its frames, first under frame {frame} "
-            f"at ({x:.2f}, {y:.2f}, {z:.2f}) m; are motion and mesh in one frame, both in metres?"
+            f"the way leaves the mesh: no ground under {1.0 - here.mean():.0%} of its frames, first under frame "
+            f"{frame} at ({x:.2f}, {y:.2f}, {z:.2f}) m; are motion and mesh in one frame, both in metres?"
         )
     far = distance(grid, way.root)
     touching, inside = grid.cells(way.touches)

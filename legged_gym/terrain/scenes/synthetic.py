@@ -1,6 +1,7 @@
 """Scenes of our own, whose ground is known: stairs, ramps, kerbs, seats, stones, a table, rough ground.
 
-Each is a function of its measures, so that one can make many of a kind; `scan` makes meshes of them that look as scans do.
+Each is a function of its measures, so that one can make many of a kind; `scan` makes meshes of them that look as scans
+do.
 """
 
 import math
@@ -29,8 +30,18 @@ ROOT = 0.75  # m of a walking robot's root over the ground
 AROUND = 1.5  # m of ground beside the way
 _FACES = np.array(
     [
-        [0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1],
-        [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3],
+        [0, 1, 3],
+        [0, 3, 2],
+        [4, 6, 7],
+        [4, 7, 5],
+        [0, 4, 5],
+        [0, 5, 1],
+        [2, 3, 7],
+        [2, 7, 6],
+        [0, 2, 6],
+        [0, 6, 4],
+        [1, 5, 7],
+        [1, 7, 3],
     ]
 )  # fmt: skip  of a box whose corners are counted x first, looking outwards
 
@@ -95,6 +106,12 @@ def scene(
     return TrueScene(name, tile, tuple(slabs), np.stack([x, y, z], 1), waves)
 
 
+def of_boxes(name: str, boxes: Array, root: Array) -> TrueScene:
+    """The ground of a clip: rows (K, 10) of centre, quaternion and half sizes, under a root that goes along (T, 3)."""
+    solid = make_tile(0.0, [Box(row[:3], row[3:7], row[7:]) for row in boxes], np.zeros((0, 2)))
+    return TrueScene(name, solid, (), np.asarray(root, np.float64), np.zeros((0, 4)))
+
+
 def block(x: float, y: float, length: float, width: float, top: float, yaw: float = 0.0) -> Box:
     """Level box with its middle at (x, y), from below the plane up to `top`."""
     return box_below((x, y, top), length, width, top + SINK, turn(2, yaw) if yaw else LEVEL)
@@ -112,7 +129,9 @@ def slope(x0: float, x1: float, z0: float, z1: float, width: float, y: float = 0
 def stairs(rise: float = 0.15, tread: float = 0.30, count: int = 7, width: float = 2.0) -> TrueScene:
     """Up `count` steps, the last of which is a landing of 1.2 m."""
     end = 0.8 + (count - 1) * tread + 1.2
-    boxes = [block(0.5 * (0.8 + k * tread + end), 0.0, end - 0.8 - k * tread, width, (k + 1) * rise) for k in range(count)]
+    boxes = [
+        block(0.5 * (0.8 + k * tread + end), 0.0, end - 0.8 - k * tread, width, (k + 1) * rise) for k in range(count)
+    ]
     return scene("stairs", boxes, [(0.0, 0.0), (end - 0.4, 0.0)])
 
 
@@ -282,5 +301,3 @@ def clean_mesh(true: TrueScene) -> Mesh:
     floor = sheet_mesh(x, y, ripple(true.waves, x, y))
     solid = zip(true.solid.centre, true.solid.quat, true.solid.half_size, strict=True)
     return together([floor, *(box_mesh(Box(*box)) for box in solid), *(box_mesh(box) for box in true.slabs)])
-
-

@@ -1,14 +1,12 @@
 """How a fit of a scene of our own compares with what is known of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from legged_gym.terrain.scenes.cells import filled, grown, window_sums
 from legged_gym.terrain.scenes.fit import SceneFit
 from legged_gym.terrain.scenes.plates import quaternion
-from legged_gym.terrain.scenes.raster import CELL
 from legged_gym.terrain.scenes.surface import CORRIDOR, distance
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.terrain.tile import Array, Box, make_tile, render_height, rotation_matrix
@@ -30,7 +28,7 @@ class TruthReport:
     within: float
     """share within 2 cm"""
     edge: float
-    """median distance between the edges of the fit and true ones, across them; nan where there are none"""
+    """median distance between the edges of the fit and true ones, along x; nan where there are none"""
     wall: float
     """highest that the fit stands over the truth within 0.25 m of the way, farther than 6 cm from edges"""
     tilt: float
@@ -40,11 +38,13 @@ class TruthReport:
 def against_truth(fit: SceneFit, true: TrueScene, rotation: Array) -> TruthReport:
     """`rotation` (3, 3) turned the scene's frame into the mesh's."""
     x, y = true.grid.centres
-    return compare(true_frame_heights(fit, rotation, x, y), true, float((fit.rotation @ rotation)[2, 2]))
+    upright = float(np.clip((fit.rotation @ rotation)[2, 2], -1.0, 1.0))
+    found = compare(true_frame_heights(fit, rotation, x, y), true)
+    return replace(found, edge=_edges(fit, true, rotation), tilt=float(np.degrees(np.arccos(upright))))
 
 
-def compare(found: Array, true: TrueScene, upright: float = 1.0) -> TruthReport:
-    """`found` (nx, ny) heights on the scene's grid; `upright`: cosine of the angle out of level."""
+def compare(found: Array, true: TrueScene) -> TruthReport:
+    """`found` (nx, ny) heights on the scene's grid; without edge and tilt."""
     x, y = true.grid.centres
     known = true.height(x, y)
     edge = np.zeros(known.shape, bool)
@@ -64,24 +64,30 @@ def compare(found: Array, true: TrueScene, upright: float = 1.0) -> TruthReport:
         off_edges=float(np.percentile(size[away], 95.0)),
         patch=float(patches[corridor & (count > 15)].max()),
         within=float((size[corridor] < 0.02).mean()),
-        edge=_edges(found, known, lane),
+        edge=np.nan,
         wall=float(np.max(off, where=lane & ~grown(edge, 3), initial=0.0)),
-        tilt=float(np.degrees(np.arccos(np.clip(upright, -1.0, 1.0)))),
+        tilt=np.nan,
     )
 
 
-def _edges(found: Array, known: Array, lane: NDArray[np.bool_]) -> float:
-    """Median distance, m, of true edges along x from where the fit passes half of their height, within 10 cm."""
-    reach, off = 5, []
-    step = np.diff(known, axis=0)
-    for i, j in zip(*np.nonzero((np.abs(step) > 2.0 * DROP) & lane[:-1]), strict=True):
-        if i < reach or i + 1 + reach >= len(known):
-            continue
+def _edges(fit: SceneFit, true: TrueScene, rotation: Array) -> float:
+    """Median distance, m, along x, of true edges from where the fit passes half of their height, within 10 cm."""
+    grid, step, reach = true.grid, 0.0025, 40
+    x, y = grid.x0 + step * np.arange(8 * grid.nx), grid.y0 + 0.1 * np.arange(1, grid.ny // 5)
+    x, y = np.meshgrid(x, y, indexing="ij")
+    cell, _ = grid.cells(np.stack([x, y], -1))
+    lane = (distance(grid, true.path) <= 0.25)[cell[..., 0], cell[..., 1]]
+    rows = lane.any(0)
+    x, y, lane = x[:, rows], y[:, rows], lane[:, rows]
+    known, found, off = true.height(x, y), true_frame_heights(fit, rotation, x, y), []
+    jump = np.diff(known, axis=0)
+    for i, j in zip(*np.nonzero((np.abs(jump) > 2.0 * DROP) & lane[:-1]), strict=True):
         half = 0.5 * (known[i, j] + known[i + 1, j])
-        row = (found[i - reach : i + 2 + reach, j] - half) * np.sign(step[i, j])
+        first = max(i - reach, 0)
+        row = (found[first : i + 2 + reach, j] - half) * np.sign(jump[i, j])
         crossing = np.flatnonzero((row[:-1] < 0.0) & (row[1:] >= 0.0))
         if len(crossing):
-            off.append(np.abs(crossing - reach).min() * CELL)
+            off.append(np.abs(crossing + first - i).min() * step)
     return float(np.median(off)) if off else np.nan
 
 
@@ -105,5 +111,3 @@ def true_frame_heights(fit: SceneFit, rotation: Array, x: Array, y: Array) -> Ar
     normal, place = back[:, 2], back @ -fit.translation
     plane = place[2] - (normal[0] * (x - place[0]) + normal[1] * (y - place[1])) / normal[2]
     return np.maximum(render_height(solid, x, y), plane)
-
-
