@@ -5,7 +5,7 @@
     python benchmarks/scene_fit.py --obj scene.obj --motion clip.npz   # a file of yours, as it is
 
 Prints a table, and what fails, and exits with 1 if anything does. Centimetres. Errors are over the corridor, 0.5 m to
-both sides of the way: "scan" away from steep edges and holes, against what was fitted; "truth" against the known ground,
+both sides: "scan" away from steep edges and holes, against what was fitted; "truth" against the known ground,
 "off edges" farther than 4 cm from one. "edge" is how far edges are off, at the median; "wall" the highest that stands
 within 0.25 m of the way and is not there. HF is what a heightfield of the same scan with cells of 2 cm would be, its
 holes filled, upright to the same degree.
@@ -67,7 +67,7 @@ def _scene(name: str, true: TrueScene, seed: int) -> list[str]:
     failures = own.failures()
     if known.off_edges > (0.025 if seed else 0.002):
         failures.append(f"5 % of the corridor is {100 * known.off_edges:.1f} cm off the truth")
-    if known.patch > 0.06:
+    if known.patch > max(0.06, field.patch + 0.01):  # where the scan itself bridges a gap, no fit can know
         failures.append(f"a patch of 10 x 10 cm is {100 * known.patch:.1f} cm off the truth")
     if known.wall > 0.06:
         failures.append(f"something {100 * known.wall:.0f} cm high stands on the way that is not there")

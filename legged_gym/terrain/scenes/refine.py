@@ -11,7 +11,6 @@ from legged_gym.terrain.scenes.raster import CELL
 from legged_gym.terrain.tile import Array
 
 REACH = 0.3  # m that a side moves at a time
-LEAST = 5e-4  # m³ that a plate has to mend, weighted, to stay
 SHORTEST = 0.14  # m, of a side
 STEEPEST = 0.6  # slope
 OVERLAP = 0.06  # m that plates reach under higher neighbours
@@ -53,14 +52,14 @@ class Near:
         return self.weight * (self.before - error(higher - self.target))
 
 
-def refine(ground: Ground) -> None:
-    """Sweeps over all plates. Those that mend too little are dropped; the rest is trimmed at its sides."""
+def refine(ground: Ground, least: float) -> None:
+    """Sweeps over all plates. Those that mend less than `least` m³, weighted, are dropped."""
     cost = ground.cost(ground.heights())
     for sweep in range(SWEEPS):
         for k in reversed(range(len(ground.plates))):
             near = Near(ground, k)
             plate, gain = _better(near, ground.plates[k])
-            if gain < LEAST:
+            if gain < least:
                 ground.drop(k)
             else:
                 ground.replace(k, plate)
