@@ -76,7 +76,12 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
 
 
 def _learn(runner: Any, num_iterations: int) -> None:
-    """`runner.learn`; UserError where its last checkpoint cannot be written. No run stays in which nothing happened."""
+    """`runner.learn`; UserError where it diverges, or its last checkpoint cannot be written.
+
+    No run stays in which nothing happened.
+    """
+    from rsl_rl.runners.on_policy_runner import Diverged
+
     run, start = runner.log_dir, runner.iteration
     try:
         runner.learn(num_iterations)
@@ -84,6 +89,10 @@ def _learn(runner: Any, num_iterations: int) -> None:
         saved = list(runs.checkpoints(run).values()) if run is not None and run.is_dir() else []
         if run is not None and not saved and runner.iteration == start:
             shutil.rmtree(run, ignore_errors=True)
+        if isinstance(error, Diverged):
+            raise UserError(
+                f"{error}; a smaller --train.algorithm.learning_rate may help, or smaller --env.rewards.scales"
+            ) from error
         if not isinstance(error, OSError):
             raise
         newest = f"the newest checkpoint is {saved[-1]}" if saved else "no checkpoint was written before"

@@ -19,7 +19,7 @@ import tyro
 from legged_gym import RESOURCES_DIR
 from legged_gym.cli import runs
 from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
-from legged_gym.cli.names import as_flags
+from legged_gym.cli.names import Saved, named
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
 from legged_gym.cli.run_config import changes, check_configs, trained_configs
@@ -42,6 +42,7 @@ class Command:
     checkpoint: Path | None
     teacher: Path | None  # checkpoint of the teacher, for a training that starts with one
     device: str
+    saved: Saved | None  # config of the run that is loaded
 
     @property
     def student(self) -> bool:
@@ -61,8 +62,9 @@ class Command:
         return f"{self.policy_file}, " + ("its student" if self.student else "its teacher, not its student")
 
     def told(self, message: str) -> str:
-        """`message`, in which settings are called as the user types them."""
-        return self.args.as_typed(as_flags(message, self.env_cfg, self.train_cfg))
+        """`message`, in which settings are called as the user types them, or as the loaded run's config.yaml does."""
+        saved = self.saved if self.saved is not None and self.saved.path.is_file() else None
+        return self.args.as_typed(named(message, self.env_cfg, self.train_cfg, saved))
 
     @property
     def export_folder(self) -> Path:
@@ -96,9 +98,9 @@ def parse(
         env_cfg, train_cfg, notes = trained_configs(checkpoint, task)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
-        saved = {"env": plain(env_cfg), "train": plain(train_cfg)}
+        saved = Saved(checkpoint.parent / "config.yaml", plain(env_cfg), plain(train_cfg))
         if isinstance(args, LoadArgs) and args.depth_checkpoint is not None:
-            _check_student(args.depth_checkpoint, checkpoint, task, saved["env"])
+            _check_student(args.depth_checkpoint, checkpoint, task, saved.env)
         _vary(env_cfg, variant)
     if args.enable_cameras:
         print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
@@ -111,9 +113,11 @@ def parse(
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
     if saved is not None and variant == "train":
-        for line in changes(saved, {"env": plain(args.env), "train": plain(args.train)}):
+        for line in changes(
+            {"env": saved.env, "train": saved.train}, {"env": plain(args.env), "train": plain(args.train)}
+        ):
             print(line)
-    return Command(args, task, args.env, args.train, checkpoint, teacher, device)
+    return Command(args, task, args.env, args.train, checkpoint, teacher, device, saved)
 
 
 def parse_flags(args_type: type[S], description: str, argv: Sequence[str] | None = None) -> S:

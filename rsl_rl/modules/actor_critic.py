@@ -28,9 +28,10 @@ class ActorCritic(nn.Module):
         """`obs_dims`: width of every group that the environment offers."""
         super().__init__()
         groups = dict.fromkeys((*cfg.actor_groups, *cfg.critic_groups))
-        missing = [group for group in groups if group not in obs_dims]
-        if missing:
-            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
+        for key in ("actor_groups", "critic_groups"):
+            if missing := [group for group in getattr(cfg, key) if group not in obs_dims]:
+                there_is = f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}"
+                raise ValueError(f"policy.{key}: {there_is}")
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}
