@@ -49,6 +49,9 @@ class DeepMimicCfg:
     in resources/"""
     mirrored: bool = False
     """each clip also with left and right exchanged"""
+    held_out: tuple[str, ...] = ()
+    """names of clips that no episode of the training begins in, with their mirrored ones: evaluate.py follows all, and
+    tells of those apart"""
     default_data_fps: NotNegative = 0.0
     """frames per second of files that do not say theirs; 0: such files are refused"""
     height: Literal["shift", "follow", "keep"] = "shift"
