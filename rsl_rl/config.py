@@ -94,6 +94,8 @@ class PolicyCfg(ClassCfg):
         for who, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
             if not groups:
                 raise ValueError(f"{key}.{who}_groups is empty: it takes one observation group or more")
+            if len(set(groups)) < len(groups):
+                raise ValueError(f"{key}.{who}_groups is {' '.join(groups)}: each is there once")
             for group, encoder in getattr(self, f"{who}_encoders").items():
                 if group not in groups:
                     raise ValueError(f"{key}.{who}_encoders has one for {group}, which {key}.{who}_groups lacks")
