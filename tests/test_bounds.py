@@ -68,6 +68,7 @@ BAD = [
     (STUDENT, "camera.crop=30 30 0 0", "none is left"),
     (STUDENT, "camera.dropped_frames=2", "in 0 .. 1"),
     (STUDENT, "camera.latency=-0.1", "at least 0"),
+    (STUDENT, "camera.rate=0.01 8", "it has to be at least 0.1, or 0"),
     (STUDENT, "camera.range_noise=-1", "at least 0"),
     (STUDENT, "camera.edge_holes=5", "in 0 .. 1"),
     (STUDENT, "camera.crop=-5 2 4 4", "at least 0"),

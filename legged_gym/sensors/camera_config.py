@@ -37,6 +37,7 @@ _ONE_OR_TWO = PrimitiveConstructorSpec(
 FixedOrRange = Annotated[tuple[NotNegative, NotNegative], FromLowToHigh(), _ONE_OR_TWO]
 """a range whose two ends a single number on the command line means both"""
 Pixels = Annotated[int, Bounds(low=1, most=4096)]
+SLOWEST = 0.1  # images a second: places for those to come are kept for as long as one takes
 
 
 @dataclass
@@ -95,6 +96,8 @@ class DepthCameraCfg:
             )
         if 0.0 == self.rate[0] < self.rate[1]:
             raise UserError(f"{key}.rate is 0 {self.rate[1]:g}: a rate is 0 for all robots, or above 0 for all")
+        if 0.0 < self.rate[0] < SLOWEST:
+            raise UserError(f"{key}.rate is {self.rate[0]:g} {self.rate[1]:g}: it has to be at least {SLOWEST:g}, or 0")
         if self.near >= self.far:
             raise UserError(f"{key}.near is {self.near:g}: it has to be below far, which is {self.far:g}")
 

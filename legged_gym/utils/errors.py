@@ -26,6 +26,10 @@ def value_errors_are_the_users(told: Callable[[str], str] = str) -> Iterator[Non
         yield
     except (ValueError, UserError) as error:
         raise UserError(told(str(error))) from error
+    except (MemoryError, RuntimeError) as error:  # torch has no exception of its own for the CPU's memory
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        raise UserError("there is not enough memory: take fewer robots (--num_envs), or smaller sizes") from error
 
 
 class Stopped(BaseException):
