@@ -64,7 +64,7 @@ def _of_sequence(value: Any, kind: type, args: tuple[Any, ...], where: str) -> s
 
 
 def not_plain(value: Any, where: str) -> str | None:
-    """What in `value`, the entry `where` of a file, is neither a number, a text, None, nor made of such; None: nothing."""
+    """What in `value`, the entry `where` of a file, is no number, text or None, nor made of such; None: nothing."""
     if isinstance(value, Mapping):
         deeper = {f"{where}.{key}": item for key, item in value.items()}
     elif isinstance(value, list | tuple):
