@@ -1,9 +1,15 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.g1.g1_config import G1Cfg
-from legged_gym.envs.g1.g1_deepmimic_config import G1DeepMimicCfg, G1DeepMimicMocapCfg
+from legged_gym.envs.g1.g1_deepmimic_config import G1DeepMimicMocapCfg
 from legged_gym.envs.g1.g1_depth_config import G1DepthCfg
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
+from legged_gym.envs.g1.g1_videomimic_config import (
+    G1DeepMimicCfg,
+    G1DeepMimicDaggerCfg,
+    G1DeepMimicProjHeightfieldCfg,
+    G1DeepMimicRootHeightfieldCfg,
+)
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
