@@ -6,7 +6,7 @@ and the code that feeds it on a robot follow from it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -212,3 +212,8 @@ class Given(Group):
 
     def update(self, fresh: Tensor) -> None:
         """It is current already."""
+
+
+def has_term(env: Any, group: str, term: str) -> bool:
+    """Whether an environment offers an observation group of that name, and that has such a term."""
+    return group in env.groups and term in env.groups[group].layout

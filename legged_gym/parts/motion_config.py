@@ -78,7 +78,7 @@ class DeepMimicCfg:
     default_data_fps: Annotated[float, Bounds(low=-1.0)] = 0.0
     """frames per second of files that do not say theirs; 0: such files are refused; -1: that of the control steps"""
     is_csv_joint_only: bool = False
-    """VideoMimic's, for tables without links; here files are told by what is in them, and either value means the same"""
+    """VideoMimic's, for tables without links; here files are told by their content, and either value means the same"""
     height: Literal["shift", "follow", "keep"] = "shift"
     """how clips on the plane are put on it (docs/motions.md)"""
     cut_off_import_length: Annotated[int, Bounds(low=-1)] = -1

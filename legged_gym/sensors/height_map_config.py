@@ -34,7 +34,7 @@ class HeightMapCfg:
     delay: Steps = (0, 2)
     """control steps by which the pose that it is taken from is late, drawn per episode"""
     refresh: Annotated[tuple[AtLeastOne, AtLeastOne], FromLowToHigh()] = (1, 4)
-    """control steps from one map to the next, drawn per episode; in an episode's first two steps there is one in each"""
+    """control steps from one map to the next, drawn per episode; in its first two steps there is one in each"""
 
     def check(self, key: str) -> None:
         if self.size < self.resolution:

@@ -9,8 +9,8 @@ from legged_gym.envs.base.deepmimic_config import (
     DeepMimicAssetCfg,
     DeepMimicInitStateCfg,
     DeepMimicNoiseCfg,
-    DeepMimicRewardsCfg,
     DeepMimicRewardScales,
+    DeepMimicRewardsCfg,
     DeepMimicRobotCfg,
     DeepMimicTerrainCfg,
 )
