@@ -67,6 +67,14 @@ class PolicyCfg(ClassCfg):
     """Encoders in front of the actor, by the observation group that each reads; other groups are read as they are."""
     critic_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
     """Encoders in front of the critic, likewise; actor and critic share none."""
+    actor_projected_groups: tuple[str, ...] = ()
+    """Observation groups, beside actor_groups, of which a linear map is added to the actor's first hidden layer,
+    through gates that start at zero: a trained network that is given them starts as the same function."""
+    critic_projected_groups: tuple[str, ...] = ()
+    """Likewise, of the critic."""
+    normalize_returns: bool = False
+    """The critic learns returns less their running mean, over their running deviation: its loss does not grow with
+    rewards, and clip_param is a share of that deviation."""
     gating: GatingCfg = field(default_factory=GatingCfg)
     """Of an actor_class_name GatedExperts."""
     min_noise_std: float = 0.0
@@ -85,6 +93,9 @@ class PolicyCfg(ClassCfg):
                     raise ValueError(f"policy.{key}_encoders has one for {group}, which policy.{key}_groups lacks")
                 require(f"policy.{key}_encoders.{group}", encoder, "at least 1", "hidden_dims", "latent_dim")
                 encoder.check()
+            projected = getattr(self, f"{key}_projected_groups")
+            if twice := [group for group in projected if (*groups, *projected).count(group) > 1]:
+                raise ValueError(f"policy.{key}_projected_groups: {twice[0]} is read already")
 
 
 @dataclass
@@ -114,8 +125,10 @@ class RmaPolicyCfg(PolicyCfg):
         require("policy", self, "at least 1", *names, "history_length")
         if not self.scan_encoder_dims or not self.priv_encoder_dims:
             raise ValueError("policy.scan_encoder_dims and policy.priv_encoder_dims need at least one layer")
-        if self.actor_encoders:
-            raise ValueError(f"policy.actor_encoders: {self.class_name} has encoders of its own")
+        if self.actor_encoders or self.actor_projected_groups:
+            raise ValueError(
+                f"policy.actor_encoders, actor_projected_groups: {self.class_name} has encoders of its own"
+            )
 
 
 @dataclass
@@ -179,7 +192,7 @@ class AlgorithmCfg(ClassCfg):
     entropy_coef: float = 0.01
     """Weight of the entropy bonus."""
     bounds_loss_coef: float = 0.0
-    """Weight of the penalty on mean actions beyond `bounds`; 0 switches it off."""
+    """Weight of what mean actions exceed `bounds` by, summed over actions; 0 switches it off."""
     bounds: float = 1.0
     """Absolute mean action from which the bounds loss counts (policy's units, before action_scale)."""
     mirror_augmentation: bool = False

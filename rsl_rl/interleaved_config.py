@@ -54,6 +54,8 @@ class TeacherStudentCfg(PolicyCfg):
         require("policy", self, "at least 1", "scan_encoder_dims")
         if len(self.scan_encoder_dims) < 2:
             raise ValueError(f"policy.scan_encoder_dims is {self.scan_encoder_dims}: it needs two layers or more")
+        if self.actor_projected_groups:
+            raise ValueError("policy.actor_projected_groups: a TeacherStudent's teacher sees by policy.teacher alone")
         if self.actor_class_name != "MLP":
             raise ValueError(f"policy.actor_class_name is {self.actor_class_name}: students are made from an MLP")
 

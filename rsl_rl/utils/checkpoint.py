@@ -44,6 +44,19 @@ def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
     return data
 
 
+def find_checkpoint(name: str, key: str) -> Path:
+    """The checkpoint `name`, or the newest in the run's folder of that name; ValueError names the setting `key`."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ValueError(f"{key} is '{name}': there is no such checkpoint or folder of a run, seen from {Path.cwd()}")
+    found = [file for file in path.glob("model_*.pt") if file.stem.removeprefix("model_").isdecimal()]
+    if not found:
+        raise ValueError(f"{key} is '{name}': there is no model_<iteration>.pt in that folder")
+    return max(found, key=lambda file: int(file.stem.removeprefix("model_")))
+
+
 def rng_state(device: torch.device) -> dict:
     """States of the global generators (python, numpy, torch, and CUDA's where used), as tensors and plain data."""
     name, keys, position, has_gauss, gauss = np.random.get_state()
