@@ -1,7 +1,7 @@
 """VideoMimic's observations, by its names and in its order, scales and frames: one group for each of its keys.
 
-Of them its policies are made, as the G1 with 23 joints has them: 415 numbers (stages 1 and 2), 378 (stages 3 and 4), 401
-(the blind student), and 623 for their critic. Terms are those of `G1DeepMimic` in VideoMimic's gym.
+Of them its policies are made, as the G1 with 23 joints has them: 415 numbers (stages 1 and 2), 378 (stages 3 and 4),
+401 (the blind student), and 623 for their critic. Terms are those of `G1DeepMimic` in VideoMimic's gym.
 """
 
 from collections.abc import Callable
