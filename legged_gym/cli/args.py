@@ -189,6 +189,9 @@ class EvaluateArgs(LoadArgs):
     """picture file (.png, .svg, .pdf) to draw the figures to; tasks with obstacle courses"""
     camera: File = None
     """moving picture (.gif) to write of what one robot's depth camera sees on each type of course"""
+    record: File = None
+    """new folder to write what robots did to, as motions that the tracking tasks take: of these tasks each clip that
+    was followed to its end, of others one robot for each type of ground"""
     difficulty: Number = None
     """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
     estimated: bool = False
@@ -202,6 +205,10 @@ class EvaluateArgs(LoadArgs):
             raise UserError(f"--chart: {self.chart.name} has to end in .png, .svg or .pdf")
         if self.camera is not None and self.camera.suffix != ".gif":
             raise UserError(f"--camera: {self.camera.name} has to end in .gif")
+        if self.record is not None and self.camera is not None:
+            raise UserError("--record and --camera watch the same robots: give one of them")
+        if self.record is not None and (self.record.is_file() or any(self.record.glob("*"))):
+            raise UserError(f"--record: {self.record} is there already; name a new folder")
 
 
 @dataclass(kw_only=True)

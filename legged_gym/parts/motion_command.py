@@ -69,7 +69,7 @@ def load_library(cfg: DeepMimicCfg, robot: RobotSpec, dt: float, num_boxes: int,
         raise UserError(f"deepmimic.motions: {short[0]} has fewer than 3 frames")
     teachers = list(dict.fromkeys(source.teacher for _, source in pairs if source.teacher))
     return Motions(
-        MotionLibrary(clips, device),
+        _with_some_held_out(clips, cfg, device),
         skeleton,
         [float(cfg.human_video_oversample_factor) if len(clip.boxes) else 1.0 for clip in clips],
         [teachers.index(source.teacher) if source.teacher else -1 for _, source in pairs],
@@ -95,6 +95,16 @@ def _read(source: Source, cfg: DeepMimicCfg, skeleton: Skeleton, dt: float) -> l
     if source.frames != (None, None):
         clips = [_cut(clip, slice(*source.frames)) for clip in clips]
     return [clip for clip in clips if (source.on_boxes if len(clip.boxes) else source.on_plane)]
+
+
+def _with_some_held_out(clips: list[Clip], cfg: DeepMimicCfg, device: torch.device) -> MotionLibrary:
+    library = MotionLibrary(clips, device, cfg.held_out)
+    if all(library.held_out):
+        raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
+    if any(library.held_out):
+        held_out = [name for name, held in zip(library.names, library.held_out, strict=True) if held]
+        print(f"motions: held out of training: {', '.join(held_out)}")
+    return library
 
 
 def _nothing_left(cfg: DeepMimicCfg, num_boxes: int) -> str:

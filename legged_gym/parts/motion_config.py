@@ -75,6 +75,9 @@ class DeepMimicCfg:
     """run whose policy teaches clips of which a list says no other; empty: algorithm.policy_to_clone alone"""
     mirrored: bool = False
     """each clip also with left and right exchanged"""
+    held_out: tuple[str, ...] = ()
+    """names of clips that no episode of the training begins in, with their mirrored ones: evaluate.py follows all, and
+    tells of those apart"""
     default_data_fps: Annotated[float, Bounds(low=-1.0)] = 0.0
     """frames per second of files that do not say theirs; 0: such files are refused; -1: that of the control steps"""
     is_csv_joint_only: bool = False

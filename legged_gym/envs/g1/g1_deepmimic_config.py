@@ -44,6 +44,10 @@ def _domain_rand() -> DomainRandCfg:
     )
 
 
+# Of the clips that are shipped: a gesture, a walk with turns, and stairs, whose likes are learnt from.
+HELD_OUT = ("clap", "curve", "stairs_8cm_30cm")
+
+
 @dataclass
 class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     """Clips on the plane."""
@@ -54,7 +58,9 @@ class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     domain_rand: DomainRandCfg = field(default_factory=_domain_rand)
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=40, constraints_per_env=200))
     deepmimic: DeepMimicCfg = field(
-        default_factory=lambda: DeepMimicCfg(motions=("motions/g1",), mirrored=True, tracked_links=TRACKED)
+        default_factory=lambda: DeepMimicCfg(
+            motions=("motions/g1",), mirrored=True, held_out=HELD_OUT, tracked_links=TRACKED
+        )
     )
 
     def cpu(self) -> None:

@@ -5,9 +5,8 @@ Numbers are those of its commands; returns are normalised, as users report that 
 
 from dataclasses import dataclass, field
 
-from rsl_rl.cloning_config import CloningCfg, CloningTrainCfg
-
 from legged_gym.envs.g1.g1_videomimic_config import BLIND_STUDENT, CRITIC, MCPT, STUDENT
+from rsl_rl.cloning_config import CloningCfg, CloningTrainCfg
 from rsl_rl.config import PolicyCfg, RunnerCfg
 
 SMALL, LARGE = (512, 256, 128), (1024, 512, 256, 128)
