@@ -62,11 +62,11 @@ def learn(scale: float, iterations: int, **cfg):
 
 
 def test_learning_is_the_same_however_large_rewards_are():
-    losses, figures = zip(*(learn(scale, 15) for scale in (0.01, 1.0, 100.0)), strict=True)
+    losses, figures = zip(*(learn(scale, 15) for scale in (1.0, 100.0, 1e4)), strict=True)
     assert max(map(max, losses)) < 10.0  # an untrained critic is some deviations off
     assert all(0.1 < loss[-1] < 1.5 for loss in losses)
-    means = [figure["Loss/return_mean"] / scale for figure, scale in zip(figures, (0.01, 1.0, 100.0), strict=True)]
-    assert means == pytest.approx([means[1]] * 3, rel=0.3)
+    means = [figure["Loss/return_mean"] / scale for figure, scale in zip(figures, (1.0, 100.0, 1e4), strict=True)]
+    assert means == pytest.approx([means[-1]] * 3, rel=0.3)
 
 
 def test_without_it_the_loss_grows_with_the_square_of_rewards():
