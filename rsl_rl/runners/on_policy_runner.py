@@ -290,15 +290,15 @@ class OnPolicyRunner:
         """
         path = Path(path)
         checkpoint = load_safe(path, FORMAT)
+        if "optimizer" not in checkpoint:
+            self._say(f"{path} holds networks only, as shipped policies do: a new training starts with them")
+            self.load_weights(path)
+            return
         policy_cfg = self.algorithm.policy.cfg
         check_class(path, checkpoint, policy_cfg)
         check_observations(path, checkpoint, self.env)
         check_network(path, checkpoint, policy_cfg)
         refuse_foreign(checkpoint.get("teacher_cfg", {}), class_names(policy_cfg), f"{path}")
-        if "optimizer" not in checkpoint:
-            self._say(f"{path} holds networks only, as shipped policies do: a new training starts with them")
-            self.load_weights(path)
-            return
         self.algorithm.load_state_dict(checkpoint)
         self.iteration = checkpoint["iteration"]
         self.total_steps = checkpoint["total_steps"]
