@@ -112,6 +112,8 @@ def _show_how_well_it_does(command: Command, checkpoint: Path) -> None:
     for name, student in policies.items():
         cfg = copy.deepcopy(command.env_cfg)
         cfg.evaluation()
+        if command.device == "cpu" and hasattr(evaluator, "shorten"):
+            print(f"evaluating on a CPU: {evaluator.shorten(cfg)}; evaluate.py does all")
         evaluator.prepare(cfg, difficulty=None)
         seed_everything(1)
         env = command.task.make_env(cfg, command.device)

@@ -46,7 +46,7 @@ class Args(Script):
     device: Text = None
     """sets --sim_device and --rl_device"""
     headless: bool = False
-    """no viewer"""
+    """no viewer, unless --env.viser.enable=True asks for the page"""
     enable_cameras: bool = False
     """taken as Isaac Lab's scripts have it; nothing has to be switched on here: a task with a camera renders it"""
     no_graph: bool = False
@@ -64,8 +64,6 @@ class Args(Script):
         """Sets what these flags say in the two configs."""
         if self.num_envs is not None:
             env.env.num_envs = self.num_envs
-        if self.headless:
-            env.viser.enable = False
         if self.experiment_name is not None:
             train.runner.experiment_name = self.experiment_name
         if self.seed is not None:
@@ -106,7 +104,7 @@ class TrainArgs(Args):
     wandb: bool = False
     """log to Weights & Biases too"""
     wandb_note: str = ""
-    """note of the wandb run"""
+    """note of the wandb run; without --wandb it is kept in config.yaml, with the command"""
     no_eval: bool = False
     """do not evaluate the policy at the end"""
     viewer: bool = False
@@ -142,8 +140,6 @@ class TrainArgs(Args):
                 "--use_pretrained_checkpoint names the teacher of a new training: the task has to learn from one, "
                 "and --resume, --load_run and --checkpoint exclude it"
             )
-        if self.wandb_note and not self.wandb:
-            raise UserError("--wandb_note has no meaning without --wandb")
         if self.multi_gpu and not under_torchrun():
             raise UserError(
                 "--multi_gpu needs one process per GPU: start `torchrun --nproc-per-node N legged_gym/scripts/train.py "
@@ -193,6 +189,9 @@ class EvaluateArgs(LoadArgs):
     """picture file (.png, .svg, .pdf) to draw the figures to; tasks with obstacle courses"""
     camera: File = None
     """moving picture (.gif) to write of what one robot's depth camera sees on each type of course"""
+    record: File = None
+    """new folder to write what robots did to, as motions that the tracking tasks take: of these tasks each clip that
+    was followed to its end, of others one robot for each type of ground"""
     difficulty: Number = None
     """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
     estimated: bool = False
@@ -206,6 +205,10 @@ class EvaluateArgs(LoadArgs):
             raise UserError(f"--chart: {self.chart.name} has to end in .png, .svg or .pdf")
         if self.camera is not None and self.camera.suffix != ".gif":
             raise UserError(f"--camera: {self.camera.name} has to end in .gif")
+        if self.record is not None and self.camera is not None:
+            raise UserError("--record and --camera watch the same robots: give one of them")
+        if self.record is not None and (self.record.is_file() or any(self.record.glob("*"))):
+            raise UserError(f"--record: {self.record} is there already; name a new folder")
 
 
 @dataclass(kw_only=True)

@@ -67,6 +67,8 @@ class DeployedLayout:
 
 def deployed_layout(env: Any, group: str) -> DeployedLayout:
     """How a robot makes the observation group `group` of `env`; UserError if it has a term that no robot can know."""
+    if group not in env.groups:
+        raise UserError(f"export: this task has no observation group {group}, which exported policies read")
     cfg, found = env.cfg, env.groups[group]
     for term in found.terms:
         if term.on_robot == "privileged":

@@ -1,6 +1,7 @@
 """Measures a trained policy: `python legged_gym/scripts/evaluate.py --task=go2 --use_pretrained_checkpoint`."""
 
 import json
+from typing import Any
 
 from legged_gym.cli import process
 from legged_gym.cli.args import EvaluateArgs
@@ -30,14 +31,18 @@ def main(argv: list[str] | None = None) -> None:
         which = dict(estimated=args.estimated, student=command.student, task_cfg=command.train_cfg.policy)
         policy = load_policy(command.policy_file, command.device, env, **which)
     print(f"policy: {command.policy_name}")
-    if args.camera is None:
-        figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
-    else:
+    if args.camera is not None:
         from legged_gym.viewer.film.camera_recorder import CameraRecorder
 
         recorder = CameraRecorder(env)
         figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
         recorder.save(args.camera)
+    elif args.record is not None:
+        figures = _record(evaluator, env, policy, args)
+    else:
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
+    if hasattr(evaluator, "bounds"):
+        figures |= evaluator.bounds(env, graph=not args.no_graph)
     env.close()
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
@@ -48,6 +53,23 @@ def main(argv: list[str] | None = None) -> None:
             write_atomically(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
         except OSError as error:
             raise UserError(f"cannot write {args.json}: {error.strerror}") from error
+
+
+def _record(evaluator: Any, env: Any, policy: Any, args: EvaluateArgs) -> dict[str, Any]:
+    """The figures, with what robots did written as motions."""
+    from legged_gym.motion.record import MotionRecorder
+
+    recorder = MotionRecorder()
+    if "motion" in env.parts:
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, recorder=recorder)
+    else:
+        recorder.begin(env)
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
+    try:
+        print(*recorder.save(args.record), sep="\n")
+    except OSError as error:
+        raise UserError(f"--record: cannot write to {args.record}: {error.strerror}") from error
+    return figures
 
 
 if __name__ == "__main__":

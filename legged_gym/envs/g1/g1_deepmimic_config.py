@@ -1,13 +1,8 @@
-"""Unitree G1 that follows motions: on the plane, and on the boxes of its clips."""
+"""Unitree G1 that follows motions on the plane."""
 
 from dataclasses import dataclass, field
 
-from legged_gym.envs.base.deepmimic_config import (
-    DeepMimicAssetCfg,
-    DeepMimicInitStateCfg,
-    DeepMimicRobotCfg,
-    DeepMimicTerrainCfg,
-)
+from legged_gym.envs.base.deepmimic_config import DeepMimicAssetCfg, DeepMimicInitStateCfg, DeepMimicRobotCfg
 from legged_gym.envs.base.legged_robot_config import SimCfg
 from legged_gym.parts.config import ControlCfg, DomainRandCfg
 from legged_gym.parts.motion_config import DeepMimicCfg
@@ -49,6 +44,10 @@ def _domain_rand() -> DomainRandCfg:
     )
 
 
+# Of the clips that are shipped: a gesture, a walk with turns, and stairs, whose likes are learnt from.
+HELD_OUT = ("clap", "curve", "stairs_8cm_30cm")
+
+
 @dataclass
 class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     """Clips on the plane."""
@@ -59,16 +58,10 @@ class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     domain_rand: DomainRandCfg = field(default_factory=_domain_rand)
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=40, constraints_per_env=200))
     deepmimic: DeepMimicCfg = field(
-        default_factory=lambda: DeepMimicCfg(motions=("motions/g1",), mirrored=True, tracked_links=TRACKED)
+        default_factory=lambda: DeepMimicCfg(
+            motions=("motions/g1",), mirrored=True, held_out=HELD_OUT, tracked_links=TRACKED
+        )
     )
 
     def cpu(self) -> None:
         self.env.num_envs = 512
-
-
-@dataclass
-class G1DeepMimicCfg(G1DeepMimicMocapCfg):
-    """Clips on the plane and on boxes: stairs, platforms, seats."""
-
-    terrain: DeepMimicTerrainCfg = field(default_factory=lambda: DeepMimicTerrainCfg(num_boxes=3))
-    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=240))
