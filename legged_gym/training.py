@@ -41,7 +41,8 @@ def _train(command: Command, typed: str) -> Path | None:
         wandb = _wandb_options(command) if args.wandb else None
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
         if command.checkpoint is not None:
-            runner.load(command.checkpoint)
+            own = run_config.task_of(command.checkpoint) in (None, command.task.name)
+            (runner.load if own else runner.load_weights)(command.checkpoint)
         if command.teacher is not None:
             runner.load_teacher(command.teacher)
             print(f"teacher: {command.teacher}")

@@ -293,6 +293,20 @@ class ShipArgs(Script):
 
 
 @dataclass(kw_only=True)
+class ImportArgs(Script):
+    """Flags of import_policy.py."""
+
+    task: str
+    """name of the task that the policy is for: its networks have to read and be the same"""
+    checkpoint: Path
+    """a model_<iteration>.pt that VideoMimic's training wrote"""
+    log_root: Path = Path("logs")
+    """folder of all experiments"""
+    run_name: str = "imported"
+    """added to the name of the run's folder"""
+
+
+@dataclass(kw_only=True)
 class Sim2SimArgs(Script):
     """Flags of sim2sim.py."""
 

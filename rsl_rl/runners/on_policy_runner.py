@@ -28,6 +28,7 @@ from rsl_rl.runners.checkpoints import (
     load_network,
     load_policy,
 )
+from rsl_rl.runners.warm_start import take_weights
 from rsl_rl.utils import distributed
 from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, seed_rank, set_rng_state
 from rsl_rl.utils.logger import Logger
@@ -289,13 +290,15 @@ class OnPolicyRunner:
         """
         path = Path(path)
         checkpoint = load_safe(path, FORMAT)
+        if "optimizer" not in checkpoint:
+            self._say(f"{path} holds networks only, as shipped policies do: a new training starts with them")
+            self.load_weights(path)
+            return
         policy_cfg = self.algorithm.policy.cfg
         check_class(path, checkpoint, policy_cfg)
         check_observations(path, checkpoint, self.env)
         check_network(path, checkpoint, policy_cfg)
         refuse_foreign(checkpoint.get("teacher_cfg", {}), class_names(policy_cfg), f"{path}")
-        if "optimizer" not in checkpoint:
-            raise ValueError(f"{path} holds networks only, as shipped policies do: there is nothing to resume from")
         self.algorithm.load_state_dict(checkpoint)
         self.iteration = checkpoint["iteration"]
         self.total_steps = checkpoint["total_steps"]
@@ -314,6 +317,15 @@ class OnPolicyRunner:
             set_rng_state(checkpoint["rng"], self.device)
         else:
             seed_rank(self.cfg.seed, distributed.rank(), self.iteration)
+
+    def load_weights(self, path: Path) -> None:
+        """A new training that starts with the networks of a checkpoint, of this task or of one before it; says what is
+        new in them. ValueError where they do not fit (`warm_start.take_weights`)."""
+        path, algorithm = Path(path), self.algorithm
+        for line in take_weights(path, load_safe(path, FORMAT), algorithm.policy, self.env):
+            self._say(line)
+        cfg = self.cfg.algorithm
+        self._say(f"a new training starts with them: learning rate {cfg.learning_rate}, {cfg.schedule} schedule")
 
     def _load_env_state(self, path: Path) -> bool:
         if distributed.rank() > 0 or not path.is_file():

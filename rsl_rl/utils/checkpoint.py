@@ -3,6 +3,7 @@
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,16 +28,21 @@ def save_atomic(data: dict, path: Path) -> None:
         os.close(folder)
 
 
-def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
+def load_plain(path: Path, kind: str = "checkpoint") -> Any:
     """Loads tensors and plain data to the CPU, never code; ValueError when the file is anything else."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no {kind} at {path}")
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive can fail in as many ways as there are bytes
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path} is damaged or no {kind} of tensors and plain data ({reason[:120]})") from error
+
+
+def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
+    """As `load_plain`, of what this project wrote in the format `version`."""
+    data = load_plain(path, kind)
     if not isinstance(data, dict) or "format" not in data:
         raise ValueError(f"{path} is no {kind} of this project")
     if data["format"] != version:
