@@ -69,7 +69,7 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
         return
     if algorithm.policy_to_clone:
         raise UserError(
-            f"--train.algorithm.policy_to_clone: with use_multi_teacher the clips name their teachers: {', '.join(named)}"
+            f"--train.algorithm.policy_to_clone: the clips name their teachers, {', '.join(named)}: leave it out"
         )
     folders = []
     for name in named:
