@@ -62,6 +62,13 @@ def describe(
         points = {"x": perception.scan_x, "y": perception.scan_y, "interval": perception.interval}
         points |= {"samples": perception.scan_samples, "undersides": perception.undersides}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
+    if "height_map" in networks["policy"]["inputs"]:
+        seen = cfg.height_map
+        tree["height_map"] = {"link": seen.link, "size": seen.size, "resolution": seen.resolution}
+        tree["height_map"] |= {
+            "max_range": seen.max_range,
+            "order": "rows of y from right to left, x from back to front",
+        }
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
     if "motion" in env.parts:

@@ -108,7 +108,7 @@ def _export(
         which = dict(estimated=deployment.estimated, student=student)
         reference = load_policy(checkpoint, "cpu", env, task_cfg=task_cfg, **which)
     layout, networks = deployment.layout, deployment.networks
-    recorded = list(_record(env, reference, layout))
+    recorded = list(_record(env, reference, layout, networks["policy"]))
     env.close()
 
     try:
@@ -294,7 +294,7 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
         if name == "proprio":
             return offset + normal(layout.frame_width) / scale
         if name == "history":
-            return offset + normal(env.groups["history"].length, layout.frame_width) / scale
+            return offset + normal(_history_length(network, env), layout.frame_width) / scale
         if name in env.observation_layout.get("scan", {}):  # its layers
             return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
         if name == "depth":
@@ -303,6 +303,13 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
         return uniform(-1.0, 1.0, network.widths[name])
 
     return {name: make(name) for name in network.inputs}
+
+
+def _history_length(network: nn.Module, env: Any) -> int:
+    """Frames before the present one that `network` is given."""
+    if hasattr(network, "history_length"):
+        return network.history_length
+    return env.groups["history"].length if "history" in env.groups else 0
 
 
 def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, Inputs]]:
@@ -316,7 +323,9 @@ def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, In
     return parts
 
 
-def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
+def _record(
+    env: Any, reference: Callable, layout: DeployedLayout, network: nn.Module
+) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
     """What robots measure at every step of a rollout, the actions (N, J) that follow, and for which (N,) these hold.
 
     The actions are what the environment made of the checkpoint's answer to its own observations.
@@ -329,8 +338,10 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
         inputs = {"proprio": frame}
         if "scan" in env.groups:
             inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
-        if "history" in env.groups:
-            frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
+        if "height_map" in network.inputs:
+            inputs["height_map"] = env.groups[network.map_group].terms[0].read()
+        if length := _history_length(network, env):
+            frames = frame[:, None].repeat(1, length, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
             inputs["history"] = history
             history = torch.cat([history[:, 1:], frame[:, None]], 1)

@@ -69,12 +69,17 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
     """How a robot makes the observation group `group` of `env`; UserError if it has a term that no robot can know."""
     if group not in env.groups:
         raise UserError(f"export: this task has no observation group {group}, which exported policies read")
-    cfg, found = env.cfg, env.groups[group]
-    for term in found.terms:
+    for term in env.groups[group].terms:
         if term.on_robot == "privileged":
             raise UserError(f"the observation term {group}.{term.name} is privileged: no robot has it")
+    return layout_of(env, env.groups[group])
+
+
+def layout_of(env: Any, frame: Group) -> DeployedLayout:
+    """That of frames that become the group `frame`."""
+    cfg = env.cfg
     return DeployedLayout(
-        group=found,
+        group=frame,
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
         action_scale=env.motors.action_scale.cpu().clone(),
@@ -327,6 +332,11 @@ def deployed(policy: nn.Module, env: Any) -> Deployment:
 
 @deployed.register
 def _(policy: ActorCritic, env: Any) -> Deployment:
+    from legged_gym.export.grouped import DeployedGroups, frame_layout, is_grouped  # which builds on this file
+
+    if is_grouped(policy):
+        layout = frame_layout(policy, env)
+        return Deployment({"policy": DeployedGroups(policy, env, layout).eval()}, layout)
     layout = deployed_layout(env, "proprio")
     if "scan" in policy.cfg.actor_groups:
         actor = DeployedScanActor(policy, layout, env.groups["scan"].terms[0])
