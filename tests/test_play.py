@@ -183,10 +183,9 @@ def test_choose_terrain() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["go2", "go2_parkour_teacher"])
-def test_demo(tmp_path: Path, task: str) -> None:
+def test_demo(tmp_path: Path) -> None:
     flags = ("--use_pretrained_checkpoint", "--device=cpu", "--play_seconds=0.2", "--env.viser.port=0")
-    result = run("demo", f"--task={task}", *flags, cwd=tmp_path)
+    result = run("demo", "--task=go2_parkour_teacher", *flags, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "viewer: http://127.0.0.1:" in result.stdout and result.stdout.endswith("finished\n")
     assert not list(tmp_path.iterdir())

@@ -43,6 +43,12 @@ def runs(tmp_path_factory) -> dict[str, Path]:
     return roots
 
 
+@pytest.fixture(scope="module")
+def unchanged(runs) -> dict:
+    """By task, an environment as its run is resumed with no flag."""
+    return {task: start(command(task, root, "--resume"))[0] for task, root in runs.items()}
+
+
 # By case: task, flag, value, what shows it in force, and whether the saved episodes go on under it.
 FLAGS = {
     "reward scale": ("go2", "rewards.scales.torques", "-0.5", lambda env: env.scale_of_term, True),
@@ -77,9 +83,9 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("case", FLAGS)
-def test_a_flag_on_resume_is_in_force_and_told(case, runs, capsys):
+def test_a_flag_on_resume_is_in_force_and_told(case, runs, unchanged, capsys):
     task, key, value, shown, goes_on = FLAGS[case]
-    before = shown(start(command(task, runs[task], "--resume"))[0])
+    before = shown(unchanged[task])
     capsys.readouterr()
     if key == "perception.scan_y":  # another width needs another network: refused, and said
         with pytest.raises(ValueError, match="observation group scan"):

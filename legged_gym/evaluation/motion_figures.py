@@ -58,7 +58,10 @@ def print_clips(figures: Mapping[str, Any], title: str, others: Mapping[str, Map
     last |= others or {}
     for name, row in last.items():
         table.add_row(name, *(as_text(row.get(column)) for column in COLUMNS), style="bold")
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(table)
 
 
 def print_effort(total: Mapping[str, Any]) -> None:
@@ -72,8 +75,8 @@ def print_effort(total: Mapping[str, Any]) -> None:
 
 
 def print_legend() -> None:
-    limits = ", ".join(f"{name} off by {value:g}" for name, value in FAILS_AT.items())
+    limits = ", ".join(f"{value:g} ({name})" for name, value in FAILS_AT.items())
     print(
         "mm: mean error of the tracked links in the world; anch.: laid over each other at the anchor; drift: m in 10 s"
     )
-    print(f"failed: {limits}, or a world that blew up")
+    print(f"failed: off by more than {limits}, or a world that blew up")

@@ -27,14 +27,6 @@ HISTORY = 5  # frames, with the present one
 HEIGHT_MAPS = ("terrain_height", "terrain_height_noisy")
 UPPER_BODY = ("waist", "shoulder", "elbow", "wrist")
 
-MCPT = ("history_torso_real", "history_torso_xy_rel", "history_torso_yaw_rel")
-MCPT += ("target_joints", "target_root_roll", "target_root_pitch")
-"""groups that the actor of stages 1 and 2 reads"""
-CRITIC = ("torso", "deepmimic", *MCPT)
-STUDENT = ("history_torso_real", "torso_xy_rel", "torso_yaw_rel")
-"""those of stages 3 and 4"""
-BLIND_STUDENT = (*MCPT[:3], "upper_body_joint_targets")
-
 
 class VideoMimicObservations:
     """To stand before `LeggedRobot` among the bases of `DeepMimicRobot`, whose attributes they read."""

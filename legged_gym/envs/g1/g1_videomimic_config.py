@@ -28,7 +28,8 @@ TRACKED = (
     *(f"{side}_{part}_link" for side in _SIDES for part in ("shoulder_pitch", "elbow", "wrist_yaw")),
     "torso_link",
 )
-# Not imported from where the groups are made, which needs torch; tests/test_videomimic.py compares the two.
+# Observation groups (legged_gym/envs/base/videomimic_observations.py) that networks read: the actors of stages 1 and 2,
+# all critics, the actors of stages 3 and 4, and that of the blind student.
 MCPT = ("history_torso_real", "history_torso_xy_rel", "history_torso_yaw_rel")
 MCPT += ("target_joints", "target_root_roll", "target_root_pitch")
 CRITIC = ("torso", "deepmimic", *MCPT)
