@@ -36,7 +36,7 @@ def _train(command: Command, typed: str) -> Path | None:
 
     args, env_cfg, train_cfg = command.args, command.env_cfg, command.train_cfg
     seed_everything(rank_seed(train_cfg.seed))
-    with told_by_rank_0(), value_errors_are_the_users():
+    with told_by_rank_0(), value_errors_are_the_users(command.told):
         env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
         wandb = _wandb_options(command) if args.wandb else None
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)

@@ -65,14 +65,14 @@ BAD = {
     "no choice": ("train", [GO2, "--train.algorithm.schedule=cosine"], "adaptive"),
     "nan": ("train", [GO2, "--env.rewards.scales.torques=nan"], "--env.rewards.scales.torques is nan"),
     "stray word": ("train", [GO2, "now"], "Unrecognized options: now"),
-    "no robots": ("train", [GO2, "--num_envs=0"], "at least one robot"),
-    "no iterations": ("train", [GO2, "--max_iterations=0"], "at least one is needed"),
+    "no robots": ("train", [GO2, "--num_envs=0"], "--num_envs is 0: it has to be at least 1"),
+    "no iterations": ("train", [GO2, "--max_iterations=0"], "--max_iterations is 0: it has to be at least 1"),
     "no minibatches": (
         "train",
         [GO2, "--train.algorithm.num_mini_batches=0"],
         "--train.algorithm.num_mini_batches is 0: it has to be at least 1",
     ),
-    "negative seed": ("train", [GO2, "--seed=-1"], "--seed is -1"),
+    "negative seed": ("train", [GO2, "--seed=-1"], "--seed is -1: it has to be at least 0"),
     "folder in run name": ("train", [GO2, "--run_name=../x"], "cannot name a folder"),
     "folder in experiment": ("train", [GO2, "--experiment_name=a/b"], "cannot name a folder"),
     "no device": ("train", [GO2, "--sim_device=gpu"], "none of cpu, cuda, cuda:N"),
@@ -356,7 +356,7 @@ def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert env.camera.latency == (0.1, 0.1)
     tree["env"]["camera"]["latency"] = "late"
     path.write_text(yaml.safe_dump(tree))
-    with pytest.raises(UserError, match="env.camera.latency is 'late', not a tuple"):
+    with pytest.raises(UserError, match="env.camera.latency is 'late', not a list"):
         run_config.load_config(path, task.name, env, train)
 
 

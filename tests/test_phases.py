@@ -11,6 +11,7 @@ from rich.console import Console
 from test_runner import ToyEnv, make_runner, same, subprocess_env
 
 from legged_gym.cli import run_config
+from legged_gym.envs.base.legged_robot_config import EnvCfg
 from rsl_rl.algorithms.phases import Phase, due
 from rsl_rl.config import (
     EncoderCfg,
@@ -190,11 +191,11 @@ def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
 
 def test_a_run_s_config_yaml_names_no_classes_either(tmp_path):
     saved, encoders = TrainCfg(), {"privileged": EncoderCfg("trap:Trap", hidden_dims=(3,))}
-    saved.policy = PolicyCfg(class_name="trap:Trap", actor_encoders=encoders, init_noise_std=0.25)
-    run_config.save_config(tmp_path, "toy", RunnerCfg(), saved)
-    config = TrainCfg(policy=PolicyCfg(actor_encoders={"privileged": EncoderCfg()}))
-    assert run_config.load_config(tmp_path / "config.yaml", "toy", RunnerCfg(), config) == ([], [])
-    expected = PolicyCfg(actor_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
+    saved.policy = PolicyCfg(class_name="trap:Trap", critic_encoders=encoders, init_noise_std=0.25)
+    run_config.save_config(tmp_path, "toy", EnvCfg(), saved)
+    config = TrainCfg(policy=PolicyCfg(critic_encoders={"privileged": EncoderCfg()}))
+    assert run_config.load_config(tmp_path / "config.yaml", "toy", EnvCfg(), config) == ([], [])
+    expected = PolicyCfg(critic_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
     assert config.policy == expected
 
 

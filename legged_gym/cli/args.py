@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,16 @@ Number = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Imports = Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="import", metavar="FILE|MODULE")]
 GL = ("egl", "osmesa", "glfw", "glx", "cgl", "wgl", "on", "enable", "off", "disable", "")
+
+
+INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that are settings of the algorithm too
+SHORT = {
+    "num_envs": "--env.env.num_envs",
+    "seed": "--train.seed",
+    "max_iterations": "--train.runner.max_iterations",
+    **{name: f"--train.algorithm.{name}" for name in INTERLEAVING},
+}
+"""Flags by what they set."""
 
 
 @dataclass(kw_only=True)
@@ -69,16 +80,18 @@ class Args(Script):
         if self.seed is not None:
             train.seed = self.seed
 
+    def as_typed(self, message: str) -> str:
+        """`message`, in which settings are called by the short flags that set them here."""
+        for name, setting in SHORT.items():
+            if getattr(self, name, None) is not None:
+                message = re.sub(rf"{re.escape(setting)}(?![\w.])", f"--{name}", message)
+        return message
+
     def check(self, task: Task, train: Any) -> None:
         """Refuses values that no run of `task` can work with."""
-        if not 0 <= train.seed < 2**32:
-            raise UserError(f"--seed is {train.seed}: it has to lie in 0 .. 2**32 - 1")
         check_name("--experiment_name", train.runner.experiment_name)
         if self.checkpoint is not None and not self.checkpoint:
             raise UserError("--checkpoint is empty: give an iteration or a path")
-
-
-INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that are settings of the algorithm too
 
 
 @dataclass(kw_only=True)
@@ -124,8 +137,6 @@ class TrainArgs(Args):
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
-        if train.runner.max_iterations < 1:
-            raise UserError(f"--max_iterations is {train.runner.max_iterations}: at least one is needed")
         check_name("--run_name", train.runner.run_name)
         for name in INTERLEAVING:
             if getattr(self, name) is not None and not hasattr(train.algorithm, name):

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
         raise UserError("--chart is for tasks whose figures go by type of obstacle: this one has no such chart")
     seed_everything(args.seed)
-    with value_errors_are_the_users():
+    with value_errors_are_the_users(command.told):
         env = command.task.make_env(command.env_cfg, command.device)
         if args.camera is not None and "camera" not in env.parts:
             raise UserError("--camera is for tasks with a depth camera; this one has none")

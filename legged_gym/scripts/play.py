@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
 
     evaluator = command.task.evaluator()
     seed_everything(args.seed)
-    with value_errors_are_the_users():
+    with value_errors_are_the_users(command.told):
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(
             command.policy_file, command.device, env, student=command.student, task_cfg=command.train_cfg.policy

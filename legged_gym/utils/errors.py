@@ -13,12 +13,15 @@ class UserError(Exception):
 
 
 @contextmanager
-def value_errors_are_the_users() -> Iterator[None]:
-    """Around code whose `ValueError`s name a bad setting or file: turns them into `UserError`."""
+def value_errors_are_the_users(told: Callable[[str], str] = str) -> Iterator[None]:
+    """Around code whose `ValueError`s name a bad setting or file: turns them into `UserError`.
+
+    `told`: what the user is told, of the message of either.
+    """
     try:
         yield
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    except (ValueError, UserError) as error:
+        raise UserError(told(str(error))) from error
 
 
 def script(main: Callable[..., None]) -> Callable[..., None]:
