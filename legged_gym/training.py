@@ -12,7 +12,7 @@ from legged_gym.cli import run_config, runs
 from legged_gym.cli.parse import Command
 from legged_gym.cli.processes import rank, rank_seed, seed_everything, told_by_rank_0
 from legged_gym.utils.config import plain
-from legged_gym.utils.errors import value_errors_are_the_users
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 
 def train(command: Command, typed: list[str]) -> None:
@@ -38,6 +38,7 @@ def _train(command: Command, typed: str) -> Path | None:
     seed_everything(rank_seed(train_cfg.seed))
     with told_by_rank_0(), value_errors_are_the_users(command.told):
         env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
+        _name_teachers(env, train_cfg.algorithm, args.log_root)
         wandb = _wandb_options(command) if args.wandb else None
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
         if command.checkpoint is not None:
@@ -59,6 +60,25 @@ def _train(command: Command, typed: str) -> Path | None:
     checkpoint = runner.log_dir / f"model_{runner.iteration}.pt"
     print(f"saved {checkpoint}")
     return checkpoint
+
+
+def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
+    """With several teachers: those that the lists of clips name, in the order in which the environment counts them."""
+    named = env.parts["motion"].teachers if "motion" in env.parts else []
+    if not getattr(algorithm, "use_multi_teacher", False) or not named:
+        return
+    if algorithm.policy_to_clone:
+        raise UserError(
+            f"--train.algorithm.policy_to_clone: with use_multi_teacher the clips name their teachers: {', '.join(named)}"
+        )
+    folders = []
+    for name in named:
+        places = [Path(name), *sorted(log_root.glob(f"*/{Path(name).name}"))]
+        found = next((place for place in places if place.exists()), None)
+        if found is None:
+            raise UserError(f"teacher_checkpoint_run_name: there is no run {name}, nor one of that name in {log_root}")
+        folders.append(str(found))
+    algorithm.policy_to_clone = tuple(folders)
 
 
 def _create_run(command: Command, typed: str) -> Path:

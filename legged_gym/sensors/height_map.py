@@ -35,9 +35,12 @@ class HeightMap(Part):
 
     settings = ("height_map",)
 
-    def __init__(self, cfg: HeightMapCfg, ground: Ground, num_envs: int, *, noisy: bool = True):
-        """`noisy`: whether anybody reads that one."""
+    def __init__(
+        self, cfg: HeightMapCfg, ground: Ground, num_envs: int, *, noisy: bool = True, noise_level: float = 1.0
+    ):
+        """`noisy`: whether anybody reads that one. `noise_level`: another factor on its noise."""
         self._cfg, self._ground, self._wants_noisy, self._n = cfg, ground, noisy, num_envs
+        self._level = cfg.noise_level * noise_level
         device = ground.device
         line = torch.arange(1 + round(cfg.size / cfg.resolution), device=device) * cfg.resolution - 0.5 * cfg.size
         self.side = len(line)
@@ -71,9 +74,9 @@ class HeightMap(Part):
     def reset(self, mask: Tensor) -> None:
         """Another mounting, delay and rhythm, for the robots in `mask` (N,)."""
         cfg, n, device = self._cfg, self._n, self.clean.device
-        tilt = cfg.noise_level * self._tilt * torch.randn(n, 3, device=device)
+        tilt = self._level * self._tilt * torch.randn(n, 3, device=device)
         assign_where(mask, self.mounting, quat_from_roll_pitch_yaw(tilt))
-        assign_where(mask, self.offset, cfg.noise_level * cfg.offset_noise * torch.randn(n, 1, device=device))
+        assign_where(mask, self.offset, self._level * cfg.offset_noise * torch.randn(n, 1, device=device))
         assign_where(mask, self.delay, torch.randint(cfg.delay[0], cfg.delay[1] + 1, (n,), device=device))
         period = torch.randint(cfg.refresh[0], cfg.refresh[1] + 1, (n,), device=device)
         assign_where(mask, self.period, period)
@@ -96,9 +99,9 @@ class HeightMap(Part):
             assign_where(due, held, late)
         turn = quat_multiply(self.turn, self.mounting)
         ranges = self._ranges(self.place, turn) + self.offset
-        ranges = ranges + cfg.noise_level * cfg.white_noise * torch.randn_like(ranges)
+        ranges = ranges + self._level * cfg.white_noise * torch.randn_like(ranges)
         anything = 2.0 * ranges.mean(1, keepdim=True) * torch.rand_like(ranges)
-        dropped = torch.rand_like(ranges) < cfg.noise_level * cfg.drop_outs
+        dropped = torch.rand_like(ranges) < self._level * cfg.drop_outs
         self.noisy.copy_(torch.where(dropped, anything, ranges))
 
     def _ranges(self, place: Tensor, turn: Tensor) -> Tensor:

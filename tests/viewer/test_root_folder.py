@@ -23,7 +23,8 @@ def test_the_picked_robot_is_driven_by_hand_and_its_maps_are_shown() -> None:
     viewer.draw()
     for _, _, points in viewer.height_map._kinds:
         assert points.visible and points.points.shape == (121, 3)
-        assert np.abs(points.points[:, :2] - viewer.scene.offsets[1, :2] - env.sim.root_pos_w[1, :2].numpy()).max() < 1.0
+        away = points.points[:, :2] - viewer.scene.offsets[1, :2] - env.sim.root_pos_w[1, :2].numpy()
+        assert 0.4 < np.abs(away).max() < 1.0
     root.by_hand.value = False
     root._set()
     assert not command.manual.any()

@@ -75,7 +75,8 @@ class VideoMimicObservations:
         self.height_map = None
         if any(name in observed for name in HEIGHT_MAPS):
             noisy = "terrain_height_noisy" in observed
-            self.height_map = HeightMap(self.cfg.height_map, self.footing.ground, n, noisy=noisy)
+            level = self.cfg.noise.noise_level * self.cfg.noise.add_noise
+            self.height_map = HeightMap(self.cfg.height_map, self.footing.ground, n, noisy=noisy, noise_level=level)
             self.parts["height_map"] = self.height_map
             link = self.cfg.height_map.link
             if link not in self.cfg.deepmimic.tracked_links:
