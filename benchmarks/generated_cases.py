@@ -22,17 +22,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import hypothesis
 import tyro
 
-from benchmarks.generated import config_file, flags
+from benchmarks.generated import checkpoint, config_file, deploy_file, flags
 from benchmarks.generated.case import Case, attempt, verdict
 from legged_gym.cli import process
 
-KINDS = {"flags": flags.cases, "config": config_file.cases}
+KINDS = {
+    "flags": flags.cases,
+    "config": config_file.cases,
+    "checkpoint": checkpoint.cases,
+    "deploy": deploy_file.cases,
+}
 
 
 @dataclass
 class Args:
     kind: str = "flags"
-    """of case: flags or config"""
+    """of case: flags, config, checkpoint or deploy"""
     cases: int = 100
     seed: int = 0
     """another one: other cases"""

@@ -61,7 +61,7 @@ def saved_policy_cfg(checkpoint: Mapping[str, Any], path: Path, task_cfg: ClassC
         cls = policy_class(name)
     except ValueError as error:
         raise ValueError(f"{path} holds a policy of another version: {error}") from error
-    return from_plain(cls.config_class, checkpoint["policy_cfg"], f"{path}")
+    return from_plain(cls.config_class, checkpoint["policy_cfg"], f"{path}", "policy_cfg")
 
 
 def _check_cfg(cfg: ClassCfg, cls: type, key: str) -> None:

@@ -1,6 +1,7 @@
 """Command lines as a user types them: bad ones end in one clear message, good ones land in the configs."""
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
 from legged_gym.registry import all_tasks, get_task, register
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.files import write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -273,6 +275,10 @@ def test_ranks_get_different_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     assert processes.rank_seed(5) == 5
     seeds = set()
+    monkeypatch.setenv("RANK", "3")
+    assert processes.rank() == 0, "left over: no launcher started this process"
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "4")
     for rank in range(4):
         monkeypatch.setenv("RANK", str(rank))
         seeds.add(processes.rank_seed(5))
@@ -362,14 +368,14 @@ def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "figures.json"
-    runs.write_atomically(path, "old")
+    write_file(path, "old")
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        runs.write_atomically(path, "new")
+    with pytest.raises(UserError, match=f"^cannot write {path}: disk full$"):
+        write_file(path, "new")
     assert path.read_text() == "old"
     assert files(tmp_path) == {"figures.json"}
 

@@ -161,11 +161,16 @@ def test_an_outside_policy_comes_back_through_the_task_s_config(tmp_path):
 def test_a_file_that_contradicts_itself_is_refused(tmp_path):
     path = tmp_path / "model_0.pt"
     make_runner(None).save(path)
-    for change in ({"actor_hidden_dims": (17,)}, {"actor_hidden_dims": "many"}, {"actor_class_name": "Estimator"}):
+    cases = {
+        r"changed.pt: policy.actor.0.weight is \(16, 2\), not \(17, 2\)": {"actor_hidden_dims": (17,)},
+        "changed.pt: policy_cfg.actor_hidden_dims is 'many', not a tuple": {"actor_hidden_dims": "many"},
+        "changed.pt holds a network that cannot be built: .": {"actor_class_name": "Estimator"},
+    }
+    for message, change in cases.items():
         checkpoint = load_safe(path, 1)
         checkpoint["policy_cfg"] |= change
         save_atomic(checkpoint, tmp_path / "changed.pt")
-        with pytest.raises(ValueError, match="changed.pt holds a network that cannot be built: .") as found:
+        with pytest.raises(ValueError, match=message) as found:
             load_policy(tmp_path / "changed.pt")
         assert "\n" not in str(found.value)
 

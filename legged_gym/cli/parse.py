@@ -2,7 +2,7 @@
 
 `--import` and `--task` are read first, because the rest of the flags depend on them. Defaults are the task's configs,
 or those of the run that is loaded, in the script's variant; what the user types is laid over them last. Nothing here
-writes, and mistakes are reported before torch and MuJoCo are imported.
+writes, but to try whether that can be done, and mistakes are reported before torch and MuJoCo are imported.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
 from legged_gym.cli.names import as_flags
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
+from legged_gym.cli.process import try_gl
 from legged_gym.cli.run_config import changes, check_configs, trained_configs
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
@@ -108,6 +109,7 @@ def parse(
     if args.enable_cameras:
         print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
     device = choose_device(args)
+    try_gl()
     if (checkpoint is None or across) and variant == "train" and device == "cpu":
         env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
         env_cfg.cpu()

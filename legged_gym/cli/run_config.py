@@ -8,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from legged_gym.cli.runs import write_atomically
 from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
 from legged_gym.utils.config import bare, differences, plain, type_of, typed
@@ -20,8 +19,11 @@ def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> No
 
     The origin is for whoever reads it: nothing of it is used when the file is loaded.
     """
+    from rsl_rl.utils.files import writing  # here, as another rsl_rl is told of first
+
     tree = {"task": task, **origin, "env": plain(env), "train": plain(train)}
-    write_atomically(run / "config.yaml", yaml.safe_dump(tree, sort_keys=False, width=120))
+    with writing(run / "config.yaml") as file:
+        file.write(yaml.safe_dump(tree, sort_keys=False, width=120).encode())
 
 
 def task_of(checkpoint: Path) -> str | None:

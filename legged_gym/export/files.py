@@ -9,9 +9,9 @@ import copy
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,15 @@ from legged_gym.export.networks import DeployedLayout, deployed
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from rsl_rl.factory import saved_policy_class
-from rsl_rl.runners.checkpoints import FORMAT, load_network, load_policy
-from rsl_rl.utils.checkpoint import load_safe
+from rsl_rl.runners.checkpoints import load_network, load_policy
+from rsl_rl.utils.files import drafting, reason, sync_folder, try_folder
+from rsl_rl.utils.schema import read_checkpoint
 
 TOLERANCE = 1e-4  # of every output
 RANDOM_INPUTS = 1000
 RECORDED_STEPS = 100  # of each robot
 OPSET = 17
 DESCRIPTION = "deploy.yaml"
-KEYS = {"policy", "policy_cfg", "obs_dims", "num_actions", "iteration"}  # of a checkpoint, that an export needs
 
 Inputs = dict[str, Tensor]
 
@@ -78,7 +78,7 @@ def export_as_trained(checkpoint: Path, folder: Path, task: Task, *, student: bo
 def _is_of(checkpoint: Path, folder: Path) -> bool:
     """Whether what `folder` holds was exported from `checkpoint` and is whole."""
     try:
-        found = load_description(folder).get("checkpoint")
+        found = load_description(folder, force=True).get("checkpoint")  # what was edited on purpose stays
         return isinstance(found, dict) and found.get("sha256") == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     except (UserError, OSError):
         return False
@@ -87,12 +87,12 @@ def _is_of(checkpoint: Path, folder: Path) -> bool:
 def _export(
     checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None, student: bool
 ) -> list[Path]:
+    with _told(folder):
+        try_folder(folder)
     trial = copy.deepcopy(env_cfg)
     trial.evaluation()
     with value_errors_are_the_users():
-        saved = load_safe(checkpoint, FORMAT)
-        if missing := KEYS - saved.keys():
-            raise UserError(f"{checkpoint} is no checkpoint of a policy: it has no {', '.join(sorted(missing))}")
+        saved = read_checkpoint(checkpoint)
         task_cfg = task.train_cfg().policy
         found = saved_policy_class(saved)
         if found != task_cfg.class_name:
@@ -111,23 +111,27 @@ def _export(
     recorded = list(_record(env, reference, layout, tuple(getattr(networks["policy"], "maps", ()))))
     env.close()
 
+    with _told(folder), drafting(folder) as draft:
+        files = {}
+        for key, network in networks.items():
+            files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
+        tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
+        _write_robot(draft, tree["robot"], env)
+        if "motion" in tree:
+            _write_motions(draft / MOTIONS, tree["motion"], env)
+        _add_metadata(draft, tree)
+        _check(networks, draft, layout, env, recorded, checkpoint)
+        _write_description(draft, tree)
+        return _publish(draft, folder)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Around what writes to `folder`: UserError where the system does not let it."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            draft = Path(name)
-            files = {}
-            for key, network in networks.items():
-                files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
-            tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
-            _write_robot(draft, tree["robot"], env)
-            if "motion" in tree:
-                _write_motions(draft / MOTIONS, tree["motion"], env)
-            _add_metadata(draft, tree)
-            _check(networks, draft, layout, env, recorded, checkpoint)
-            _write_description(draft, tree)
-            return _publish(draft, folder)
+        yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        raise UserError(f"cannot write to {folder}: {reason(error)}") from error
 
 
 # -- the files ---------------------------------------------------------------------------------------------------------
@@ -137,7 +141,8 @@ def write_torchscript(network: nn.Module, example: Inputs, path: Path) -> None:
     """Writes `network`, traced with `example`, as TorchScript."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # it is deprecated in torch, yet what robots' programs in C++ load
-        torch.jit.trace(network, tuple(example[name] for name in network.inputs), check_trace=False).save(str(path))
+        script = torch.jit.trace(network, tuple(example[name] for name in network.inputs), check_trace=False)
+    path.write_bytes(script.save_to_buffer())  # on a full disk, torch's own errors do not say so
 
 
 def write_onnx(network: nn.Module, example: Inputs, path: Path) -> None:
@@ -232,6 +237,7 @@ def _publish(draft: Path, folder: Path) -> list[Path]:
             (folder / f"depth_encoder{suffix}").unlink(missing_ok=True)
     for name in {MJCF, MOTIONS} - set(names):
         (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)
     return [folder / name for name in names]
 
 

@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.video is not None:
         from legged_gym.viewer.film.gl import choose_gl
 
-        choose_gl()  # before mujoco is imported
+        choose_gl("--video")  # before mujoco is imported
 
     from rsl_rl.runners.on_policy_runner import load_policy  # slow: after the command line has been found good
 

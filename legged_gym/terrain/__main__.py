@@ -1,5 +1,6 @@
 """Draws terrain: `python -m legged_gym.terrain --type gap --difficulty 1 --out gap.png`; without --type, all types."""
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.roughness import roughen
 from legged_gym.terrain.tile import Tile, require_slots
 from legged_gym.utils.errors import UserError, nearest, script
+from legged_gym.utils.files import check_place, write_file
 
 
 @dataclass(kw_only=True)
@@ -42,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = tyro.cli(Args, args=argv, description=Args.__doc__, use_underscores=True)
     _check(args)
     figure = _all_types(args) if args.type is None else _one_tile(args, args.type)
-    figure.savefig(args.out, dpi=130)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=130, format=args.out.suffix[1:].lower())
+    write_file(args.out, file.getvalue())
     print(f"wrote {args.out}")
 
 
@@ -76,10 +80,7 @@ def _check(args: Args) -> None:
         raise UserError(f"--roughness is {args.roughness:g}: it is an amplitude in metres, 0 or more and below 1")
     if args.out.suffix.lower() not in (".png", ".jpg", ".pdf", ".svg"):
         raise UserError(f"--out is {args.out}: the name has to end in .png, .jpg, .pdf or .svg")
-    if not args.out.parent.is_dir():
-        raise UserError(f"--out: there is no folder {args.out.parent}")
-    if args.out.is_dir():
-        raise UserError(f"--out: {args.out} is a folder")
+    check_place("--out", args.out)
 
 
 if __name__ == "__main__":
