@@ -26,9 +26,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from legged_gym.cli.runs import write_atomically
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError, script
+from legged_gym.utils.files import write_file
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "legged_gym" / "scripts"
 PATIENCE = 60.0  # s that a child has to save and end by itself
@@ -105,7 +105,7 @@ class Seed:
             return True
         models = list((self.folder / "logs").rglob("model_*.pt"))
         newest = max(models, key=lambda path: path.stat().st_mtime)
-        write_atomically(self.state, json.dumps({"checkpoint": str(newest.resolve()), "seconds": round(seconds, 1)}))
+        write_file(self.state, json.dumps({"checkpoint": str(newest.resolve()), "seconds": round(seconds, 1)}))
         self._launch("evaluate")
         return False
 
@@ -226,7 +226,7 @@ def main() -> None:
         typed += [f"--evaluate={saved['evaluate']}"] if saved["evaluate"] else []
         raise UserError(f"{out} holds what came of other flags, {shlex.join(typed)}: name another --out")
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(origin, json.dumps(settings))
+    write_file(origin, json.dumps(settings))
 
     seeds = [Seed(args, out, seed) for seed in args.seeds]
     run_all(seeds, args.gpus)
@@ -238,7 +238,7 @@ def main() -> None:
     print_summary(summary, f"{args.task}: {len(found)} of {len(seeds)} seeds, {_span(seconds)} of training each")
     failed = {seed.seed: seed.failed for seed in seeds if seed.failed}
     result = {**settings, "seconds": seconds, "failed": failed, "summary": summary, "figures": found}
-    write_atomically(out / "summary.json", json.dumps(result, indent=1) + "\n")
+    write_file(out / "summary.json", json.dumps(result, indent=1) + "\n")
     print(f"wrote {out / 'summary.json'}")
     if failed:
         raise UserError("; ".join(f"seed {seed}: {why}" for seed, why in failed.items()))

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from legged_gym.rewards import with_own_rewards
+from legged_gym.robots.robot import find_robot, known_robot
 from legged_gym.utils.bounds import check_env_cfg
 from legged_gym.utils.config import override
 from legged_gym.utils.errors import UserError, nearest
@@ -46,6 +47,24 @@ class Task:
         """The environment's config as the task has it, with the rewards that its class brings along."""
         cfg = self.env_cfg_class()
         return with_own_rewards(cfg, self.env_class) if isinstance(self.env_class, type) else cfg
+
+    def check_robot(self, cfg: Any, key: str) -> None:
+        """Refuses in `cfg` another robot than the task's, which would have its pose, start height and gains. UserError,
+        naming the field after `key`, as "--env"."""
+        own, asset = self.env_cfg(), cfg.asset
+        robot = known_robot(own.asset.name)
+        if robot is None or asset.file or asset.name == own.asset.name:
+            return
+        try:
+            other = find_robot(asset.name)
+        except UserError as error:
+            raise UserError(f"{key}.{error}") from error
+        if other.source != robot.source and cfg.init_state.default_joint_angles == own.init_state.default_joint_angles:
+            tasks = [task.name for task in all_tasks().values() if task.env_cfg().asset.name == asset.name]
+            raise UserError(
+                f"{key}.asset.name is {asset.name}: {self.name} has the pose, height and gains of {own.asset.name}; "
+                + (f"take {' or '.join(tasks)}" if tasks else "a robot needs a task of its own (docs/own_robot.md)")
+            )
 
     def evaluator(self) -> ModuleType:
         """The module that measures policies of this task."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from rsl_rl.config import AlgorithmCfg, TrainCfg
-from rsl_rl.utils.require import require
+from rsl_rl.utils.bounds import NotNegative, NotNegativeInt, Positive, Share
 
 
 @dataclass
@@ -12,16 +12,16 @@ class CloningCfg(AlgorithmCfg):
 
     class_name: str = "CloningPPO"
     """The algorithm's class; it follows from the task."""
-    desired_kl: float = 0.02
+    desired_kl: Positive = 0.02
     """KL divergence per minibatch step that the adaptive schedule aims at."""
-    entropy_coef: float = 0.0025
+    entropy_coef: NotNegative = 0.0025
     """Weight of the entropy bonus."""
-    bounds_loss_coef: float = 0.0005
+    bounds_loss_coef: NotNegative = 0.0005
     """Weight of what mean actions exceed `bounds` by, summed over actions; 0 switches it off."""
-    bounds: float = 8.0
+    bounds: Positive = 8.0
     """Absolute mean action from which the bounds loss counts, and to which teachers' are clipped (policy's units,
     before action_scale)."""
-    bc_loss_coef: float = 0.0
+    bc_loss_coef: Share = 0.0
     """Weight of the squared distances of mean actions and of action noise to the teacher's, summed over actions;
     surrogate and entropy are weighted with the rest to 1. 1: cloning alone, while the critic learns; 0: PPO alone, and
     policy_to_clone is not read."""
@@ -34,13 +34,11 @@ class CloningCfg(AlgorithmCfg):
     """Observation group (N, 1) of the teachers' numbers."""
     clip_teacher_actions: bool = True
     """Clip the teachers' mean actions to `bounds` before they are cloned."""
-    switch_to_rl_after: int = 0
+    switch_to_rl_after: NotNegativeInt = 0
     """Iterations of the run after which bc_loss_coef is 0, and PPO alone goes on; 0: it stays."""
 
     def check(self, key: str = "algorithm") -> None:
         super().check(key)
-        require(key, self, "in 0 .. 1", "bc_loss_coef")
-        require(key, self, "not negative", "switch_to_rl_after")
         if len(self.policy_to_clone) > 1 and not self.use_multi_teacher:
             raise ValueError(
                 f"{key}.policy_to_clone names {len(self.policy_to_clone)} teachers: {key}.use_multi_teacher=True says "

@@ -3,11 +3,24 @@
 A `class_name` is the name of one of our classes, or `module:Class` of one that lives elsewhere.
 """
 
+import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from rsl_rl.gating_config import GateTrainingCfg, GatingCfg
-from rsl_rl.utils.require import require
+from rsl_rl.utils.bounds import (
+    AtLeastOne,
+    Bounds,
+    Columns,
+    NotNegative,
+    NotNegativeInt,
+    Positive,
+    Rate,
+    Share,
+    Size,
+    Sizes,
+    check_bounds,
+)
 
 Activation = Literal["elu", "relu", "tanh", "selu", "silu"]
 
@@ -20,7 +33,7 @@ class ClassCfg:
     """The class; it follows from the task."""
 
     def check(self) -> None:
-        """ValueError, in one line, for values that cannot work."""
+        """ValueError, in one line, for values that are within their bounds and do not go together."""
 
 
 @dataclass
@@ -29,9 +42,9 @@ class EncoderCfg(ClassCfg):
 
     class_name: str = "MLP"
     """The network's class, made with (in_dim, hidden_dims, out_dim, activation, out_activation=...)."""
-    hidden_dims: tuple[int, ...] = (128, 64)
+    hidden_dims: Sizes = (128, 64)
     """Widths of the hidden layers."""
-    latent_dim: int = 32
+    latent_dim: Size = 32
     """Width of the latent."""
     activation: Activation = "elu"
     """Activation of the hidden layers."""
@@ -49,13 +62,13 @@ class PolicyCfg(ClassCfg):
     """The actor's class, made with (in_dim, hidden_dims, out_dim, activation, out_gain=...)."""
     critic_class_name: str = "MLP"
     """The critic's class, made with (in_dim, hidden_dims, out_dim, activation)."""
-    actor_hidden_dims: tuple[int, ...] = (512, 256, 128)
+    actor_hidden_dims: Sizes = (512, 256, 128)
     """Widths of the actor's hidden layers."""
-    critic_hidden_dims: tuple[int, ...] = (512, 256, 128)
+    critic_hidden_dims: Sizes = (512, 256, 128)
     """Widths of the critic's hidden layers."""
     activation: Activation = "elu"
     """Activation of the hidden layers."""
-    init_noise_std: float = 1.0
+    init_noise_std: Positive = 1.0
     """Standard deviation of the action noise at the start of training."""
     re_init_std: bool = False
     """On resume, start again from init_noise_std instead of the checkpoint's noise."""
@@ -77,25 +90,24 @@ class PolicyCfg(ClassCfg):
     rewards, and clip_param is a share of that deviation."""
     gating: GatingCfg = field(default_factory=GatingCfg)
     """Of an actor_class_name GatedExperts."""
-    min_noise_std: float = 0.0
+    min_noise_std: NotNegative = 0.0
     """Least standard deviation of the action noise, held to once an iteration; 0: none."""
 
-    def check(self) -> None:
-        require("policy", self, "positive", "init_noise_std")
-        require("policy", self, "not negative", "min_noise_std")
-        self.gating.check()
+    def check(self, key: str = "policy") -> None:
+        """`key`: where the settings stand."""
+        self.gating.check(f"{key}.gating")
         if self.actor_class_name != "GatedExperts" and self.gating != GatingCfg():
-            raise ValueError(f"policy.gating is for actor_class_name GatedExperts, not {self.actor_class_name}")
-        require("policy", self, "at least 1", "actor_hidden_dims", "critic_hidden_dims")
-        for key, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
-            for group, encoder in getattr(self, f"{key}_encoders").items():
+            raise ValueError(f"{key}.gating is for actor_class_name GatedExperts, not {self.actor_class_name}")
+        for who, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
+            if not groups:
+                raise ValueError(f"{key}.{who}_groups is empty: it takes one observation group or more")
+            for group, encoder in getattr(self, f"{who}_encoders").items():
                 if group not in groups:
-                    raise ValueError(f"policy.{key}_encoders has one for {group}, which policy.{key}_groups lacks")
-                require(f"policy.{key}_encoders.{group}", encoder, "at least 1", "hidden_dims", "latent_dim")
+                    raise ValueError(f"{key}.{who}_encoders has one for {group}, which {key}.{who}_groups lacks")
                 encoder.check()
-            projected = getattr(self, f"{key}_projected_groups")
+            projected = getattr(self, f"{who}_projected_groups")
             if twice := [group for group in projected if (*groups, *projected).count(group) > 1]:
-                raise ValueError(f"policy.{key}_projected_groups: {twice[0]} is read already")
+                raise ValueError(f"{key}.{who}_projected_groups: {twice[0]} is read already")
 
 
 @dataclass
@@ -108,27 +120,25 @@ class RmaPolicyCfg(PolicyCfg):
     """Observation groups that the actor's encoders read; the architecture needs these five."""
     critic_groups: tuple[str, ...] = ("proprio", "scan", "priv_explicit", "priv_latent")
     """Observation groups that the critic reads, in this order."""
-    scan_encoder_dims: tuple[int, ...] = (128, 64, 32)
+    scan_encoder_dims: Sizes = (128, 64, 32)
     """Widths of the scan encoder's layers; the last is the scan latent's."""
-    priv_encoder_dims: tuple[int, ...] = (64, 20)
+    priv_encoder_dims: Sizes = (64, 20)
     """Widths of the privilege encoder's layers; the last is the latent's."""
-    estimator_hidden_dims: tuple[int, ...] = (128, 64)
+    estimator_hidden_dims: Sizes = (128, 64)
     """Widths of the hidden layers of the estimator of priv_explicit."""
     estimator_groups: tuple[Literal["proprio", "scan"], ...] = ("proprio",)
     """Observation groups that it is told from."""
     history_length: Literal[10, 20, 50] = 10
     """Frames of proprio in the observation group history."""
 
-    def check(self) -> None:
-        super().check()
-        names = ("scan_encoder_dims", "priv_encoder_dims", "estimator_hidden_dims")
-        require("policy", self, "at least 1", *names, "history_length")
-        if not self.scan_encoder_dims or not self.priv_encoder_dims:
-            raise ValueError("policy.scan_encoder_dims and policy.priv_encoder_dims need at least one layer")
-        if self.actor_encoders or self.actor_projected_groups:
-            raise ValueError(
-                f"policy.actor_encoders, actor_projected_groups: {self.class_name} has encoders of its own"
-            )
+    def check(self, key: str = "policy") -> None:
+        super().check(key)
+        for name in ("scan_encoder_dims", "priv_encoder_dims"):
+            if not getattr(self, name):
+                raise ValueError(f"{key}.{name} is empty: it needs at least one layer")
+        for name in ("actor_encoders", "actor_projected_groups"):
+            if getattr(self, name):
+                raise ValueError(f"{key}.{name}: {self.class_name} has encoders of its own")
 
 
 @dataclass
@@ -137,28 +147,25 @@ class DepthPolicyCfg(ClassCfg):
 
     class_name: str = "DepthStudent"
     """The policy's class; it follows from the task."""
-    image_shape: tuple[int, int] = (58, 87)
+    image_shape: Annotated[tuple[int, int], Bounds(low=1, high=10**4)] = (58, 87)
     """Rows and columns of the image."""
     convolutions: Literal["", "extreme_parkour", "videomimic"] = ""
     """Whose convolutions look at it; empty: those for an image of this shape."""
-    gru_hidden_dim: int = 512
+    gru_hidden_dim: Size = 512
     """Width of the recurrent state."""
-    num_yaws: int = 2
+    num_yaws: NotNegativeInt = 2
     """Headings that the network tells from the image and the actor reads; 0: it has none."""
-    yaw_index: int = 6
+    yaw_index: NotNegativeInt = 6
     """Where they stand in proprio."""
-    max_yaw: float = 1.5
+    max_yaw: Annotated[float, Bounds(above=0.0, high=math.pi)] = 1.5
     """Largest heading that the network can tell, rad."""
-    seen_columns: tuple[int, int] = (0, 0)
+    seen_columns: Columns = (0, 0)
     """First and end of the columns of priv_explicit that are told from images, not from proprio; alike: none."""
     teacher: RmaPolicyCfg = field(default_factory=RmaPolicyCfg)
     """Networks of the teacher, whose sizes actor, history encoder and estimator have."""
 
     def check(self) -> None:
-        require("policy", self, "at least 1", "image_shape", "gru_hidden_dim")
-        require("policy", self, "not negative", "num_yaws", "yaw_index", "seen_columns")
-        require("policy", self, "positive", "max_yaw")
-        self.teacher.check()
+        self.teacher.check("policy.teacher")
 
 
 @dataclass
@@ -167,43 +174,43 @@ class AlgorithmCfg(ClassCfg):
 
     class_name: str = "PPO"
     """The algorithm's class; it follows from the task."""
-    learning_rate: float = 1e-3
+    learning_rate: Rate = 1e-3
     """Adam's step size; where an adaptive schedule starts."""
     schedule: Literal["adaptive", "fixed"] = "adaptive"
     """adaptive: the step size follows the KL divergence between the old and the new policy."""
-    desired_kl: float = 0.01
+    desired_kl: Positive = 0.01
     """KL divergence per minibatch step that the adaptive schedule aims at."""
-    final_desired_kl: float = 0.0
+    final_desired_kl: NotNegative = 0.0
     """What desired_kl falls to, geometrically, in the second half of the training; 0: it stays."""
-    min_learning_rate: float = 1e-5
+    min_learning_rate: Rate = 1e-5
     """Lower end of the adaptive schedule."""
-    max_learning_rate: float = 1e-2
+    max_learning_rate: Rate = 1e-2
     """Upper end of the adaptive schedule."""
-    gamma: float = 0.99
+    gamma: Share = 0.99
     """Discount per control step."""
-    lam: float = 0.95
+    lam: Share = 0.95
     """GAE's lambda."""
-    clip_param: float = 0.2
+    clip_param: Positive = 0.2
     """How far the probability ratio (and a clipped value) may move in one update."""
     use_clipped_value_loss: bool = True
     """Clip the value's change to clip_param."""
-    value_loss_coef: float = 1.0
+    value_loss_coef: NotNegative = 1.0
     """Weight of the value loss."""
-    entropy_coef: float = 0.01
+    entropy_coef: NotNegative = 0.01
     """Weight of the entropy bonus."""
-    bounds_loss_coef: float = 0.0
+    bounds_loss_coef: NotNegative = 0.0
     """Weight of what mean actions exceed `bounds` by, summed over actions; 0 switches it off."""
-    bounds: float = 1.0
+    bounds: Positive = 1.0
     """Absolute mean action from which the bounds loss counts (policy's units, before action_scale)."""
     mirror_augmentation: bool = False
     """Learn from each step and from its mirror image, left and right swapped."""
-    mirror_loss_coef: float = 0.0
+    mirror_loss_coef: NotNegative = 0.0
     """Weight of the penalty on actions that are not mirrored where observations are; 0 switches it off."""
-    num_learning_epochs: int = 5
+    num_learning_epochs: AtLeastOne = 5
     """Passes over the collected steps per update."""
-    num_mini_batches: int = 4
+    num_mini_batches: AtLeastOne = 4
     """Minibatches per pass."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Positive = 1.0
     """Global gradient norm is clipped to this, per optimiser."""
     gating: GateTrainingCfg = field(default_factory=GateTrainingCfg)
     """Of a policy whose actor is GatedExperts."""
@@ -211,12 +218,6 @@ class AlgorithmCfg(ClassCfg):
     def check(self, key: str = "algorithm") -> None:
         """`key`: where the settings stand."""
         self.gating.check(f"{key}.gating")
-        positive = ("learning_rate", "desired_kl", "min_learning_rate", "max_learning_rate", "clip_param")
-        require(key, self, "positive", *positive, "bounds", "max_grad_norm")
-        weights = ("value_loss_coef", "entropy_coef", "bounds_loss_coef", "mirror_loss_coef", "final_desired_kl")
-        require(key, self, "not negative", *weights)
-        require(key, self, "in 0 .. 1", "gamma", "lam")
-        require(key, self, "at least 1", "num_learning_epochs", "num_mini_batches")
         low, high = self.min_learning_rate, self.max_learning_rate
         if self.schedule == "adaptive" and not low <= self.learning_rate <= high:
             raise ValueError(
@@ -231,25 +232,22 @@ class RmaAlgorithmCfg(AlgorithmCfg):
 
     class_name: str = "RmaPPO"
     """The algorithm's class; it follows from the task."""
-    learning_rate: float = 2e-4
+    learning_rate: Rate = 2e-4
     """Adam's step size; where an adaptive schedule starts."""
-    priv_reg_coef: tuple[float, float] = (0.0, 0.1)
+    priv_reg_coef: Annotated[tuple[float, float], Bounds(low=0.0)] = (0.0, 0.1)
     """Weight of the distance of the privileged latent to that of the history, before and after the ramp."""
-    priv_reg_iterations: tuple[int, int] = (500, 1500)
+    priv_reg_iterations: Annotated[tuple[int, int], Bounds(low=0)] = (500, 1500)
     """First and last iteration of the ramp between the two weights."""
-    dagger_interval: int = 20
-    """Every so many iterations the history latent acts, and only history encoder and estimator learn."""
-    history_learning_rate: float = 2e-4
+    dagger_interval: Annotated[int, Bounds(low=2)] = 20
+    """Every so many iterations the history latent acts, and only history encoder and estimator learn; below 2 the
+    policy would not."""
+    history_learning_rate: Rate = 2e-4
     """Adam's step size for the history encoder."""
-    estimator_learning_rate: float = 1e-4
+    estimator_learning_rate: Rate = 1e-4
     """Adam's step size for the estimator."""
 
     def check(self) -> None:
         super().check()
-        require("algorithm", self, "positive", "history_learning_rate", "estimator_learning_rate")
-        require("algorithm", self, "not negative", "priv_reg_coef")
-        if self.dagger_interval < 2:
-            raise ValueError(f"algorithm.dagger_interval is {self.dagger_interval}: below 2 the policy would not learn")
         first, last = self.priv_reg_iterations
         if not 0 <= first < last:
             raise ValueError(f"algorithm.priv_reg_iterations is {first} {last}: a ramp goes from 0 or later to later")
@@ -261,40 +259,31 @@ class DistillationCfg(ClassCfg):
 
     class_name: str = "Distillation"
     """The algorithm's class; it follows from the task."""
-    learning_rate: float = 1e-3
+    learning_rate: Rate = 1e-3
     """Adam's step size at the start."""
-    final_learning_rate: float = 1e-4
+    final_learning_rate: Rate = 1e-4
     """Adam's step size after learning_rate_iterations."""
-    learning_rate_iterations: int = 0
+    learning_rate_iterations: NotNegativeInt = 0
     """Iterations over which the step size changes linearly from one to the other; 0: until the end of the training,
     which moves when it is resumed for longer."""
-    averaging: float = 0.999
+    averaging: Annotated[float, Bounds(low=0.0, below=1.0)] = 0.999
     """Share that the running average of the weights keeps at each gradient step, less in the first ones; the average
     is what is saved as the policy. 0: no average, the last weights are saved."""
-    estimator_learning_rate: float = 1e-4
+    estimator_learning_rate: Rate = 1e-4
     """Adam's step size for the estimator."""
-    num_mini_batches: int = 32
+    num_mini_batches: AtLeastOne = 32
     """Gradient steps per iteration, each on the whole window of its share of the environments."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Positive = 1.0
     """Norm to which the gradients of all that learns are clipped."""
-    warm_up_iterations: int = 0
+    warm_up_iterations: NotNegativeInt = 0
     """Iterations at the start in which the teacher acts."""
-    sight_loss_coef: float = 1.0
+    sight_loss_coef: NotNegative = 1.0
     """Weight of the mean squared error of what is told from images (policy.seen_columns), in PPO's loss too; 0: that is
     learnt from the actions alone."""
-    yaw_tolerance: float = 0.6
+    yaw_tolerance: NotNegative = 0.6
     """Error of the told heading beyond which the true one stands in, in training only, rad."""
-    blanked_interval: int = 50
+    blanked_interval: AtLeastOne = 50
     """Iterations between measurements of the losses with a blanked image."""
-
-    def check(self) -> None:
-        rates = ("learning_rate", "final_learning_rate", "estimator_learning_rate")
-        require("algorithm", self, "positive", *rates, "max_grad_norm")
-        require("algorithm", self, "at least 1", "num_mini_batches", "blanked_interval")
-        require("algorithm", self, "not negative", "learning_rate_iterations", "warm_up_iterations", "yaw_tolerance")
-        require("algorithm", self, "not negative", "sight_loss_coef")
-        if not 0.0 <= self.averaging < 1.0:
-            raise ValueError(f"algorithm.averaging is {self.averaging}: it has to be in 0 .. 1, and less than 1")
 
 
 def _student_ppo() -> AlgorithmCfg:
@@ -311,24 +300,21 @@ class StudentPpoCfg(DistillationCfg):
 
     class_name: str = "StudentPPO"
     """The algorithm's class; it follows from the task."""
-    distillation_iterations: int = 700
+    distillation_iterations: AtLeastOne = 700
     """Iterations of the run in which the student is distilled; to tune one that was distilled before, those it has."""
-    critic_iterations: int = 20
+    critic_iterations: NotNegativeInt = 20
     """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
-    init_noise_std: float = 0.2
+    init_noise_std: Positive = 0.2
     """Standard deviation of the action noise with which PPO starts."""
-    yaw_loss_coef: float = 0.5
+    yaw_loss_coef: NotNegative = 0.5
     """Weight of the distance of the told headings to the true ones in PPO's loss."""
-    bc_loss_coef: float = 0.1
+    bc_loss_coef: NotNegative = 0.1
     """Weight of the distance to the teacher's actions in PPO's loss; 0 switches it off."""
     ppo: AlgorithmCfg = field(default_factory=_student_ppo)
     """Settings of PPO; its minibatches are whole windows of some robots."""
 
     def check(self) -> None:
         super().check()
-        require("algorithm", self, "at least 1", "distillation_iterations")
-        require("algorithm", self, "not negative", "critic_iterations", "yaw_loss_coef", "bc_loss_coef")
-        require("algorithm", self, "positive", "init_noise_std")
         self.ppo.check("algorithm.ppo")
         if self.ppo.mirror_augmentation or self.ppo.mirror_loss_coef > 0.0:
             raise ValueError("algorithm.ppo.mirror_augmentation, mirror_loss_coef: what a student sees is not mirrored")
@@ -342,18 +328,17 @@ class RunnerCfg:
     """Folder of the runs, under the log root."""
     run_name: str = ""
     """Added to the name of the run's folder."""
-    num_steps_per_env: int = 24
+    num_steps_per_env: Size = 24
     """Control steps per environment and iteration."""
-    max_iterations: int = 1500
+    max_iterations: AtLeastOne = 1500
     """Iterations to train."""
-    save_interval: int = 50
+    save_interval: AtLeastOne = 50
     """Iterations between checkpoints."""
     randomize_episode_lengths: bool = True
     """Start the first episodes at random ages, so that time-outs do not come all at once."""
 
     def check(self) -> None:
-        """ValueError, in one line, for values that cannot work."""
-        require("runner", self, "at least 1", "num_steps_per_env", "max_iterations", "save_interval")
+        """ValueError, in one line, for values that are within their bounds and do not go together."""
 
 
 @dataclass
@@ -363,11 +348,12 @@ class TrainCfg:
     policy: PolicyCfg = field(default_factory=PolicyCfg)
     algorithm: AlgorithmCfg = field(default_factory=AlgorithmCfg)
     runner: RunnerCfg = field(default_factory=RunnerCfg)
-    seed: int = 1
+    seed: Annotated[int, Bounds(low=0, high=2**32 - 1)] = 1
     """Seed of all random numbers."""
 
     def check(self) -> None:
         """ValueError, in one line, for values that cannot work; called before anything is made."""
+        check_bounds(self)
         for part in (self.policy, self.algorithm, self.runner):
             part.check()
         ungated = isinstance(self.policy, PolicyCfg) and self.policy.actor_class_name != "GatedExperts"

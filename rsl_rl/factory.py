@@ -13,6 +13,7 @@ from torch import nn
 from rsl_rl.algorithms.phases import Algorithm
 from rsl_rl.config import ClassCfg
 from rsl_rl.env import VecEnv
+from rsl_rl.utils.bounds import check_bounds
 from rsl_rl.utils.resolve import class_names, from_plain, refuse_foreign, resolve
 
 
@@ -60,7 +61,7 @@ def saved_policy_cfg(checkpoint: Mapping[str, Any], path: Path, task_cfg: ClassC
         cls = policy_class(name)
     except ValueError as error:
         raise ValueError(f"{path} holds a policy of another version: {error}") from error
-    return from_plain(cls.config_class, checkpoint["policy_cfg"], f"{path}")
+    return from_plain(cls.config_class, checkpoint["policy_cfg"], f"{path}", "policy_cfg")
 
 
 def _check_cfg(cfg: ClassCfg, cls: type, key: str) -> None:
@@ -71,4 +72,5 @@ def _check_cfg(cfg: ClassCfg, cls: type, key: str) -> None:
             f"{key}.class_name is {cfg.class_name}, whose settings are those of {expected.__name__}; this task's are "
             f"{type(cfg).__name__}'s, for {type(cfg).class_name}"
         )
+    check_bounds(cfg, key)
     cfg.check()

@@ -9,9 +9,10 @@ import torch
 
 from rsl_rl.algorithms import PPO
 from rsl_rl.algorithms.phases import Phase
-from rsl_rl.config import AlgorithmCfg, ClassCfg, PolicyCfg, require
+from rsl_rl.config import AlgorithmCfg, ClassCfg, PolicyCfg
 from rsl_rl.modules import MLP, ActorCritic
 from rsl_rl.utils import distributed
+from rsl_rl.utils.bounds import AtLeastOne
 
 
 @dataclass
@@ -29,12 +30,8 @@ class TeacherAndStudentCfg(PolicyCfg):
 @dataclass
 class TwoPhasesCfg(AlgorithmCfg):
     class_name: str = "outside_learner:TwoPhases"
-    student_interval: int = 3
+    student_interval: AtLeastOne = 3
     student_learning_rate: float = 1e-2
-
-    def check(self) -> None:
-        super().check()
-        require("algorithm", self, "at least 1", "student_interval")
 
 
 class TeacherAndStudent(ActorCritic):

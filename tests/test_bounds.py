@@ -1,8 +1,12 @@
 """Values that no environment can work with end in one line that names the flag, before anything is written."""
 
 import dataclasses
+import math
+import re
 import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_cli import files, run
@@ -11,7 +15,7 @@ from legged_gym import make
 from legged_gym.cli.args import TrainArgs
 from legged_gym.cli.parse import parse
 from legged_gym.registry import all_tasks
-from legged_gym.utils.bounds import Bounds, check_env_cfg
+from legged_gym.utils.bounds import check_env_cfg, check_values
 from legged_gym.utils.errors import UserError
 
 GO2, TEACHER, STUDENT = "go2", "go2_parkour_teacher", "go2_parkour_student"
@@ -57,18 +61,55 @@ BAD = [
     (STUDENT, "camera.near=3", "below far, which is 2"),
     (STUDENT, "camera.crop=30 30 0 0", "none is left"),
     (STUDENT, "camera.dropped_frames=2", "in 0 .. 1"),
+    (STUDENT, "camera.latency=-0.1", "at least 0"),
+    (STUDENT, "camera.range_noise=-1", "at least 0"),
+    (STUDENT, "camera.edge_holes=5", "in 0 .. 1"),
+    (STUDENT, "camera.crop=-5 2 4 4", "at least 0"),
+    (STUDENT, "camera.horizontal_fov=87", "rad; 87 degrees are 1.518"),
+    (STUDENT, "camera.pitch=10 30", "rad; 10 degrees are 0.1745"),
+    (GO2, "domain_rand.friction_range=-1 0", "at least 0"),
+    (GO2, "control.action_scale=inf", "finite"),
+    (GO2, "commands.ranges.ang_vel_yaw=-60 60", "rad; -60 degrees are -1.047"),
+    (GO2, "init_state.default_joint_angles.FL_calf_joint=-86", "rad; -86 degrees are -1.501"),
+    (GO2, "rewards.scales.torques=1e40", "at most 1e+09"),
+    (GO2, "env.num_envs=5000000", "at most 1e+06"),
+    (GO2, "asset.name=galileo", "take galileo_parkour_teacher or galileo_parkour_student"),
+    (GO2, "asset.name=g3", "there is no robot 'g3'"),
+    (TEACHER, "rules.feet_in_pit=0", "above 0"),
+]
+BAD_TRAIN = [
+    (GO2, "algorithm.num_mini_batches=0", "is 0: it has to be at least 1"),
+    (GO2, "runner.save_interval=0", "is 0: it has to be at least 1"),
+    (GO2, "runner.num_steps_per_env=-5", "is -5: it has to be at least 1"),
+    (GO2, "policy.actor_hidden_dims=-3", "is -3: it has to be at least 1"),
+    (GO2, "algorithm.learning_rate=inf", "is inf: it has to be finite"),
+    (GO2, "algorithm.gamma=2", "is 2.0: it has to be at most 1"),
+    (GO2, "algorithm.clip_param=-1", "is -1.0: it has to be above 0"),
+    (GO2, "algorithm.min_learning_rate=0.1", "the adaptive schedule stays within 0.1 .. 0.01"),
+    (GO2, "policy.gating.top=3", "is for actor_class_name GatedExperts"),
+    (GO2, "seed=-1", "at least 0"),
+    (TEACHER, "algorithm.dagger_interval=1", "at least 2"),
+    (TEACHER, "policy.scan_encoder_dims=", "it needs at least one layer"),
+    (STUDENT, "policy.teacher.gating.top=3", "is for actor_class_name GatedExperts"),
+    (STUDENT, "algorithm.ppo.clip_param=0", "above 0"),
+    ("g1_depth", "algorithm.student.averaging=1", "below 1"),
+    ("g1_depth", "policy.student.latent_dim=0", "at least 1"),
 ]
 
 
-@pytest.mark.parametrize(("task", "setting", "message"), BAD, ids=[setting for _, setting, _ in BAD])
-def test_bad_values(tmp_path: Path, task: str, setting: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "prefix", "setting", "message"),
+    [(task, "--env", *rest) for task, *rest in BAD] + [(task, "--train", *rest) for task, *rest in BAD_TRAIN],
+    ids=[setting for _, setting, _ in (*BAD, *BAD_TRAIN)],
+)
+def test_bad_values(tmp_path: Path, task: str, prefix: str, setting: str, message: str) -> None:
     key, values = setting.split("=")
-    flags = [f"--task={task}", f"--log_root={tmp_path}", "--device=cpu", f"--env.{key}", *values.split()]
+    flags = [f"--task={task}", f"--log_root={tmp_path}", "--device=cpu", f"{prefix}.{key}", *values.split()]
     with pytest.raises(UserError) as told:
         parse(TrainArgs, "train", flags)
     text = str(told.value)
     assert message in text and "\n" not in text
-    assert text.startswith(f"--env.{key.rsplit('.', 1)[0]}.")
+    assert text.startswith(f"{prefix}.{key.rpartition('.')[0] or key}")
     assert not files(tmp_path)
 
 
@@ -95,6 +136,11 @@ def test_every_tasks_own_values_are_good(task: str, variant: str) -> None:
     check_env_cfg(cfg, "")
     getattr(cfg, variant)()
     check_env_cfg(cfg, "")
+    train = all_tasks()[task].train_cfg()
+    if variant == "cpu":
+        train.cpu()
+    check_values(train, "")
+    train.check()
 
 
 def test_inf_is_no_limit() -> None:
@@ -103,23 +149,48 @@ def test_inf_is_no_limit() -> None:
     check_env_cfg(cfg, "")
 
 
+WEIGHTS = ("env.rewards.scales.", "env.normalization.obs_scales.")
+"""groups of numbers of which any that is finite will do"""
+
+
 @pytest.mark.parametrize("task", all_tasks())
-def test_every_number_of_a_size_has_bounds(task: str) -> None:
-    """Whoever adds a count, a time, a noise or an interval says what it may be."""
-    sizes = ("num_", "interval", "noise", "length", "iterations", "_per_env", "period", "_s.")
+def test_every_number_states_its_bounds(task: str) -> None:
+    """Whoever adds a number says in its type what it may be; `Finite` where it may be anything."""
+    found = all_tasks()[task]
+    for prefix, cfg in (("env", found.env_cfg()), ("train", found.train_cfg())):
+        without = [key for key, hint in numbers(cfg, prefix) if not bounded(hint) and not key.startswith(WEIGHTS)]
+        assert not without, f"without bounds: {', '.join(without)}"
 
-    def visit(config: object, key: str) -> None:
-        hints = typing.get_type_hints(type(config), include_extras=True)
-        for field in dataclasses.fields(config):
-            value, name = getattr(config, field.name), f"{key}.{field.name}"
-            if dataclasses.is_dataclass(value):
-                visit(value, name)
-            elif type(value) in (int, float) and (
-                field.name.endswith("_s") or any(part in field.name for part in sizes)
-            ):
-                if name.startswith(("env.rewards.scales", "env.normalization.obs_scales")):
-                    continue
-                rules = getattr(hints[field.name], "__metadata__", ())
-                assert any(isinstance(rule, Bounds) for rule in rules), f"{name} has no bounds"
 
-    visit(all_tasks()[task].env_cfg(), "env")
+def numbers(cfg: object, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Key and type of every field of a config that holds numbers."""
+    hints = typing.get_type_hints(type(cfg), include_extras=True)
+    for field in dataclasses.fields(cfg):
+        value, key = getattr(cfg, field.name), f"{prefix}.{field.name}"
+        if dataclasses.is_dataclass(value):
+            yield from numbers(value, key)
+        elif re.search(r"\b(int|float)\b", str(hints[field.name])) and "Literal" not in str(hints[field.name]):
+            yield key, hints[field.name]
+
+
+def bounded(hint: Any) -> bool:
+    """Whether a type, or all types in it, have bounds."""
+    if any(hasattr(rule, "fault") for rule in getattr(hint, "__metadata__", ())):
+        return True
+    inside = [kind for kind in typing.get_args(hint) if kind not in (..., str, type(None))]
+    inside = inside[:1] if typing.get_origin(hint) is typing.Annotated else inside
+    return bool(inside) and all(map(bounded, inside))
+
+
+def test_a_number_without_bounds_is_noticed_and_works() -> None:
+    """In a task from outside it has to be finite, no more."""
+
+    @dataclasses.dataclass
+    class Cfg:
+        wind: float = 1.0
+        gusts: tuple[float, ...] = (0.5, 2.0)
+
+    assert [key for key, hint in numbers(Cfg(), "env") if not bounded(hint)] == ["env.wind", "env.gusts"]
+    check_env_cfg(Cfg(), "env")
+    with pytest.raises(UserError, match=r"^env\.gusts is inf: it has to be finite$"):
+        check_env_cfg(Cfg(gusts=(math.inf,)), "env")

@@ -1,6 +1,7 @@
 """Command lines as a user types them: bad ones end in one clear message, good ones land in the configs."""
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
 from legged_gym.registry import all_tasks, get_task, register
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.files import write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -65,14 +67,14 @@ BAD = {
     "no choice": ("train", [GO2, "--train.algorithm.schedule=cosine"], "adaptive"),
     "nan": ("train", [GO2, "--env.rewards.scales.torques=nan"], "--env.rewards.scales.torques is nan"),
     "stray word": ("train", [GO2, "now"], "Unrecognized options: now"),
-    "no robots": ("train", [GO2, "--num_envs=0"], "at least one robot"),
-    "no iterations": ("train", [GO2, "--max_iterations=0"], "at least one is needed"),
+    "no robots": ("train", [GO2, "--num_envs=0"], "--num_envs is 0: it has to be at least 1"),
+    "no iterations": ("train", [GO2, "--max_iterations=0"], "--max_iterations is 0: it has to be at least 1"),
     "no minibatches": (
         "train",
         [GO2, "--train.algorithm.num_mini_batches=0"],
         "--train.algorithm.num_mini_batches is 0: it has to be at least 1",
     ),
-    "negative seed": ("train", [GO2, "--seed=-1"], "--seed is -1"),
+    "negative seed": ("train", [GO2, "--seed=-1"], "--seed is -1: it has to be at least 0"),
     "folder in run name": ("train", [GO2, "--run_name=../x"], "cannot name a folder"),
     "folder in experiment": ("train", [GO2, "--experiment_name=a/b"], "cannot name a folder"),
     "no device": ("train", [GO2, "--sim_device=gpu"], "none of cpu, cuda, cuda:N"),
@@ -273,6 +275,10 @@ def test_ranks_get_different_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
     assert processes.rank_seed(5) == 5
     seeds = set()
+    monkeypatch.setenv("RANK", "3")
+    assert processes.rank() == 0, "left over: no launcher started this process"
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "4")
     for rank in range(4):
         monkeypatch.setenv("RANK", str(rank))
         seeds.add(processes.rank_seed(5))
@@ -356,20 +362,20 @@ def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert env.camera.latency == (0.1, 0.1)
     tree["env"]["camera"]["latency"] = "late"
     path.write_text(yaml.safe_dump(tree))
-    with pytest.raises(UserError, match="env.camera.latency is 'late', not a tuple"):
+    with pytest.raises(UserError, match="env.camera.latency is 'late', not a list"):
         run_config.load_config(path, task.name, env, train)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "figures.json"
-    runs.write_atomically(path, "old")
+    write_file(path, "old")
 
     def fail(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        runs.write_atomically(path, "new")
+    with pytest.raises(UserError, match=f"^cannot write {path}: disk full$"):
+        write_file(path, "new")
     assert path.read_text() == "old"
     assert files(tmp_path) == {"figures.json"}
 

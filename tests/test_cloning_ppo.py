@@ -9,7 +9,7 @@ from ppo_models import OBS_DIMS, fill, make_policy, make_ppo
 
 from rsl_rl.algorithms.cloning_ppo import CLONED, CloningPPO, distance_to_teacher
 from rsl_rl.algorithms.losses import surrogate_loss
-from rsl_rl.cloning_config import CloningCfg
+from rsl_rl.cloning_config import CloningCfg, CloningTrainCfg
 from rsl_rl.config import PolicyCfg
 from rsl_rl.factory import make_policy as build_policy
 from rsl_rl.utils.checkpoint import find_checkpoint
@@ -146,12 +146,12 @@ def test_mistakes(tmp_path):
     with pytest.raises(ValueError, match="bc_loss_coef is 0.25: algorithm.policy_to_clone has to name the teacher"):
         make_cloning([])
     for settings, message in (
-        (dict(bc_loss_coef=1.5), "algorithm.bc_loss_coef is 1.5: it has to be in 0 .. 1"),
+        (dict(bc_loss_coef=1.5), "algorithm.bc_loss_coef is 1.5: it has to be at most 1"),
         (dict(switch_to_rl_after=-1), "algorithm.switch_to_rl_after is -1"),
         (dict(policy_to_clone=("a", "b")), "names 2 teachers: algorithm.use_multi_teacher=True says"),
     ):
         with pytest.raises(ValueError, match=message):
-            CloningCfg(**settings).check()
+            CloningTrainCfg(algorithm=CloningCfg(**settings)).check()
     ppo = make_cloning([make_teacher(1.0, 0.5), make_teacher(-1.0, 0.25)])
     with pytest.raises(RuntimeError, match=f"{NUMBER} goes from 0 to 2: algorithm.policy_to_clone has teachers 0 to 1"):
         ppo.update(fill_numbered(ppo, [0, 1, 2, 0, 1, 2]))

@@ -66,7 +66,7 @@ def test_an_evaluation_has_bars_and_gate(teacher, tmp_path, capsys):
     print_figures(figures, "Galileo")
     printed = capsys.readouterr().out
     assert "all bars clean" in printed and "gate before bars to jump" in printed
-    draw_chart(figures, "Galileo", tmp_path / "chart.png")
+    assert draw_chart(figures, "Galileo", ".png").startswith(b"\x89PNG")
     assert (tmp_path / "chart.png").stat().st_size > 1000
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from test_runner import ToyEnv, make_runner, same, subprocess_env
 
 from legged_gym.cli import run_config
+from legged_gym.envs.base.legged_robot_config import EnvCfg
 from rsl_rl.algorithms.phases import Phase, due
 from rsl_rl.config import (
     EncoderCfg,
@@ -160,11 +161,16 @@ def test_an_outside_policy_comes_back_through_the_task_s_config(tmp_path):
 def test_a_file_that_contradicts_itself_is_refused(tmp_path):
     path = tmp_path / "model_0.pt"
     make_runner(None).save(path)
-    for change in ({"actor_hidden_dims": (17,)}, {"actor_hidden_dims": "many"}, {"actor_class_name": "Estimator"}):
+    cases = {
+        r"changed.pt: policy.actor.0.weight is \(16, 2\), not \(17, 2\)": {"actor_hidden_dims": (17,)},
+        "changed.pt: policy_cfg.actor_hidden_dims is 'many', not a tuple": {"actor_hidden_dims": "many"},
+        "changed.pt holds a network that cannot be built: .": {"actor_class_name": "Estimator"},
+    }
+    for message, change in cases.items():
         checkpoint = load_safe(path, 1)
         checkpoint["policy_cfg"] |= change
         save_atomic(checkpoint, tmp_path / "changed.pt")
-        with pytest.raises(ValueError, match="changed.pt holds a network that cannot be built: .") as found:
+        with pytest.raises(ValueError, match=message) as found:
             load_policy(tmp_path / "changed.pt")
         assert "\n" not in str(found.value)
 
@@ -190,11 +196,11 @@ def test_a_file_cannot_have_a_module_imported(tmp_path, monkeypatch, where):
 
 def test_a_run_s_config_yaml_names_no_classes_either(tmp_path):
     saved, encoders = TrainCfg(), {"privileged": EncoderCfg("trap:Trap", hidden_dims=(3,))}
-    saved.policy = PolicyCfg(class_name="trap:Trap", actor_encoders=encoders, init_noise_std=0.25)
-    run_config.save_config(tmp_path, "toy", RunnerCfg(), saved)
-    config = TrainCfg(policy=PolicyCfg(actor_encoders={"privileged": EncoderCfg()}))
-    assert run_config.load_config(tmp_path / "config.yaml", "toy", RunnerCfg(), config) == ([], [])
-    expected = PolicyCfg(actor_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
+    saved.policy = PolicyCfg(class_name="trap:Trap", critic_encoders=encoders, init_noise_std=0.25)
+    run_config.save_config(tmp_path, "toy", EnvCfg(), saved)
+    config = TrainCfg(policy=PolicyCfg(critic_encoders={"privileged": EncoderCfg()}))
+    assert run_config.load_config(tmp_path / "config.yaml", "toy", EnvCfg(), config) == ([], [])
+    expected = PolicyCfg(critic_encoders={"privileged": EncoderCfg(hidden_dims=(3,))}, init_noise_std=0.25)
     assert config.policy == expected
 
 

@@ -189,7 +189,7 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.sensors import DepthCamera
 from legged_gym.terrain.tile import Tile
 from legged_gym.utils.errors import UserError
-tree, images = load_description(Path(sys.argv[1])), []
+tree, images = load_description(Path(sys.argv[1]), force=True), []
 for state in np.load("states.npy", allow_pickle=True):
     robot = SimulatedRobot(tree, Tile(*state["tile"]), Physics(noise=0.0), np.random.default_rng(0))
     robot.data.qpos[:] = state["qpos"]
@@ -286,7 +286,8 @@ def test_runs_without_torch(task, folders, tmp_path):
     extra = "" if task == "go2" else ", '--types', 'gap', '--difficulty', '0.5'"
     code = (
         "import sys; from legged_gym.scripts.sim2sim import main; "
-        f"main(['--task={task}', '--exported={folders[task]}', '--episodes_per_type=1', '--json=f.json'{extra}]); "
+        f"main(['--task={task}', '--exported={folders[task]}', '--force', '--episodes_per_type=1'"
+        f", '--json=f.json'{extra}]); "
         "bad = {m.split('.')[0] for m in sys.modules} & {'torch', 'warp', 'rsl_rl'}; assert not bad, bad"
     )
     result = in_subprocess(code, tmp_path)
@@ -349,15 +350,15 @@ BAD = {
     "no description": ([], "go2", lambda f: (f / "deploy.yaml").unlink(), "deploy.yaml: export.py writes it"),
     "no yaml": ([], "go2", lambda f: (f / "deploy.yaml").write_text("a: [b\n"), "cannot read"),
     "another yaml": ([], "go2", lambda f: (f / "deploy.yaml").write_text("a: b\n"), "does not describe"),
-    "half a description": ([], "go2", lambda f: cut(f / "deploy.yaml", "control", "kp"), "control lacks kp"),
+    "half a description": (["--force"], "go2", lambda f: cut(f / "deploy.yaml", "control", "kp"), "control lacks kp"),
     "no network": ([], "go2", lambda f: (f / "policy.onnx").unlink(), "which deploy.yaml names"),
     "tampered network": ([], "go2", lambda f: (f / "policy.onnx").write_bytes(b"x"), "its SHA-256 differs"),
-    "courses on flat ground": (["--difficulty=1"], "go2", None, "this one has none"),
-    "no integrator": (["--integrator=heun"], "go2", None, "choose from euler, rk4"),
-    "no multiple": (["--dt=0.003"], "go2", None, "has to be a multiple"),
-    "no terrain": (["--types=gab"], "go2_parkour_teacher", None, "did you mean 'gap'?"),
-    "no difficulty": (["--difficulty=2"], "go2_parkour_teacher", None, "has to lie in 0 .. 1"),
-    "no episodes": (["--episodes_per_type=0"], "go2", None, "at least one"),
+    "courses on flat ground": (["--force", "--difficulty=1"], "go2", None, "this one has none"),
+    "no integrator": (["--force", "--integrator=heun"], "go2", None, "choose from euler, rk4"),
+    "no multiple": (["--force", "--dt=0.003"], "go2", None, "has to be a multiple"),
+    "no terrain": (["--force", "--types=gab"], "go2_parkour_teacher", None, "did you mean 'gap'?"),
+    "no difficulty": (["--force", "--difficulty=2"], "go2_parkour_teacher", None, "has to lie in 0 .. 1"),
+    "no episodes": (["--force", "--episodes_per_type=0"], "go2", None, "at least one"),
 }
 
 
@@ -384,7 +385,12 @@ def test_damaged_network_with_a_good_checksum(folders, tmp_path):
 
 @pytest.mark.parametrize("gl, message", [("disable", "depth images need OpenGL"), ("glide", "MUJOCO_GL is 'glide'")])
 def test_no_opengl(gl, message, folders):
-    flags = ["--task=go2_parkour_student", f"--exported={folders['go2_parkour_student']}", "--episodes_per_type=1"]
+    flags = [
+        "--task=go2_parkour_student",
+        f"--exported={folders['go2_parkour_student']}",
+        "--episodes_per_type=1",
+        "--force",
+    ]
     command = [sys.executable, ROOT / "legged_gym" / "scripts" / "sim2sim.py", *flags]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MUJOCO_GL": gl}
     result = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -14,6 +14,7 @@ from rsl_rl.algorithms.student_ppo import HISTORY, SEEN, TOLD
 from rsl_rl.config import StudentPpoCfg
 from rsl_rl.runners import load_policy
 from rsl_rl.storage.rollout_storage import RolloutStorage
+from rsl_rl.utils.bounds import check_bounds
 from rsl_rl.utils.graphs import parity_error
 
 
@@ -234,18 +235,18 @@ def test_clear_errors(env):
     with pytest.raises(ValueError, match=r"critic_hidden_dims \(512, 256, 128\), not \(64,\)"):
         runner.load_teacher(TEACHER)
     for name, value, message in (
-        ("init_noise_std", 0.0, "algorithm.init_noise_std is 0.0: it has to be positive"),
+        ("init_noise_std", 0.0, "algorithm.init_noise_std is 0.0: it has to be above 0"),
         ("distillation_iterations", 0, "algorithm.distillation_iterations is 0: it has to be at least 1"),
         ("critic_iterations", -1, "algorithm.critic_iterations is -1"),
         ("bc_loss_coef", -0.1, "algorithm.bc_loss_coef is -0.1"),
         ("yaw_loss_coef", -0.1, "algorithm.yaw_loss_coef is -0.1"),
     ):
         with pytest.raises(ValueError, match=message):
-            StudentPpoCfg(**{name: value}).check()
+            check_bounds(StudentPpoCfg(**{name: value}), "algorithm")
     cfg = StudentPpoCfg()
     cfg.ppo.clip_param = 0.0
     with pytest.raises(ValueError, match=r"algorithm.ppo.clip_param is 0.0"):
-        cfg.check()
+        check_bounds(cfg, "algorithm")
     cfg = StudentPpoCfg()
     cfg.ppo.mirror_loss_coef = 0.5
     with pytest.raises(ValueError, match="mirror_loss_coef: what a student sees is not mirrored"):

@@ -125,9 +125,9 @@ def break_it(saved, how):
     ("how", "message"),
     [
         ("unknown tensor", "has tensors that no network of ours has: memory_a.rnn.weight_ih_l0"),
-        ("missing tensor", r"holds another network: critic.2.bias is missing, this task's \(256,\)"),
-        ("other width", r"holds another network: actor.0.weight is \(512, 414\), this task's \(512, 415\)"),
-        ("not finite", "actor.0.bias is not finite"),
+        ("missing tensor", "policy lacks critic.2.bias"),
+        ("other width", r"policy.actor.0.weight is \(512, 414\), not \(512, 415\)"),
+        ("not finite", "policy.actor.0.bias has 1 of 512 numbers that are nan or inf"),
         ("negative noise", "the action noise std is -0.1 and has to be positive"),
         ("layer norm", "policy_cfg has layer_norm True, which no network of ours has"),
         ("other head", "the actor reads terrain_height as flatten_then_embed_with_attention; ours can identity"),

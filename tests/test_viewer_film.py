@@ -17,7 +17,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from legged_gym.viewer.film.gl import choose_gl
-choose_gl()
+choose_gl("--video")
 import torch
 from legged_gym.cli.terrain import choose_terrain
 from legged_gym.registry import get_task
@@ -78,11 +78,11 @@ def test_no_gl_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", fail)
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     with pytest.raises(UserError, match="neither EGL nor OSMesa works") as error:
-        choose_gl()
+        choose_gl("--video")
     assert calls == ["egl", "osmesa"] and "\n" not in str(error.value)
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
     with pytest.raises(UserError, match="MUJOCO_GL=osmesa does not work"):
-        choose_gl()
+        choose_gl("--video")
     assert calls == ["egl", "osmesa", "osmesa"]
 
 
@@ -93,5 +93,5 @@ def test_the_second_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", only_osmesa)
     monkeypatch.setenv("MUJOCO_GL", "")  # so that it is put back
     monkeypatch.delenv("MUJOCO_GL")
-    choose_gl()
+    choose_gl("--video")
     assert os.environ["MUJOCO_GL"] == "osmesa"

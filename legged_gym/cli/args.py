@@ -1,7 +1,7 @@
 """Flags of all scripts: what a user types, what of it goes into the configs, and what no script can work with."""
 
 import math
-import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,13 +12,23 @@ from legged_gym.cli.processes import under_torchrun
 from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
+from legged_gym.utils.files import check_place
 
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
 Number = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
 Imports = Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="import", metavar="FILE|MODULE")]
-GL = ("egl", "osmesa", "glfw", "glx", "cgl", "wgl", "on", "enable", "off", "disable", "")
+
+
+INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that are settings of the algorithm too
+SHORT = {
+    "num_envs": "--env.env.num_envs",
+    "seed": "--train.seed",
+    "max_iterations": "--train.runner.max_iterations",
+    **{name: f"--train.algorithm.{name}" for name in INTERLEAVING},
+}
+"""Flags by what they set."""
 
 
 @dataclass(kw_only=True)
@@ -58,7 +68,7 @@ class Args(Script):
     load_run: Text = None
     """run to load: its name or path; -1 or latest, the default, is the newest with a checkpoint"""
     checkpoint: Text = None
-    """checkpoint to load: its iteration or path; -1 or latest, the default, is the run's newest"""
+    """checkpoint to load: its iteration, file name or path; -1 or latest, the default, is the run's newest"""
 
     def lay_over(self, env: Any, train: Any) -> None:
         """Sets what these flags say in the two configs."""
@@ -69,16 +79,18 @@ class Args(Script):
         if self.seed is not None:
             train.seed = self.seed
 
+    def as_typed(self, message: str) -> str:
+        """`message`, in which settings are called by the short flags that set them here."""
+        for name, setting in SHORT.items():
+            if getattr(self, name, None) is not None:
+                message = re.sub(rf"{re.escape(setting)}(?![\w.])", f"--{name}", message)
+        return message
+
     def check(self, task: Task, train: Any) -> None:
         """Refuses values that no run of `task` can work with."""
-        if not 0 <= train.seed < 2**32:
-            raise UserError(f"--seed is {train.seed}: it has to lie in 0 .. 2**32 - 1")
         check_name("--experiment_name", train.runner.experiment_name)
         if self.checkpoint is not None and not self.checkpoint:
             raise UserError("--checkpoint is empty: give an iteration or a path")
-
-
-INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that are settings of the algorithm too
 
 
 @dataclass(kw_only=True)
@@ -124,8 +136,6 @@ class TrainArgs(Args):
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
-        if train.runner.max_iterations < 1:
-            raise UserError(f"--max_iterations is {train.runner.max_iterations}: at least one is needed")
         check_name("--run_name", train.runner.run_name)
         for name in INTERLEAVING:
             if getattr(self, name) is not None and not hasattr(train.algorithm, name):
@@ -200,7 +210,7 @@ class EvaluateArgs(LoadArgs):
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
         for flag, path in (("--json", self.json), ("--chart", self.chart), ("--camera", self.camera)):
-            _check_writable(flag, path)
+            check_place(flag, path)
         if self.chart is not None and self.chart.suffix not in (".png", ".svg", ".pdf"):
             raise UserError(f"--chart: {self.chart.name} has to end in .png, .svg or .pdf")
         if self.camera is not None and self.camera.suffix != ".gif":
@@ -237,7 +247,7 @@ class PlayArgs(LoadArgs):
             return
         if self.video.suffix.lower() not in (".mp4", ".gif", ".webp"):
             raise UserError(f"--video: {self.video.name} has to end in .mp4, .gif or .webp")
-        _check_writable("--video", self.video)
+        check_place("--video", self.video)
         _check_duration("--video_seconds", self.video_seconds)
         if not 240 <= self.video_width <= 3840:
             raise UserError(f"--video_width is {self.video_width}: it has to lie in 240 .. 3840")
@@ -251,8 +261,8 @@ class DemoArgs(LoadArgs):
     """robots that are simulated side by side"""
     terrain: Text = None
     """type of the course, by default the task's own for this; tasks with obstacle courses"""
-    difficulty: float = 0.7
-    """0 .. 1, of the course"""
+    difficulty: Number = None
+    """0 .. 1, of the course, by default 0.7"""
     play_seconds: Number = None
     """simulated time to play; by default until Ctrl-C"""
     gamepad: File = None
@@ -281,15 +291,17 @@ class ListArgs(Script):
 
 
 @dataclass(kw_only=True)
-class ShipArgs(Script):
+class ShipArgs(LoadArgs):
     """Flags of ship_policy.py."""
 
-    task: str
-    """task that the policy was trained for"""
-    checkpoint: Path
-    """a run's model_<iteration>.pt, with config.yaml beside it"""
     half: bool = False
     """numbers in half precision, for large networks"""
+
+    def check(self, task: Task, train: Any) -> None:
+        super().check(task, train)
+        for name in ("use_pretrained_checkpoint", "use_depth_encoder"):
+            if getattr(self, name):
+                raise UserError(f"--{name} has no meaning here: a run's policy is shipped, its student with it")
 
 
 @dataclass(kw_only=True)
@@ -314,6 +326,8 @@ class Sim2SimArgs(Script):
     """name of the task that the policy was exported from"""
     exported: Path
     """folder that export.py wrote"""
+    force: bool = False
+    """run by a deploy.yaml that was edited since"""
     types: tuple[str, ...] = ()
     """types of tile, or clips of a policy that follows motions; by default those of evaluate.py"""
     difficulty: Number = None
@@ -347,10 +361,7 @@ class Sim2SimArgs(Script):
             raise UserError(f"--dt is {self.dt:g} s: it has to lie in 0.0001 .. 0.02")
         if not 0.0 <= self.noise <= 100.0:
             raise UserError(f"--noise is {self.noise:g}: it has to lie in 0 .. 100")
-        if self.json is not None and not self.json.parent.is_dir():
-            raise UserError(f"--json: there is no folder {self.json.parent}")
-        if os.environ.get("MUJOCO_GL", "").lower() not in GL:
-            raise UserError(f"MUJOCO_GL is '{os.environ['MUJOCO_GL']}': MuJoCo knows egl, osmesa and glfw")
+        check_place("--json", self.json)
         if has_motions:
             if self.difficulty is not None:
                 raise UserError("--difficulty is for tasks with obstacle courses; this one follows motions")
@@ -371,11 +382,3 @@ class Sim2SimArgs(Script):
 def _check_duration(flag: str, seconds: float | None) -> None:
     if seconds is not None and not 0 < seconds < math.inf:
         raise UserError(f"{flag} is {seconds}: it has to be positive and finite")
-
-
-def _check_writable(flag: str, path: Path | None) -> None:
-    """Refuses a file to write that has no folder, or is one."""
-    if path is not None and not path.parent.is_dir():
-        raise UserError(f"{flag}: there is no folder {path.parent}")
-    if path is not None and path.is_dir():
-        raise UserError(f"{flag}: {path} is a folder")

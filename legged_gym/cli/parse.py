@@ -2,7 +2,7 @@
 
 `--import` and `--task` are read first, because the rest of the flags depend on them. Defaults are the task's configs,
 or those of the run that is loaded, in the script's variant; what the user types is laid over them last. Nothing here
-writes, and mistakes are reported before torch and MuJoCo are imported.
+writes, but to try whether that can be done, and mistakes are reported before torch and MuJoCo are imported.
 """
 
 import dataclasses
@@ -19,13 +19,14 @@ import tyro
 from legged_gym import RESOURCES_DIR
 from legged_gym.cli import run_config, runs
 from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
+from legged_gym.cli.names import as_flags
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
-from legged_gym.cli.run_config import changes, trained_configs
+from legged_gym.cli.process import try_gl
+from legged_gym.cli.run_config import changes, check_configs, trained_configs
 from legged_gym.registry import Task, all_tasks, get_task
-from legged_gym.utils.bounds import check_env_cfg, refuse_nan
 from legged_gym.utils.config import differences, plain
-from legged_gym.utils.errors import UserError
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
 S = TypeVar("S", bound=Script)
@@ -59,6 +60,10 @@ class Command:
         if not hasattr(self.train_cfg.policy, "student"):
             return f"{self.policy_file}"
         return f"{self.policy_file}, " + ("its student" if self.student else "its teacher, not its student")
+
+    def told(self, message: str) -> str:
+        """`message`, in which settings are called as the user types them."""
+        return self.args.as_typed(as_flags(message, self.env_cfg, self.train_cfg))
 
     @property
     def export_folder(self) -> Path:
@@ -104,6 +109,7 @@ def parse(
     if args.enable_cameras:
         print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
     device = choose_device(args)
+    try_gl()
     if (checkpoint is None or across) and variant == "train" and device == "cpu":
         env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
         env_cfg.cpu()
@@ -192,15 +198,10 @@ def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, tra
 
 def _check(args: Any, task: Task) -> None:
     """Refuses values that no run can work with."""
-    if args.env.env.num_envs < 1:
-        raise UserError(f"--num_envs is {args.env.env.num_envs}: at least one robot is needed")
-    check_env_cfg(args.env, "--env")
-    refuse_nan(args.train, "--train")
+    with value_errors_are_the_users(args.as_typed):
+        check_configs(args.env, args.train, "--env", "--train")
+        task.check_robot(args.env, "--env")
     args.check(task, args.train)
-    try:
-        args.train.check()
-    except ValueError as error:
-        raise UserError(f"--train.{error}") from error
 
 
 def _checkpoint(args: Any, task: Task) -> Path | None:

@@ -4,6 +4,8 @@ import ctypes
 import os
 import sys
 
+from legged_gym.utils.errors import UserError
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _KEPT = 1 << 29  # bytes at the end of the heap that the process may keep
 _LARGEST = 1 << 25  # bytes of a block that is taken from the heap; more is not allowed
@@ -28,3 +30,15 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):  # musl has none
         library.mallopt(_TRIM_THRESHOLD, _KEPT)
         library.mallopt(_MMAP_THRESHOLD, _LARGEST)
+
+
+def try_gl() -> None:
+    """UserError where MUJOCO_GL names what is not there: MuJoCo then cannot even be imported."""
+    asked = os.environ.get("MUJOCO_GL")
+    if not asked:
+        return
+    try:
+        import mujoco  # noqa: F401
+    except Exception as error:  # whatever the binding of that library raises
+        reason = " ".join(str(error).split())
+        raise UserError(f"MUJOCO_GL is '{asked}', which does not work here ({reason}): unset it") from error

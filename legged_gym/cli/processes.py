@@ -15,12 +15,12 @@ PATIENCE = 10.0  # s that a rank gives rank 0 to tell of a mistake
 
 def under_torchrun() -> bool:
     """Whether torchrun started this process, which is then one of several."""
-    return "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ
+    return all(name in os.environ for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"))
 
 
 def rank() -> int:
-    """Number of this process among those that torchrun started (`RANK`, else 0)."""
-    return int(os.environ.get("RANK", "0"))
+    """Number of this process among those that torchrun started; 0 where it did not, whatever `RANK` may be."""
+    return int(os.environ["RANK"]) if under_torchrun() else 0
 
 
 @contextmanager

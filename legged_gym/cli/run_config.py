@@ -1,15 +1,16 @@
 """What a run was started with: its `config.yaml`, and how that differs from what is asked for now."""
 
 import dataclasses
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from legged_gym.cli.runs import write_atomically
 from legged_gym.registry import Task
-from legged_gym.utils.config import differences, like, plain
+from legged_gym.utils.bounds import check_env_cfg, check_values
+from legged_gym.utils.config import bare, differences, plain, type_of, typed
 from legged_gym.utils.errors import UserError
 
 
@@ -18,8 +19,11 @@ def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> No
 
     The origin is for whoever reads it: nothing of it is used when the file is loaded.
     """
+    from rsl_rl.utils.files import writing  # here, as another rsl_rl is told of first
+
     tree = {"task": task, **origin, "env": plain(env), "train": plain(train)}
-    write_atomically(run / "config.yaml", yaml.safe_dump(tree, sort_keys=False, width=120))
+    with writing(run / "config.yaml") as file:
+        file.write(yaml.safe_dump(tree, sort_keys=False, width=120).encode())
 
 
 def task_of(checkpoint: Path) -> str | None:
@@ -36,7 +40,8 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str],
     """Lays a saved `config.yaml` over the task's own configs, in place.
 
     Returns keys that only another version can account for: those that this one does not know, which are left out, and
-    those that the file lacks, which stay as the task has them.
+    those that the file lacks, which stay as the task has them. UserError, naming file and field, for a value that
+    cannot be.
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -49,7 +54,18 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str],
     unknown, missing = [], []
     for key, config in {"env": env, "train": train}.items():
         _overlay(config, tree[key], path, key, unknown, missing)
+    check_configs(env, train, f"{path}: env", f"{path}: train")
     return unknown, missing
+
+
+def check_configs(env: Any, train: Any, env_key: str, train_key: str) -> None:
+    """Refuses values that no run can work with: UserError, naming the field after the key of its config."""
+    check_env_cfg(env, env_key)
+    check_values(train, train_key)
+    try:
+        train.check()
+    except ValueError as error:
+        raise UserError(f"{train_key}.{error}") from error
 
 
 def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
@@ -61,6 +77,7 @@ def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
     if not path.is_file():
         return env, train, [f"there is no {path}; the task's own config is used"]
     unknown, missing = load_config(path, task.name, env, train)
+    task.check_robot(env, f"{path}: env")
     notes = []
     if unknown:
         notes.append(f"{path} has fields that this version does not know: {', '.join(unknown)}")
@@ -94,14 +111,14 @@ def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], m
             continue  # which code runs is for the task and the command line to say, never for a file
         elif dataclasses.is_dataclass(default):
             _overlay(default, value, path, where, unknown, missing)
-        elif isinstance(value, dict) and _are_configs(default):
+        elif isinstance(value, dict) and _holds_configs(type_of(config, name)):
             unknown += [f"{where}.{part}" for part in value if part not in default]
             for part in value.keys() & default.keys():
                 _overlay(default[part], value[part], path, f"{where}.{part}", unknown, missing)
         else:
-            setattr(config, name, like(default, value, f"{path}: {where}"))
+            setattr(config, name, typed(type_of(config, name), value))
 
 
-def _are_configs(value: Any) -> bool:
-    """Whether it is a dict of config dataclasses."""
-    return isinstance(value, dict) and any(map(dataclasses.is_dataclass, value.values()))
+def _holds_configs(hint: Any) -> bool:
+    """Whether it is the type of a dict of config dataclasses."""
+    return typing.get_origin(bare(hint)) is dict and dataclasses.is_dataclass(typing.get_args(bare(hint))[1])

@@ -8,13 +8,14 @@ import os
 import re
 import socket
 import subprocess
-import tempfile
+import sys
 import time
 from pathlib import Path
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest
 
+GIT_PATIENCE = 60.0  # s
 LATEST = (None, "-1", "latest")
 _CHECKPOINT = re.compile(r"model_(\d+)\.pt")
 
@@ -64,19 +65,38 @@ def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
     if not parent.is_dir():
         experiments = [d.name for d in Path(log_root).glob("*") if d.is_dir()]
         raise UserError(f"there are no runs in {parent}; experiments in {log_root}: {nearest(experiment, experiments)}")
-    runs = sorted(d for d in parent.iterdir() if d.is_dir())
+    runs = [folder for folder in _listed(parent) if folder.is_dir()]
     if load_run not in LATEST:
         raise UserError(f"there is no run '{load_run}' in {parent}; {nearest(load_run, [d.name for d in runs])}")
-    runs = [run for run in runs if checkpoints(run)]
-    if not runs:
+    newest = max(filter(None, map(_last_saved, runs)), default=None)
+    if newest is None:
         raise UserError(f"no run in {parent} has a checkpoint")
-    return runs[-1]
+    return newest[1]
+
+
+def _last_saved(run: Path) -> tuple[int, Path] | None:
+    """When the newest checkpoint of `run` was written, in ns, and `run`; None if it has none, or cannot be read, which
+    is said."""
+    try:
+        times = [path.stat().st_mtime_ns for path in checkpoints(run).values()]
+    except UserError as error:
+        print(f"note: passed over: {error}", file=sys.stderr)
+        return None
+    return (max(times), run) if times else None
 
 
 def checkpoints(run: Path) -> dict[int, Path]:
     """The checkpoints of a run by iteration, oldest first."""
-    found = ((_CHECKPOINT.fullmatch(path.name), path) for path in Path(run).iterdir())
-    return dict(sorted((int(match[1]), path) for match, path in found if match))
+    found = ((_CHECKPOINT.fullmatch(path.name), path) for path in _listed(run))
+    return dict(sorted((int(match[1]), path) for match, path in found if match and path.is_file()))
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What lies in a folder."""
+    try:
+        return list(Path(folder).iterdir())
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
 def find_checkpoint(run: Path, checkpoint: str | None) -> Path:
@@ -93,7 +113,10 @@ def find_checkpoint(run: Path, checkpoint: str | None) -> Path:
 
 
 def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, checkpoint: str | None) -> Path:
-    """The checkpoint that `--load_run` and `--checkpoint` (a number or a path) mean."""
+    """The checkpoint that `--load_run` and `--checkpoint` (a number, the name of a run's file, or a path) mean."""
+    named = _CHECKPOINT.fullmatch(checkpoint or "")
+    if named and (load_run is not None or not Path(checkpoint).is_file()):
+        checkpoint = named[1]  # as Isaac Lab's users type it
     if checkpoint in LATEST or checkpoint.isdecimal():
         return find_checkpoint(find_run(log_root, experiment, load_run), checkpoint)
     path = Path(checkpoint)
@@ -116,33 +139,26 @@ def pretrained_checkpoint(task: str) -> Path:
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that it is there whole or not at all."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def save_git_state(run: Path) -> None:
-    """Writes `git.txt`: commit, status and difference of the source that the run uses."""
+    """Writes `git.txt`: commit, status and difference of the source that the run uses, or that there is none.
+
+    Nothing about git ends a training: names and files may be in any encoding, and git may be broken or not answer.
+    """
+    from rsl_rl.utils.files import writing  # here, as another rsl_rl is told of first
+
     root = Path(__file__).resolve().parents[2]
 
-    def git(*command: str) -> str:
-        return subprocess.run(("git", "-C", root, *command), capture_output=True, text=True, check=True).stdout
+    def git(*command: str) -> bytes:
+        environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+        options = dict(capture_output=True, stdin=subprocess.DEVNULL, check=True, timeout=GIT_PATIENCE)
+        return subprocess.run(("git", "-C", root, *command), env=environment, **options).stdout
 
     try:
-        if Path(git("rev-parse", "--show-toplevel").strip()) != root:
+        if Path(os.fsdecode(git("rev-parse", "--show-toplevel").strip())) != root:
             raise FileNotFoundError  # installed inside somebody else's repository
-        state = git("log", "-1", "--format=%H %cI %s") + git("status", "--short", "--branch") + git("diff", "HEAD")
-    except (OSError, subprocess.CalledProcessError):
-        state = f"no commit: {root} is not a git checkout with one\n"
-    write_atomically(run / "git.txt", state)
+        state = git("log", "-1", "--format=%H %cI %s") + git("status", "--short", "--branch")
+        state += git("diff", "--no-ext-diff", "HEAD")
+    except (OSError, subprocess.SubprocessError):
+        state = f"no commit: {root} is not a git checkout with one\n".encode()
+    with writing(run / "git.txt") as file:
+        file.write(state)

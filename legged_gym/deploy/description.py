@@ -1,60 +1,109 @@
 """The `deploy.yaml` of an exported folder, read and held against the files beside it."""
 
+import copy
 import hashlib
+import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from legged_gym import RESOURCES_DIR
+from legged_gym.deploy.policy import described_in
+from legged_gym.deploy.rules import told
+from legged_gym.deploy.schema import check_description
 from legged_gym.utils.errors import UserError
 
 FORMAT = 4
-# What a loop reads; the rest is for people.
-_KEYS = {
-    "robot": {"mjcf", "joint_names", "feet", "ends_episode"},
-    "control": {"period_s", "type", "kp", "kd", "torque_limits", "default_joint_pos", "action_delay_s"},
-    "observations": {"proprio"},
-    "trial": {"episode_s", "start_position", "commands", "friction", "push_interval_s", "max_push_vel_xy"},
-    "networks": {"policy"},
-}
 
 
-def load_description(folder: Path, task: str | None = None) -> dict[str, Any]:
-    """The content of `deploy.yaml` in `folder`, of plain data.
+def load_description(folder: Path, task: str | None = None, *, force: bool = False) -> dict[str, Any]:
+    """The content of `deploy.yaml` in `folder`, of plain data, of which a loop can run by every entry.
 
-    Raises UserError when it is not there, is none, is of another `task`, or when an ONNX file is not the one exported
-    with it.
+    The networks hold what it said when they were exported. `force`: it may say something else by now.
+
+    Raises UserError when it is not there, is none, is of another `task`, was edited, or when an ONNX file is not the
+    one exported with it.
     """
     path = Path(folder) / "deploy.yaml"
     if not path.is_file():
         raise UserError(f"there is no {path}: export.py writes it; --exported names the folder that it is in")
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise UserError(f"{path} does not describe a policy in format {FORMAT}, which this version reads: export again")
-    for key, names in _KEYS.items():
-        _require(tree, key, names, path)
     if task is not None and tree.get("task") != task:
         raise UserError(f"{path} is of task '{tree.get('task')}', not of '{task}'")
-    for name in tree["networks"]:
-        _require(tree["networks"], name, {"onnx", "onnx_sha256", "inputs", "outputs"}, path)
-        network = tree["networks"][name]
-        _check(path.parent / network["onnx"], network["onnx_sha256"])
+    _check_networks(tree, path, force)
+    try:
+        check_description(tree)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     if "motion" in tree:
-        _require(tree, "motion", {"file", "sha256", "steps", "hold_steps", "tracked_links", "anchor_link"}, path)
-        _check(path.parent / PurePosixPath(str(tree["motion"]["file"])).name, str(tree["motion"]["sha256"]))
+        _check(_beside(path, "motion.file", tree["motion"]["file"]), tree["motion"]["sha256"])
     _find_mjcf(tree["robot"], path)
     return tree
 
 
-def _require(tree: dict[str, Any], key: str, names: set[str], path: Path) -> None:
-    found = tree.get(key)
-    missing = names - found.keys() if isinstance(found, dict) else names
-    if missing:
-        raise UserError(f"{path}: {key} lacks {', '.join(sorted(missing))}: export again")
+def _check_networks(tree: dict[str, Any], path: Path, force: bool) -> None:
+    """UserError unless the networks are those exported with `deploy.yaml`, and, without `force`, hold what it says."""
+    networks = tree.get("networks")
+    if not isinstance(networks, dict) or not all(isinstance(network, dict) for network in networks.values()):
+        raise UserError(f"{path}: networks is no table of networks: export again")
+    for name, network in networks.items():
+        for key in ("onnx", "onnx_sha256"):
+            if not isinstance(network.get(key), str):
+                raise UserError(f"{path}: networks.{name} has no {key}: export again")
+        onnx = _beside(path, f"networks.{name}.onnx", network["onnx"])
+        _check(onnx, network["onnx_sha256"])
+        if force:
+            continue
+        exported = {key: _parsed(text) for key, text in described_in(onnx).items()}
+        found = copy.deepcopy({key: tree[key] for key in tree})
+        for own in found["networks"].values():  # the checksums came after the networks
+            own.pop("onnx_sha256", None)
+            own.pop("torchscript_sha256", None)
+        if difference := _difference(found, exported, ""):
+            key, ours, theirs = difference
+            raise UserError(
+                f"{path} was edited: {key} is {ours}, {onnx.name} was exported with {theirs}: export again, or --force "
+                "to run by what it says"
+            )
+
+
+def _beside(path: Path, key: str, name: str) -> Path:
+    """The file `name`, which `deploy.yaml` at `path` names in the entry `key`."""
+    if not name or PurePosixPath(name).name != name or "\\" in name or ":" in name:
+        raise UserError(f"{path}: {key} is '{name}': right is the name of a file beside deploy.yaml")
+    return path.parent / name
+
+
+def _parsed(text: str) -> Any:
+    """An entry in an ONNX file: a text as it is, all else as JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _difference(found: Any, exported: Any, where: str) -> tuple[str, str, str] | None:
+    """Path of the first entry that is not the same in both, and its two values; None if there is none."""
+    if isinstance(found, dict) and isinstance(exported, dict):
+        for key in [*exported, *(key for key in found if key not in exported)]:
+            deeper = f"{where}.{key}" if where else f"{key}"
+            if key not in found or key not in exported:
+                ours, theirs = (told(tree[key]) if key in tree else "not there" for tree in (found, exported))
+                return deeper, ours, theirs
+            if difference := _difference(found[key], exported[key], deeper):
+                return difference
+        return None
+    if isinstance(found, list) and isinstance(exported, list) and len(found) == len(exported):
+        pairs = zip(found, exported, strict=True)
+        return next(filter(None, (_difference(*pair, f"{where}.{k}") for k, pair in enumerate(pairs))), None)
+    same = found == exported and isinstance(found, bool) == isinstance(exported, bool)
+    return None if same else (where, told(found), told(exported))
 
 
 def _check(path: Path, checksum: str) -> None:
@@ -66,7 +115,7 @@ def _check(path: Path, checksum: str) -> None:
 
 def _find_mjcf(robot: dict[str, Any], path: Path) -> None:
     """Puts in place of `robot.mjcf` where that file is: beside `path`, or, with a folder, among our resources."""
-    name = str(robot["mjcf"])
+    name = robot["mjcf"]
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\\" in name or ":" in name:
         raise UserError(

@@ -29,7 +29,7 @@ def run_motion(
     qpos, qvel = motion.state(first)
     rest = qpos[7:] if tree["residual_actions"] else robot.default_joint_pos
     robot.start_as(qpos, qvel, rng.uniform(*trial["friction"]), rest)
-    push_steps = round(trial["push_interval_s"] / period)
+    push_steps = max(1, round(trial["push_interval_s"] / period))
     policy.reset()
     sums = dict.fromkeys(("good", "error", "anchored", "score", "drift"), 0.0)
     for frame in range(first, len(motion) - 1):

@@ -21,17 +21,20 @@ class DeployedPolicy:
 
     def __init__(self, folder: Path, description: dict[str, Any]):
         """`description`: of `load_description`."""
-        networks = description["networks"]
+        self._path, networks = Path(folder) / "deploy.yaml", description["networks"]
         self.actor = onnx_session(Path(folder) / networks["policy"]["onnx"])
         encoder = networks.get("depth_encoder")
         self.encoder = None if encoder is None else onnx_session(Path(folder) / encoder["onnx"])
+        for name, session in (("policy", self.actor), ("depth_encoder", self.encoder)):
+            if session is not None:
+                self._check_shapes(f"networks.{name}", session, networks[name])
         self.terms = {row["term"]: row["width"] for row in description["observations"]["proprio"]}
         self._inputs = tuple(networks["policy"]["inputs"])
         self._history_length = networks["policy"]["inputs"].get("history", [1, 0])[1]
         self._memory_shapes = {}
         if encoder is not None:
-            self._seen = tuple(name for name in encoder["outputs"] if name != "next_hidden")
-            self._memory_shapes = {name: encoder["outputs"][name] for name in self._seen}
+            seen = [name for name in encoder["outputs"] if name != "next_hidden"]
+            self._memory_shapes = {name: encoder["outputs"][name] for name in seen}
             self._memory_shapes["hidden"] = encoder["inputs"]["hidden"]
         self.seconds = {"policy": [], "depth_encoder": []}  # that each call took
         self.reset()
@@ -53,7 +56,7 @@ class DeployedPolicy:
     def act(self, measured: Mapping[str, Array]) -> Array:
         """Joint targets (J,), rad, from the terms of `observations.proprio` by name, in SI units.
 
-        Where the policy asks for them also `scan` and `undersides` (P,), or `height_map` (P,), m, and, in the steps in
+        Where the policy asks for them also `scan` and `undersides` (P,) or a height map (P,), m, and, in the steps in
         which an image came, `depth` (h, w), m.
         """
         frame = self.frame(measured)
@@ -62,31 +65,52 @@ class DeployedPolicy:
         if self.encoder is not None and "depth" in measured:
             self._look(frame, measured["depth"])
         inputs = {"proprio": frame, "history": self._history, **self._memory}
-        for layer in ("scan", "undersides", "height_map"):
-            if layer in self._inputs:
+        for layer in self._inputs:
+            if layer not in inputs:
+                if layer not in measured:
+                    raise UserError(f"nothing measures what the policy reads as {layer}")
                 inputs[layer] = np.asarray(measured[layer], np.float32)[None]
-        actions, targets = self._run("policy", self.actor, {name: inputs[name] for name in self._inputs})
-        self.actions = actions[0]
+        found = self._run("policy", self.actor, {name: inputs[name] for name in self._inputs})
+        self.actions = found["actions"][0]
         self._history = np.concatenate([self._history, frame[:, None]], axis=1)[:, 1:]
-        return targets[0]
+        return found["joint_targets"][0]
 
     def frame(self, measured: Mapping[str, Array]) -> Array:
         """(1, m): what was measured, term after term, with the policy's own last actions."""
         terms = {**measured, "actions": self.actions}
         if missing := [name for name in self.terms if name not in terms]:
-            raise UserError(f"nothing measures or tells the policy's observation term {', '.join(missing)}")
-        return np.concatenate([np.ravel(terms[name]) for name in self.terms]).astype(np.float32)[None]
+            names = ", ".join(missing)
+            raise UserError(f"{self._path}: nothing measures or tells the policy's observation term {names}")
+        parts = [np.ravel(terms[name]) for name in self.terms]
+        for part, (name, width) in zip(parts, self.terms.items(), strict=True):
+            if len(part) != width:
+                raise UserError(
+                    f"{self._path}: observations.proprio says that {name} is {width} wide; what measures it gives "
+                    f"{len(part)} values"
+                )
+        return np.concatenate(parts).astype(np.float32)[None]
 
     def _look(self, frame: Array, depth: Array) -> None:
         inputs = {"depth": np.asarray(depth, np.float32)[None], "proprio": frame, "hidden": self._memory["hidden"]}
-        *seen, hidden = self._run("depth_encoder", self.encoder, inputs)
-        self._memory = {**dict(zip(self._seen, seen, strict=True)), "hidden": hidden}
+        seen = self._run("depth_encoder", self.encoder, inputs)
+        hidden = seen.pop("next_hidden")
+        self._memory = {**seen, "hidden": hidden}
 
-    def _run(self, name: str, session: onnxruntime.InferenceSession, inputs: dict[str, Array]) -> list[Array]:
+    def _run(self, name: str, session: onnxruntime.InferenceSession, inputs: dict[str, Array]) -> dict[str, Array]:
         start = time.perf_counter()
         outputs = session.run(None, inputs)
         self.seconds[name].append(time.perf_counter() - start)
-        return outputs
+        found = dict(zip((output.name for output in session.get_outputs()), outputs, strict=True))
+        if not all(np.isfinite(value).all() for value in outputs):
+            raise UserError(f"the network {name} beside {self._path} gives nan or inf for what the robot measures")
+        return found
+
+    def _check_shapes(self, where: str, session: onnxruntime.InferenceSession, network: dict[str, Any]) -> None:
+        """UserError unless the entry `where` of deploy.yaml says what its ONNX file reads and gives."""
+        for kind, own in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
+            expected = {value.name: [1, *value.shape[1:]] for value in own}
+            if network[kind] != expected:
+                raise UserError(f"{self._path}: {where}.{kind} is {network[kind]}, {network['onnx']} has {expected}")
 
 
 def onnx_session(path: Path) -> onnxruntime.InferenceSession:
@@ -98,3 +122,8 @@ def onnx_session(path: Path) -> onnxruntime.InferenceSession:
     except Exception as error:  # onnxruntime's own classes share no other base
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"{path} is no network that onnxruntime can run ({reason})") from error
+
+
+def described_in(path: Path) -> dict[str, str]:
+    """What was written into an ONNX file beside its network, by key."""
+    return onnx_session(path).get_modelmeta().custom_metadata_map

@@ -19,7 +19,8 @@ from legged_gym.deploy.rotations import into_body
 from legged_gym.robots.spec import RobotSpec, joint_ranges
 from legged_gym.terrain.rules import ON_GATE, TOUCH
 from legged_gym.terrain.tile import Tile
-from legged_gym.utils.errors import UserError, value_errors_are_the_users
+from legged_gym.utils.errors import UserError, nearest
+from legged_gym.utils.mujoco_log import no_log_file
 
 Array = np.ndarray
 
@@ -68,13 +69,20 @@ class SimulatedRobot:
             self._envelope = [np.array(control[name]) for name in names]
         driven = control.get("driven_joints", robot["joint_names"])
         self.driven = np.array([robot["joint_names"].index(name) for name in driven])  # joints that actions are of
+        moved = self.model.actuator_trnid[:, 0].tolist()
+        motorised = [self.model.joint(i).name for i in moved]
+        for name in robot["joint_names"]:
+            if name not in motorised:
+                raise UserError(
+                    f"robot.joint_names in deploy.yaml has '{name}', which is no joint with a motor in "
+                    f"{mjcf_path(description).name}; {nearest(name, motorised)}"
+                )
         joints = [self.model.joint(name) for name in robot["joint_names"]]  # by name: never by an assumed order
         self._q, self._dq = (np.array([getattr(j, k)[0] for j in joints]) for k in ("qposadr", "dofadr"))
         self._joint_ranges = joint_ranges(self.model, [joint.id for joint in joints])
-        moved = self.model.actuator_trnid[:, 0].tolist()
         self._motors = np.array([moved.index(joint.id) for joint in joints])
-        self._feet = np.array([self.model.body(name).id for name in robot["feet"]])
-        self._ends_episode = np.array([self.model.body(name).id for name in robot["ends_episode"]], int)
+        self._feet = self.bodies("robot.feet", robot["feet"])
+        self._ends_episode = self.bodies("robot.ends_episode", robot["ends_episode"])
         self._body = np.setdiff1d(np.arange(1, self.model.nbody), self._feet)  # the ground is of the world's
         self._own = self.model.geom_group != GROUND_GROUP
         self._sensors = self._find_sensors()
@@ -166,7 +174,7 @@ class SimulatedRobot:
             data = mujoco.MjData(self.model)
             data.qpos[:7], data.qpos[self._q] = qpos[:7], qpos[7:]
             mujoco.mj_kinematics(self.model, data)
-        bodies = [self.model.body(name).id for name in names]
+        bodies = self.bodies("motion.tracked_links", names)
         return data.xpos[bodies].copy(), data.xquat[bodies].copy()
 
     @property
@@ -221,6 +229,16 @@ class SimulatedRobot:
         """(count,) uniform noise of a sensor."""
         return self.physics.noise * half_width * self._rng.uniform(-1.0, 1.0, count)
 
+    def bodies(self, key: str, names: Iterable[str]) -> Array:
+        """Indices of the links that the entry `key` of deploy.yaml names."""
+        known = [self.model.body(i).name for i in range(1, self.model.nbody)]
+        for name in names:
+            if name not in known:
+                raise UserError(
+                    f"{key} in deploy.yaml has '{name}', which is no link of the robot; {nearest(name, known)}"
+                )
+        return np.array([self.model.body(name).id for name in names], int)
+
     def _find_sensors(self) -> dict[str, Sensor]:
         """What measures each measured term: a function of `legged_gym.deploy.measure`, or a sensor of the MJCF."""
         found: dict[str, Sensor] = {}
@@ -236,8 +254,8 @@ class SimulatedRobot:
                 found[row["term"]] = partial(_mjcf_sensor, first=first, count=count)
             else:
                 raise UserError(
-                    f"nothing measures the observation term '{row['term']}': there is no function for the sensor "
-                    f"'{name}' in legged_gym.deploy.measure, and no sensor of that name in the robot's MJCF"
+                    f"nothing measures the observation term '{row['term']}' in deploy.yaml: there is no function for "
+                    f"the sensor '{name}' in legged_gym.deploy.measure, and no sensor of that name in the robot's MJCF"
                 )
         return found
 
@@ -249,8 +267,10 @@ def _mjcf_sensor(robot: SimulatedRobot, first: int, count: int) -> Array:
 def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoco.MjModel:
     """The robot, as training has it, on the tile."""
     tree = description["robot"]
-    with value_errors_are_the_users():
+    try:
         robot = RobotSpec.load(mjcf_path(description), tree["feet"], self_collisions=tree.get("self_collisions", False))
+    except ValueError as error:
+        raise UserError(f"the robot that deploy.yaml describes cannot be made: {error}") from error
     spec = robot.physics()
     spec.option.timestep = physics.dt
     spec.option.integrator = getattr(mujoco.mjtIntegrator, f"mjINT_{physics.integrator.upper()}")
@@ -263,7 +283,12 @@ def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoc
         spec.worldbody.add_geom(type=box, size=half_size, pos=centre, quat=quat, **ground)
     if "camera" in description:
         _add_camera(spec, description["camera"])
+    no_log_file()
     return spec.compile()
+
+
+def _no_link(key: str, name: str, known: list[str]) -> UserError:
+    return UserError(f"{key} in deploy.yaml has '{name}', which is no link of the robot; {nearest(name, known)}")
 
 
 def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:
@@ -274,4 +299,10 @@ def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:
     mujoco.mju_mat2Quat(quat, np.column_stack([right, up, np.cross(right, up)]).ravel())
     vertical = 2.0 * np.arctan(np.tan(0.5 * camera["horizontal_fov"]) * camera["height"] / camera["width"])
     link = spec.body(camera["link"]) if camera["link"] else spec.worldbody.first_body()
+    if link is None:
+        known = [body.name for body in spec.bodies if body.name != "world"]
+        name = camera["link"]
+        raise UserError(
+            f"camera.link in deploy.yaml is '{name}', which is no link of the robot; {nearest(name, known)}"
+        )
     link.add_camera(name="depth", pos=camera["position"], quat=quat, fovy=np.degrees(vertical))

@@ -43,7 +43,7 @@ def run_course(
     speed = rng.uniform(*commands.get("goal_speed", commands["lin_vel_x"]))
     told = {"command": [speed], "flat": [flat], "not_flat": [not flat]}
     perception = description["scan"]["interval"] if scan is not None else 1
-    push_steps = round(trial["push_interval_s"] / period)
+    push_steps = max(1, round(trial["push_interval_s"] / period))
     policy.reset()
     seconds = metres = edge = energy = 0.0
     fallen = False
@@ -131,7 +131,8 @@ def run_walk(policy: DeployedPolicy, description: dict[str, Any], number: int, p
     rng, noise = np.random.default_rng(number).spawn(2)
     robot = SimulatedRobot(description, flat_tile(), physics, noise)
     _start(robot, trial, rng, yaw=rng.uniform(-np.pi, np.pi))
-    new_command, push_steps = (round(s / period) for s in (trial["commands"]["resampling_s"], trial["push_interval_s"]))
+    intervals = trial["commands"]["resampling_s"], trial["push_interval_s"]
+    new_command, push_steps = (max(1, round(seconds / period)) for seconds in intervals)
     settling = round(SETTLING_S / period)
     command, age = _draw_command(trial, rng), 0
     policy.reset()

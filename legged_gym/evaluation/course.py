@@ -1,7 +1,7 @@
 """How well a policy crosses obstacle courses: one episode per robot, by type of tile."""
 
+import io
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -106,8 +106,8 @@ def print_figures(figures: Mapping[str, Any], title: str) -> None:
         print_bars(figures)
 
 
-def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
-    """A picture of goals reached, falls and edge violations by type."""
+def draw_chart(figures: Mapping[str, Any], title: str, suffix: str) -> bytes:
+    """A picture of goals reached, falls and edge violations by type, as a `.png`, `.svg` or `.pdf` file."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -126,5 +126,7 @@ def draw_chart(figures: Mapping[str, Any], title: str, path: Path) -> None:
     axes.set_title(title)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(ncols=len(shown), loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120, bbox_inches="tight", format=suffix[1:])
     plt.close(figure)
+    return file.getvalue()

@@ -9,9 +9,9 @@ import copy
 import hashlib
 import json
 import os
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,15 @@ from legged_gym.export.networks import DeployedLayout, deployed
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from rsl_rl.factory import saved_policy_class
-from rsl_rl.runners.checkpoints import FORMAT, load_network, load_policy
-from rsl_rl.utils.checkpoint import load_safe
+from rsl_rl.runners.checkpoints import load_network, load_policy
+from rsl_rl.utils.files import drafting, reason, sync_folder, try_folder
+from rsl_rl.utils.schema import read_checkpoint
 
 TOLERANCE = 1e-4  # of every output
 RANDOM_INPUTS = 1000
 RECORDED_STEPS = 100  # of each robot
 OPSET = 17
 DESCRIPTION = "deploy.yaml"
-KEYS = {"policy", "policy_cfg", "obs_dims", "num_actions", "iteration"}  # of a checkpoint, that an export needs
 
 Inputs = dict[str, Tensor]
 
@@ -78,7 +78,7 @@ def export_as_trained(checkpoint: Path, folder: Path, task: Task, *, student: bo
 def _is_of(checkpoint: Path, folder: Path) -> bool:
     """Whether what `folder` holds was exported from `checkpoint` and is whole."""
     try:
-        found = load_description(folder).get("checkpoint")
+        found = load_description(folder, force=True).get("checkpoint")  # what was edited on purpose stays
         return isinstance(found, dict) and found.get("sha256") == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     except (UserError, OSError):
         return False
@@ -87,12 +87,12 @@ def _is_of(checkpoint: Path, folder: Path) -> bool:
 def _export(
     checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None, student: bool
 ) -> list[Path]:
+    with _told(folder):
+        try_folder(folder)
     trial = copy.deepcopy(env_cfg)
     trial.evaluation()
     with value_errors_are_the_users():
-        saved = load_safe(checkpoint, FORMAT)
-        if missing := KEYS - saved.keys():
-            raise UserError(f"{checkpoint} is no checkpoint of a policy: it has no {', '.join(sorted(missing))}")
+        saved = read_checkpoint(checkpoint)
         task_cfg = task.train_cfg().policy
         found = saved_policy_class(saved)
         if found != task_cfg.class_name:
@@ -108,26 +108,30 @@ def _export(
         which = dict(estimated=deployment.estimated, student=student)
         reference = load_policy(checkpoint, "cpu", env, task_cfg=task_cfg, **which)
     layout, networks = deployment.layout, deployment.networks
-    recorded = list(_record(env, reference, layout, networks["policy"]))
+    recorded = list(_record(env, reference, layout, tuple(getattr(networks["policy"], "maps", ()))))
     env.close()
 
+    with _told(folder), drafting(folder) as draft:
+        files = {}
+        for key, network in networks.items():
+            files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
+        tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
+        _write_robot(draft, tree["robot"], env)
+        if "motion" in tree:
+            _write_motions(draft / MOTIONS, tree["motion"], env)
+        _add_metadata(draft, tree)
+        _check(networks, draft, layout, env, recorded, checkpoint)
+        _write_description(draft, tree)
+        return _publish(draft, folder)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Around what writes to `folder`: UserError where the system does not let it."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            draft = Path(name)
-            files = {}
-            for key, network in networks.items():
-                files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
-            tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
-            _write_robot(draft, tree["robot"], env)
-            if "motion" in tree:
-                _write_motions(draft / MOTIONS, tree["motion"], env)
-            _add_metadata(draft, tree)
-            _check(networks, draft, layout, env, recorded, checkpoint)
-            _write_description(draft, tree)
-            return _publish(draft, folder)
+        yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+        raise UserError(f"cannot write to {folder}: {reason(error)}") from error
 
 
 # -- the files ---------------------------------------------------------------------------------------------------------
@@ -137,7 +141,8 @@ def write_torchscript(network: nn.Module, example: Inputs, path: Path) -> None:
     """Writes `network`, traced with `example`, as TorchScript."""
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # it is deprecated in torch, yet what robots' programs in C++ load
-        torch.jit.trace(network, tuple(example[name] for name in network.inputs), check_trace=False).save(str(path))
+        script = torch.jit.trace(network, tuple(example[name] for name in network.inputs), check_trace=False)
+    path.write_bytes(script.save_to_buffer())  # on a full disk, torch's own errors do not say so
 
 
 def write_onnx(network: nn.Module, example: Inputs, path: Path) -> None:
@@ -232,6 +237,7 @@ def _publish(draft: Path, folder: Path) -> list[Path]:
             (folder / f"depth_encoder{suffix}").unlink(missing_ok=True)
     for name in {MJCF, MOTIONS} - set(names):
         (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)
     return [folder / name for name in names]
 
 
@@ -294,7 +300,7 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
         if name == "proprio":
             return offset + normal(layout.frame_width) / scale
         if name == "history":
-            return offset + normal(_history_length(network, env), layout.frame_width) / scale
+            return offset + normal(layout.history, layout.frame_width) / scale
         if name in env.observation_layout.get("scan", {}):  # its layers
             return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
         if name == "depth":
@@ -303,13 +309,6 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
         return uniform(-1.0, 1.0, network.widths[name])
 
     return {name: make(name) for name in network.inputs}
-
-
-def _history_length(network: nn.Module, env: Any) -> int:
-    """Frames before the present one that `network` is given."""
-    if hasattr(network, "history_length"):
-        return network.history_length
-    return env.groups["history"].length if "history" in env.groups else 0
 
 
 def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, Inputs]]:
@@ -324,11 +323,12 @@ def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, In
 
 
 def _record(
-    env: Any, reference: Callable, layout: DeployedLayout, network: nn.Module
+    env: Any, reference: Callable, layout: DeployedLayout, maps: Sequence[str]
 ) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
     """What robots measure at every step of a rollout, the actions (N, J) that follow, and for which (N,) these hold.
 
-    The actions are what the environment made of the checkpoint's answer to its own observations.
+    `maps`: groups of one term each that are inputs of their own. The actions are what the environment made of the
+    checkpoint's answer to its own observations.
     """
     torch.random.default_generator.manual_seed(1)
     env.reset()
@@ -338,10 +338,9 @@ def _record(
         inputs = {"proprio": frame}
         if "scan" in env.groups:
             inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
-        if "height_map" in network.inputs:
-            inputs["height_map"] = env.groups[network.map_group].terms[0].read()
-        if length := _history_length(network, env):
-            frames = frame[:, None].repeat(1, length, 1)
+        inputs |= {name: env.groups[name].terms[0].read() for name in maps}
+        if layout.history:
+            frames = frame[:, None].repeat(1, layout.history, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
             inputs["history"] = history
             history = torch.cat([history[:, 1:], frame[:, None]], 1)

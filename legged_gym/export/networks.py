@@ -34,6 +34,7 @@ class DeployedLayout:
     clip_actions: float
     beta: float  # of the actions' moving average
     rest: str = ""  # term of the joint angles (J,), rad, that a zero action means; empty: default_joint_pos
+    history: int = 0  # frames before the present one that networks read
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -69,17 +70,12 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
     """How a robot makes the observation group `group` of `env`; UserError if it has a term that no robot can know."""
     if group not in env.groups:
         raise UserError(f"export: this task has no observation group {group}, which exported policies read")
-    for term in env.groups[group].terms:
+    cfg, found = env.cfg, env.groups[group]
+    for term in found.terms:
         if term.on_robot == "privileged":
             raise UserError(f"the observation term {group}.{term.name} is privileged: no robot has it")
-    return layout_of(env, env.groups[group])
-
-
-def layout_of(env: Any, frame: Group) -> DeployedLayout:
-    """That of frames that become the group `frame`."""
-    cfg = env.cfg
     return DeployedLayout(
-        group=frame,
+        group=found,
         clip_observations=cfg.normalization.clip_observations,
         default_joint_pos=env.default_joint_pos.cpu().clone(),
         action_scale=env.motors.action_scale.cpu().clone(),
@@ -87,6 +83,7 @@ def layout_of(env: Any, frame: Group) -> DeployedLayout:
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
         rest=env.rest_term,
+        history=env.groups["history"].length if "history" in env.groups else 0,
     )
 
 
@@ -332,11 +329,11 @@ def deployed(policy: nn.Module, env: Any) -> Deployment:
 
 @deployed.register
 def _(policy: ActorCritic, env: Any) -> Deployment:
-    from legged_gym.export.grouped import DeployedGroups, frame_layout, is_grouped  # which builds on this file
+    if policy.cfg.actor_projected_groups or "proprio" not in policy.cfg.actor_groups:
+        from legged_gym.export.tracker import DeployedTracker  # which is made of the networks above
 
-    if is_grouped(policy):
-        layout = frame_layout(policy, env)
-        return Deployment({"policy": DeployedGroups(policy, env, layout).eval()}, layout)
+        tracker = DeployedTracker(policy, env)
+        return Deployment({"policy": tracker.eval()}, tracker.layout)
     layout = deployed_layout(env, "proprio")
     if "scan" in policy.cfg.actor_groups:
         actor = DeployedScanActor(policy, layout, env.groups["scan"].terms[0])

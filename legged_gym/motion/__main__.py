@@ -4,6 +4,7 @@ Reads Unitree's LAFAN1 CSV, BONES-SEED CSV, BeyondMimic, mjlab, holosoma and Omn
 VideoMimic pickles (of which nothing is run), VideoMimic HDF5, and our own npz.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from legged_gym.cli.process import try_gl
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.files import check_folder, write_file
 
 Float = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
@@ -81,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         config=(tyro.conf.FlagCreatePairsOff,),
     )  # fmt: skip
     _refuse(args)
+    try_gl()
     if isinstance(args, Check):
         check(args)
     elif isinstance(args, Convert):
@@ -175,8 +179,7 @@ def convert(args: Convert) -> None:
 
     files, robot = _files(args), Robot(args)
     suffix, write = WRITERS[args.to]
-    if args.out.exists() and not args.out.is_dir():
-        raise UserError(f"--out: {args.out} is a file; it has to be a folder, into which a file for each clip goes")
+    check_folder("--out", args.out)
     with value_errors_are_the_users():
         clips = [clip for path in files for clip in robot.clips(path)]
         if args.mirror:
@@ -189,7 +192,9 @@ def convert(args: Convert) -> None:
             raise UserError(f"{target} is there already: --overwrite, or another --out")
     args.out.mkdir(parents=True, exist_ok=True)
     for clip, target in zip(clips, targets, strict=True):
-        write(clip, target, robot.skeleton)
+        file = io.BytesIO()
+        write(clip, file, robot.skeleton)
+        write_file(target, file.getvalue())
         rate = "" if args.to != "lafan" else f" (the file does not say so: --fps {clip.fps:g})"
         print(f"wrote {target}: {clip.seconds:.1f} s at {clip.fps:g} Hz{rate}")
         lost = [

@@ -119,9 +119,14 @@ def _keep(clips: list[Clip], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     rest = [{f.name: getattr(clip, f.name) for f in fields(clip) if f.name not in _ARRAYS} for clip in clips]
     arrays = {f"{k}_{name}": getattr(clip, name) for k, clip in enumerate(clips) for name in _ARRAYS}
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-        np.savez(file, about=np.array(json.dumps(rest, default=str)), **arrays)
-    os.replace(file.name, path)
+    file = tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}.", suffix=".npz", delete=False)
+    try:
+        with file:
+            np.savez(file, about=np.array(json.dumps(rest, default=str)), **arrays)
+        os.replace(file.name, path)
+    except BaseException:
+        os.unlink(file.name)
+        raise
 
 
 def _restore(path: Path) -> list[Clip] | None:

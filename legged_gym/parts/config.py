@@ -1,17 +1,19 @@
 """Configuration of the parts: dataclasses in SI units and radians. Ranges are (low, high)."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from legged_gym.utils.bounds import (
-    AtLeastOne,
+    AngleRange,
     Bounds,
+    Finite,
     NotNegative,
     NotNegativeInt,
     NotNegativeRange,
     Positive,
     Range,
     Share,
+    TurnRateRange,
 )
 from legged_gym.utils.errors import UserError
 
@@ -22,9 +24,9 @@ class CommandRanges:
     """forward velocity, m/s"""
     lin_vel_y: Range = (-1.0, 1.0)
     """sideways velocity, left positive, m/s"""
-    ang_vel_yaw: Range = (-1.0, 1.0)
+    ang_vel_yaw: TurnRateRange = (-1.0, 1.0)
     """yaw rate, rad/s; with heading_command the limits of what the heading error asks for"""
-    heading: Range = (-3.14, 3.14)
+    heading: AngleRange = (-3.14, 3.14)
     """heading to turn to, rad; used with heading_command"""
 
 
@@ -35,7 +37,7 @@ class CommandsCfg:
     """seconds between new commands"""
     heading_command: bool = False
     """the yaw rate follows from the error to a commanded heading"""
-    heading_gain: float = 0.5
+    heading_gain: Finite = 0.5
     """yaw rate per heading error, 1/s"""
     standing_fraction: Share = 0.1
     """share of commands that ask to stand still"""
@@ -47,7 +49,7 @@ class CommandsCfg:
 
 @dataclass
 class GoalCommandsCfg(CommandsCfg):
-    heading_gain: float = 1.0
+    heading_gain: Finite = 1.0
     """yaw rate per turn to face the goal, 1/s"""
     goal_speed: NotNegativeRange = (0.3, 1.0)
     """towards the goals, m/s"""
@@ -61,7 +63,7 @@ class GoalCommandsCfg(CommandsCfg):
 
 @dataclass
 class ControlCfg:
-    control_type: str = "P"
+    control_type: Literal["P", "DC"] = "P"
     """torque law: P (PD with constant limits) or DC (PD with DC-motor saturation)"""
     stiffness: dict[str, NotNegative] = field(default_factory=dict)
     """kp in N·m/rad, by a part of the joints' names; empty: of gain_set, else the robot's"""
@@ -78,11 +80,11 @@ class ControlCfg:
     """N·m, likewise, to speed a joint up; else the joint's limit"""
     braking_torque: dict[str, Positive] = field(default_factory=dict)
     """N·m, likewise, to slow a joint down; else the joint's limit"""
-    action_scale: float = 0.25
+    action_scale: Finite = 0.25
     """target angle = default + action_scale * the joint's factor * action"""
     action_factors: dict[str, Positive] = field(default_factory=dict)
     """by a part of the joints' names; empty: of gain_set, else 1"""
-    decimation: AtLeastOne = 4
+    decimation: Annotated[int, Bounds(low=1, most=1000)] = 4
     """physics steps per control step"""
     beta: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 1.0
     """exponential moving average of the actions: beta * new + (1 - beta) * old; 1: none"""
@@ -117,7 +119,7 @@ class DomainRandCfg:
     """constant torque per joint and episode: scale * N(0, 1) * torque limit (random force injection)"""
     control_delays: bool = False
     control_delay_min: NotNegativeInt = 0
-    control_delay_max: NotNegativeInt = 1
+    control_delay_max: Annotated[int, Bounds(low=0, most=1000)] = 1
     """physics steps by which an action comes late, drawn per episode, both ends included"""
 
     def check(self, key: str) -> None:

@@ -220,7 +220,7 @@ class Course(Part):
         same column."""
         n = len(self.level)
         rows = torch.arange(n, device=self.level.device) * len(saved) // n
-        self.level.copy_(saved.to(self.level.device)[rows].clamp(max=self.num_levels - 1))
+        self.level.copy_(saved.to(self.level.device)[rows].clamp(0, self.num_levels - 1))
 
     # -- by hand ------------------------------------------------------------------------------------------------------
     def place(self, mask: Tensor, level: Tensor, column: Tensor) -> None:

@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, NotNegativeInt, Positive, Share
+from legged_gym.utils.bounds import (
+    AtLeastOne,
+    Bounds,
+    Finite,
+    NotNegative,
+    NotNegativeInt,
+    Positive,
+    Share,
+    SizeOrNone,
+)
 from legged_gym.utils.errors import UserError
 
 ClipWeighting = Literal["uniform_step", "uniform_clip", "success_rate_adaptive"]
@@ -17,7 +26,7 @@ class SamplingCfg:
     Clips are cut into bins; a bin's share follows the rate of failures among the passes through it.
     """
 
-    bin_s: Positive = 1.0
+    bin_s: Annotated[float, Bounds(low=0.01)] = 1.0
     """length of a bin, s"""
     uniform: Share = 0.15
     """share of the episodes that start anywhere"""
@@ -88,9 +97,9 @@ class DeepMimicCfg:
     """how clips on the plane are put on it (docs/motions.md)"""
     cut_off_import_length: Annotated[int, Bounds(low=-1)] = -1
     """control steps of each clip that are used, from its start; -1: all"""
-    n_prepend: NotNegativeInt = 0
+    n_prepend: SizeOrNone = 0
     """control steps for which the first pose is held before a clip"""
-    n_append: NotNegativeInt = 50
+    n_append: SizeOrNone = 50
     """control steps for which the last pose is held after a clip; then the episode is a time-out"""
     truncate_rollout_length: NotNegativeInt = 0
     """VideoMimic's name for the longest episode, in control steps; 0: env.episode_length_s"""
@@ -98,7 +107,7 @@ class DeepMimicCfg:
     """episodes start anywhere in a clip; else at its first frame"""
     init_velocities: bool = True
     """they start with the velocities of the motion; else at rest"""
-    respawn_z_offset: float = 0.0
+    respawn_z_offset: Finite = 0.0
     """m by which they start higher than the motion"""
     clip_weighting_strategy: ClipWeighting = "success_rate_adaptive"
     """uniform_step: all frames alike; uniform_clip: all clips alike; success_rate_adaptive: by failures (sampling)"""

@@ -123,8 +123,10 @@ class MotionSampler(Part):
         return {name: part.clone() for name, part in zip(self._names, parts, strict=True)}
 
     def load_curriculum_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up those of the clips that are here, too; others start without."""
+        """Takes up those of the clips that are here, too; others start without. ValueError for what is no count."""
         for name, own in zip(self._names, self.counts.split(self._sizes, dim=1), strict=True):
             if name in state and state[name].shape == own.shape:
+                if (state[name] < 0).any():
+                    raise ValueError(f"the counts of the motion {name} are negative")
                 own.copy_(state[name])
         self.weigh()

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 
+from legged_gym.cli.process import try_gl
 from legged_gym.robots import Robot, find_robot
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     for flag, value in (("--kp", args.kp), ("--kd", args.kd)):
         if value is not None and not 0.0 <= value < float("inf"):
             raise UserError(f"{flag} is {value:g}: it must be at least 0")
+    try_gl()
     known = Robot("", args.asset) if "/" in args.asset or Path(args.asset).suffix else find_robot(args.asset)
 
     from legged_gym.evaluation import robot_report as report  # slow: after the command line has been found good

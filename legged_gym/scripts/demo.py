@@ -10,6 +10,7 @@ from legged_gym.cli.processes import seed_everything
 from legged_gym.cli.terrain import choose_terrain, has_courses
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
+DIFFICULTY = 0.7  # of a course, by default
 EPISODE_S = 3600.0  # nobody wants to be put back to the start while driving
 
 
@@ -21,8 +22,11 @@ def main(argv: list[str] | None = None) -> None:
     if not env_cfg.viser.enable:
         raise UserError("demo.py is driven in the browser: leave out --headless; play.py --video makes films")
     env_cfg.env.episode_length_s = EPISODE_S
+    terrain, difficulty = args.terrain, args.difficulty
     if has_courses(env_cfg):
-        choose_terrain(env_cfg, args.terrain or env_cfg.terrain.demo, args.difficulty)
+        terrain = env_cfg.terrain.demo if terrain is None else terrain
+        difficulty = DIFFICULTY if difficulty is None else difficulty
+    choose_terrain(env_cfg, terrain, difficulty)
 
     from legged_gym.viewer.page.policy_tab import Source
     from legged_gym.viewer.playing.gamepad import Gamepad  # slow: after the command line has been found good
@@ -32,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
 
     gamepad = None if args.gamepad is None else Gamepad(args.gamepad)
     seed_everything(args.seed)
-    with value_errors_are_the_users():
+    with value_errors_are_the_users(command.told):
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(
             command.policy_file, command.device, env, student=command.student, task_cfg=command.train_cfg.policy

@@ -7,8 +7,8 @@ from legged_gym.cli import process
 from legged_gym.cli.args import EvaluateArgs
 from legged_gym.cli.parse import parse
 from legged_gym.cli.processes import seed_everything
-from legged_gym.cli.runs import write_atomically
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.files import write_file
 
 
 @script
@@ -24,35 +24,34 @@ def main(argv: list[str] | None = None) -> None:
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
         raise UserError("--chart is for tasks whose figures go by type of obstacle: this one has no such chart")
     seed_everything(args.seed)
-    with value_errors_are_the_users():
+    with value_errors_are_the_users(command.told):
         env = command.task.make_env(command.env_cfg, command.device)
         if args.camera is not None and "camera" not in env.parts:
             raise UserError("--camera is for tasks with a depth camera; this one has none")
         which = dict(estimated=args.estimated, student=command.student, task_cfg=command.train_cfg.policy)
         policy = load_policy(command.policy_file, command.device, env, **which)
     print(f"policy: {command.policy_name}")
+    recorder = None
     if args.camera is not None:
         from legged_gym.viewer.film.camera_recorder import CameraRecorder
 
         recorder = CameraRecorder(env)
-        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
-        recorder.save(args.camera)
-    elif args.record is not None:
+    if recorder is None and args.record is not None:
         figures = _record(evaluator, env, policy, args)
     else:
-        figures = evaluator.evaluate(env, policy, graph=not args.no_graph)
+        watch = {} if recorder is None else {"watch": recorder}
+        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, **watch)
     if hasattr(evaluator, "bounds"):
         figures |= evaluator.bounds(env, graph=not args.no_graph)
     env.close()
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
-    if args.chart is not None:
-        evaluator.draw_chart(figures, title, args.chart)
     if args.json is not None:
-        try:
-            write_atomically(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
-        except OSError as error:
-            raise UserError(f"cannot write {args.json}: {error.strerror}") from error
+        write_file(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
+    if args.chart is not None:
+        write_file(args.chart, evaluator.draw_chart(figures, title, args.chart.suffix))
+    if recorder is not None:
+        write_file(args.camera, recorder.as_gif())
 
 
 def _record(evaluator: Any, env: Any, policy: Any, args: EvaluateArgs) -> dict[str, Any]:

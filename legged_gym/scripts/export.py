@@ -1,12 +1,15 @@
 """Makes files for a robot of a trained policy: `python legged_gym/scripts/export.py --task=go2`."""
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from legged_gym.cli import process
 from legged_gym.cli.args import ExportArgs
 from legged_gym.cli.parse import parse
+from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, script
 
 
@@ -14,7 +17,7 @@ from legged_gym.utils.errors import UserError, script
 def main(argv: list[str] | None = None) -> None:
     process.tune()
     command = parse(ExportArgs, "evaluation", argv)
-    figures = None if command.args.figures is None else _figures(command.args.figures)
+    figures = None if command.args.figures is None else _figures(command.args.figures, command.task)
 
     from legged_gym.export.files import export_policy  # slow: after the command line has been found good
 
@@ -26,13 +29,26 @@ def main(argv: list[str] | None = None) -> None:
         print(f"wrote {file} ({file.stat().st_size / 1e3:,.0f} kB)")
 
 
-def _figures(path: Path) -> dict[str, Any]:
+def _figures(path: Path, task: Task) -> dict[str, Any]:
+    """What evaluate.py wrote about a policy of `task`: figures that its table can be printed of."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"it holds {constant}")
+
     try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
+        figures = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except (OSError, ValueError) as error:
         raise UserError(f"--figures: cannot read {path}: {error}") from error
-    if not isinstance(figures, dict):
-        raise UserError(f"--figures: {path} is not what evaluate.py --json writes")
+    try:
+        if not figures:
+            raise ValueError("it is empty")
+        with redirect_stdout(io.StringIO()):
+            task.evaluator().print_figures(figures, "")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(
+            f"--figures: {path} is not what evaluate.py --json writes for {task.name} ({reason})"
+        ) from error
     return figures
 
 

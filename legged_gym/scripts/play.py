@@ -23,13 +23,13 @@ def main(argv: list[str] | None = None) -> None:
     if args.video is not None:
         from legged_gym.viewer.film.gl import choose_gl
 
-        choose_gl()  # before mujoco is imported
+        choose_gl("--video")  # before mujoco is imported
 
     from rsl_rl.runners.on_policy_runner import load_policy  # slow: after the command line has been found good
 
     evaluator = command.task.evaluator()
     seed_everything(args.seed)
-    with value_errors_are_the_users():
+    with value_errors_are_the_users(command.told):
         env = command.task.make_env(env_cfg, command.device)
         policy = load_policy(
             command.policy_file, command.device, env, student=command.student, task_cfg=command.train_cfg.policy

@@ -1,14 +1,20 @@
 """Puts a trained policy among the shipped ones: `ship_policy.py --task=go2 --checkpoint=logs/go2/.../model_360.pt`.
 
-Keeps what it takes to run the policy, and the run's config.yaml; what it takes to train on is left out.
+Keeps what it takes to run the policy, and the run's config.yaml; what it takes to train on is left out. What would be
+shipped is evaluated before it takes the place of what is there.
 """
 
+import json
+import os
+from pathlib import Path
+from typing import Any
+
 from legged_gym import RESOURCES_DIR
+from legged_gym.cli import process
 from legged_gym.cli.args import ShipArgs
-from legged_gym.cli.parse import parse_flags
-from legged_gym.registry import get_task
+from legged_gym.cli.parse import parse
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
-from legged_gym.utils.learner import require_own_rsl_rl
+from legged_gym.utils.files import check_folder, write_file
 
 NETWORK = ("policy", "policy_cfg", "obs_dims", "observation_layout", "num_actions")
 KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
@@ -16,26 +22,47 @@ KEPT = ("format", *NETWORK, "iteration", "total_steps", "total_time")
 
 @script
 def main(argv: list[str] | None = None) -> None:
-    args = parse_flags(ShipArgs, __doc__, argv)
-    task = get_task(args.task).name
-    require_own_rsl_rl()
-    config = args.checkpoint.parent / "config.yaml"
+    process.tune()
+    command = parse(ShipArgs, "evaluation", argv)
+    config = command.checkpoint.parent / "config.yaml"
     if not config.is_file():
         raise UserError(f"there is no {config}: a shipped policy needs the config that it was trained with")
+    folder = RESOURCES_DIR / "policies" / command.task.name
+    check_folder("--task", folder)
 
-    from rsl_rl.runners.on_policy_runner import FORMAT
-    from rsl_rl.utils.checkpoint import load_safe, save_atomic
+    from legged_gym.training import show_how_well_it_does
+    from rsl_rl.utils.checkpoint import save_atomic
+    from rsl_rl.utils.files import drafting
 
     with value_errors_are_the_users():
-        checkpoint = load_safe(args.checkpoint, FORMAT)
-    shipped = {key: checkpoint[key] for key in KEPT if key in checkpoint}  # older ones have no layout
-    if args.half:
-        shipped["policy"] = {name: tensor.half() for name, tensor in shipped["policy"].items()}
-    folder = RESOURCES_DIR / "policies" / task
-    folder.mkdir(parents=True, exist_ok=True)
-    save_atomic(shipped, folder / "model.pt")
-    (folder / "config.yaml").write_bytes(config.read_bytes())
+        shipped = _to_ship(command.checkpoint, command.train_cfg.policy, half=command.args.half)
+        with drafting(folder) as draft:
+            save_atomic(shipped, draft / "model.pt")
+            figures = show_how_well_it_does(command, command.env_cfg, draft / "model.pt")
+            try:
+                json.dumps(figures, allow_nan=False)
+            except ValueError as error:
+                raise UserError(f"{command.checkpoint}: its figures are not finite: nothing is shipped") from error
+            folder.mkdir(parents=True, exist_ok=True)
+            os.replace(draft / "model.pt", folder / "model.pt")
+    write_file(folder / "config.yaml", config.read_bytes())
     print(f"shipped {folder / 'model.pt'} ({(folder / 'model.pt').stat().st_size / 1e6:.1f} MB)")
+
+
+def _to_ship(path: Path, policy_cfg: Any, *, half: bool) -> dict[str, Any]:
+    """What is kept of the checkpoint `path`; ValueError for one that this task cannot run."""
+    from rsl_rl.runners.checkpoints import check_class, load_network
+    from rsl_rl.utils.schema import read_checkpoint
+
+    checkpoint = read_checkpoint(path)
+    check_class(path, checkpoint, policy_cfg)
+    load_network(path, None, policy_cfg)
+    shipped = {key: checkpoint[key] for key in KEPT if key in checkpoint}  # older ones have no layout
+    if half:
+        shipped["policy"] = {name: tensor.half() for name, tensor in shipped["policy"].items()}
+        if spoilt := [name for name, tensor in shipped["policy"].items() if not tensor.isfinite().all()]:
+            raise ValueError(f"--half: numbers of {spoilt[0]} in {path} are too large for half precision")
+    return shipped
 
 
 if __name__ == "__main__":

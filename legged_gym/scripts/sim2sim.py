@@ -9,17 +9,22 @@ import time
 
 from legged_gym.cli.args import Sim2SimArgs
 from legged_gym.cli.parse import parse_flags
+from legged_gym.cli.process import try_gl
 from legged_gym.deploy import sim2sim
 from legged_gym.deploy.description import load_description
-from legged_gym.utils.errors import UserError, script
+from legged_gym.utils.errors import script
+from legged_gym.utils.files import write_file
+from legged_gym.viewer.film.gl import choose_gl
 
 
 @script
 def main(argv: list[str] | None = None) -> None:
     args = parse_flags(Sim2SimArgs, __doc__, argv)
-    description = load_description(args.exported, args.task)
+    description = load_description(args.exported, args.task, force=args.force)
     args.check(sim2sim.has_courses(description), sim2sim.has_motions(description))
-    os.environ.setdefault("MUJOCO_GL", "egl")  # no screen is needed; read when MuJoCo is imported, which is below
+    if "camera" in description and "MUJOCO_GL" not in os.environ:
+        choose_gl("--exported: its policy has a camera")  # before MuJoCo is imported, which is below
+    try_gl()
 
     from legged_gym.deploy.policy import DeployedPolicy
     from legged_gym.deploy.robot import Physics
@@ -36,10 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     steps = ", ".join(f"{name} {value:.2f} ms" for name, value in figures["step_ms"].items())
     print(f"one call of a network, on one core: {steps}; {minutes:.1f} minutes in all")
     if args.json is not None:
-        try:
-            args.json.write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"cannot write {args.json}: {error.strerror}") from error
+        write_file(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

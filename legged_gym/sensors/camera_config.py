@@ -4,10 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
+from tyro.constructors import PrimitiveConstructorSpec
+
 from legged_gym.utils.bounds import (
+    AngleRange,
     AtLeastOne,
     Bounds,
-    FixedOrRange,
+    Finite,
+    FromLowToHigh,
     NotNegative,
     NotNegativeInt,
     Positive,
@@ -17,26 +21,44 @@ from legged_gym.utils.bounds import (
 from legged_gym.utils.errors import UserError
 
 
+def _one_or_two(typed: list[str]) -> tuple[float, float]:
+    if len(typed) not in (1, 2):
+        raise ValueError(f"it takes one number, or two from low to high, not {len(typed)}")
+    return float(typed[0]), float(typed[-1])
+
+
+_ONE_OR_TWO = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="LOW [HIGH]",
+    instance_from_str=_one_or_two,
+    is_instance=lambda value: isinstance(value, tuple),
+    str_from_instance=lambda value: [str(number) for number in value],
+)
+FixedOrRange = Annotated[tuple[NotNegative, NotNegative], FromLowToHigh(), _ONE_OR_TWO]
+"""a range whose two ends a single number on the command line means both"""
+Pixels = Annotated[int, Bounds(low=1, most=4096)]
+
+
 @dataclass
 class DepthCameraCfg:
     link: str = ""
     """that carries it; empty: the base"""
-    position: tuple[float, float, float] = (0.27, 0.0, 0.03)
+    position: tuple[Finite, Finite, Finite] = (0.27, 0.0, 0.03)
     """in the frame of that link, m"""
     position_noise: NotNegative = 0.01
     """half width of its difference from robot to robot, each axis, m"""
-    pitch: Range = (-0.0873, 0.0873)
+    pitch: AngleRange = (-0.0873, 0.0873)
     """downwards, drawn per robot, rad"""
     mount_height: Range = (0.0, 0.0)
     """added to the position's height, drawn per robot, m"""
-    horizontal_fov: Annotated[float, Bounds(0.0, math.pi, open_low=True, open_high=True)] = 1.5184
+    horizontal_fov: Annotated[float, Bounds(0.0, math.pi, open_low=True, open_high=True, angle=True)] = 1.5184
     """rad; the vertical one follows from square pixels"""
-    width: AtLeastOne = 106
+    width: Pixels = 106
     """pixels that are rendered"""
-    height: AtLeastOne = 60
+    height: Pixels = 60
     crop: tuple[NotNegativeInt, NotNegativeInt, NotNegativeInt, NotNegativeInt] = (0, 2, 4, 4)
     """pixels that are cut off at the top, bottom, left and right"""
-    resized: tuple[AtLeastOne, AtLeastOne] = (58, 87)
+    resized: tuple[Pixels, Pixels] = (58, 87)
     """rows and columns of the image that is handed over"""
     near: NotNegative = 0.0
     """depths below are shown as this, m"""
@@ -44,12 +66,12 @@ class DepthCameraCfg:
     """depths beyond and misses are shown as this, m"""
     interval: AtLeastOne = 5
     """control steps between the policy's looks, which are at the same steps in all robots"""
-    rate: FixedOrRange = (0.0, 0.0)
+    rate: Annotated[FixedOrRange, Bounds(low=0.0, most=1e4)] = (0.0, 0.0)
     """images that the camera takes per second, drawn per robot; 0: one for each look, in step with it"""
-    latency: FixedOrRange = (0.1, 0.1)
+    latency: Annotated[FixedOrRange, Bounds(low=0.0, most=10.0)] = (0.1, 0.1)
     """a look is given the newest image that was taken this long before it, drawn per robot and episode, s; images are
     taken at whole control steps"""
-    latency_jitter: NotNegative = 0.0
+    latency_jitter: Annotated[float, Bounds(low=0.0, most=10.0)] = 0.0
     """half width of the latency's difference from look to look, s"""
     range_noise: NotNegative = 0.01
     """standard deviation of the depth is this times its square, 1/m"""

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 
 from legged_gym.robots.spec import RobotSpec, joint_ranges
+from legged_gym.utils.mujoco_log import no_log_file
 
 _PARKED_Z = -100.0  # where slots lie that are not in use, m
 
@@ -74,6 +75,7 @@ def build_model(
             spec.delete(sensor)
     num_links = len(spec.bodies) - 1
     add_ground(spec, options.num_boxes, on_bodies=ground_on_bodies)
+    no_log_file()
     model = spec.compile()
     joints = [j for j in range(model.njnt) if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE]
     first_box = model.geom("box0").id if options.num_boxes else 0

@@ -1,6 +1,7 @@
 """Draws terrain: `python -m legged_gym.terrain --type gap --difficulty 1 --out gap.png`; without --type, all types; and
 `--scene FILE.obj`: a mesh, the boxes fitted to it, and how far they are off."""
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.roughness import roughen
 from legged_gym.terrain.tile import Tile, require_slots
 from legged_gym.utils.errors import UserError, nearest, script, value_errors_are_the_users
+from legged_gym.utils.files import check_place, write_file
 
 if TYPE_CHECKING:
     from legged_gym.terrain.scenes.surface import Way
@@ -55,7 +57,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         _draw_scene(args, args.scene)
         return
     figure = _all_types(args) if args.type is None else _one_tile(args, args.type)
-    figure.savefig(args.out, dpi=130)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=130, format=args.out.suffix[1:].lower())
+    write_file(args.out, file.getvalue())
     print(f"wrote {args.out}")
 
 
@@ -136,10 +140,7 @@ def _check(args: Args) -> None:
         raise UserError(f"--roughness is {args.roughness:g}: it is an amplitude in metres, 0 or more and below 1")
     if args.out.suffix.lower() not in (".png", ".jpg", ".pdf", ".svg"):
         raise UserError(f"--out is {args.out}: the name has to end in .png, .jpg, .pdf or .svg")
-    if not args.out.parent.is_dir():
-        raise UserError(f"--out: there is no folder {args.out.parent}")
-    if args.out.is_dir():
-        raise UserError(f"--out: {args.out} is a folder")
+    check_place("--out", args.out)
 
 
 if __name__ == "__main__":

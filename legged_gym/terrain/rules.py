@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
+from legged_gym.utils.bounds import Bounds, Finite, NotNegative
 from legged_gym.utils.errors import UserError
 
 HANGS = 0.02  # m; what begins higher than this over the lowest ground hangs free
@@ -16,20 +18,20 @@ AS_ASKED, WRONG_WAY, OUTSIDE = 1, 2, 3  # how a gate was passed
 class RulesCfg:
     """What depends on a robot's build; the defaults are a Go2's. Metres, radians."""
 
-    foot_rim: float = 0.03
+    foot_rim: NotNegative = 0.03
     """how far beside a foot's centre an edge may still carry it"""
-    edge_reach: float = 0.05
+    edge_reach: NotNegative = 0.05
     """a foot is on an edge if within this the ground drops by more than edge_drop"""
-    edge_drop: float = 0.05
-    max_tilt: float = 1.5
+    edge_drop: NotNegative = 0.05
+    max_tilt: Annotated[float, Bounds(0.0, math.pi, open_low=True, angle=True)] = 1.5
     """roll or pitch beyond which a robot has fallen"""
-    lowest_base: float = -0.25
+    lowest_base: Finite = -0.25
     """height of the base over the start, below which it has fallen"""
-    pit: float = -0.1
+    pit: Finite = -0.1
     """ground whose lowest place is below this has pits, and that is their floor"""
-    on_floor: float = 0.05
+    on_floor: Finite = 0.05
     """a foot's centre lower than this over the floor of a pit stands on it"""
-    feet_in_pit: float = 0.75
+    feet_in_pit: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 0.75
     """share of the feet, rounded up, that stand on the floor of a pit when a robot has fallen into it"""
 
     def num_feet_in_pit(self, num_feet: int) -> int:

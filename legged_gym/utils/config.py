@@ -2,8 +2,9 @@
 
 import dataclasses
 import difflib
+import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from legged_gym.utils.errors import UserError, nearest
 
@@ -27,20 +28,26 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def like(default: Any, value: Any, where: str) -> Any:
-    """A value in the type of the field's default: lists to tuples, ints to floats; UserError for another type.
+def typed(hint: Any, value: Any) -> Any:
+    """Plain data in the type that a field has: lists to tuples, ints to floats. What does not fit stays as it is, for
+    `bounds.check_values` to refuse.
 
     A number for a range is both its ends: runs from before it was one are read so.
     """
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
-    if type(value) in (int, float) and isinstance(default, tuple) and [*map(type, default)] == [float, float]:
+    hint = bare(hint)
+    inside = typing.get_args(hint)
+    if typing.get_origin(hint) is tuple and isinstance(value, tuple | list):
+        of_items = [inside[0]] * len(value) if inside[-1] is Ellipsis else [*inside, *[Any] * len(value)]
+        return tuple(typed(kind, item) for kind, item in zip(of_items, value, strict=False))
+    if typing.get_origin(hint) is tuple and [bare(kind) for kind in inside] == [float, float] and _is_number(value):
         return float(value), float(value)
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if default is not None and value is not None and type(value) is not type(default):
-        raise UserError(f"{where} is {value!r}, not a {type(default).__name__}")
-    return value
+    if typing.get_origin(hint) is dict and isinstance(value, dict):
+        return {name: typed(inside[1], item) for name, item in value.items()}
+    return float(value) if hint is float and type(value) is int and abs(value) < 2**63 else value
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
 
 
 def override(config: Any, key: str, value: Any) -> None:
@@ -53,11 +60,22 @@ def override(config: Any, key: str, value: Any) -> None:
         raise UserError(f"the config has no '{key}'; {nearest(key, close or plain(config))}")
     *groups, name = key.split(".")
     for group in groups:
-        config = config[group] if isinstance(config, dict) else getattr(config, group)
+        above, config = config, config[group] if isinstance(config, dict) else getattr(config, group)
     if isinstance(config, dict):
-        config[name] = like(config[name], value, key)
+        of_values = typing.get_args(bare(type_of(above, groups[-1])))[1]
+        config[name] = typed(of_values, value)
     else:
-        setattr(config, name, like(getattr(config, name), value, key))
+        setattr(config, name, typed(type_of(config, name), value))
+
+
+def type_of(config: Any, name: str) -> Any:
+    """The type of the field `name` of a config."""
+    return typing.get_type_hints(type(config), include_extras=True)[name]
+
+
+def bare(hint: Any) -> Any:
+    """A type without what it is annotated with."""
+    return hint.__origin__ if typing.get_origin(hint) is Annotated else hint
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:

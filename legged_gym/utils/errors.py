@@ -1,11 +1,15 @@
 """Mistakes of the user, told in one line instead of a traceback."""
 
 import difflib
+import errno
 import functools
-import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+
+from legged_gym.utils.streams import sturdy_streams
 
 
 class UserError(Exception):
@@ -13,32 +17,79 @@ class UserError(Exception):
 
 
 @contextmanager
-def value_errors_are_the_users() -> Iterator[None]:
-    """Around code whose `ValueError`s name a bad setting or file: turns them into `UserError`."""
+def value_errors_are_the_users(told: Callable[[str], str] = str) -> Iterator[None]:
+    """Around code whose `ValueError`s name a bad setting or file: turns them into `UserError`.
+
+    `told`: what the user is told, of the message of either.
+    """
     try:
         yield
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    except (ValueError, UserError) as error:
+        raise UserError(told(str(error))) from error
+
+
+class Stopped(BaseException):
+    """A signal asks the process to end; like KeyboardInterrupt, it lets all clean up on its way."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Meanwhile SIGTERM and SIGHUP, unless ignored (nohup), raise `Stopped`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def stop(number: int, frame) -> None:
+        raise Stopped(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    previous = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in previous.items():
+        if handler == signal.SIG_DFL:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+# Of a place that is full, or closed to us; whatever it was that wanted to write there.
+_OF_THE_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def script(main: Callable[..., None]) -> Callable[..., None]:
-    """Decorator of a script's `main`: user errors become one line on stderr and exit status 2."""
+    """Decorator of a script's `main`: user errors become one line on stderr and exit status 2.
+
+    So does a disk that is full or closed. Whom a signal ends has the status that shells give: 128 and its number.
+    """
 
     @functools.wraps(main)
     def wrapper(*args, **kwargs) -> None:
-        try:
-            main(*args, **kwargs)
-            sys.stdout.flush()
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)
-        except BrokenPipeError:
-            # The reader (`| head`) went away; without this the interpreter complains once more while it closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
+        with sturdy_streams() as stdout, _stopped_by_signals():
+            try:
+                main(*args, **kwargs)
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+                sys.exit(2)
+            except KeyboardInterrupt:
+                print("interrupted", file=sys.stderr)
+                sys.exit(128 + signal.SIGINT)
+            except Stopped as stopped:
+                print(f"stopped by {signal.Signals(stopped.number).name}", file=sys.stderr)
+                sys.exit(128 + stopped.number)
+            except OSError as error:
+                if error.errno not in _OF_THE_PLACE:
+                    raise
+                where = "" if error.filename is None else f" to {error.filename}"
+                print(f"error: cannot write{where}: {error.strerror}", file=sys.stderr)
+                sys.exit(2)
+            stdout.flush()
+            if stdout.lost is not None and not isinstance(stdout.lost, BrokenPipeError):
+                sys.exit(1)  # what was printed is on no disk
 
     return wrapper
 

@@ -25,6 +25,7 @@ from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
 from rsl_rl.utils.resolve import from_plain
+from rsl_rl.utils.schema import check_weights
 
 BLANK = 0.5  # what a pixel shows where nothing is near
 
@@ -166,7 +167,7 @@ class Distillation:
         for step in range(self.interval + 1):
             waiting = self.other_interval or bool((env.observations["new_image"] < 0.5).any())
             self.other_interval = False
-            if not distributed.any_rank(waiting, self.device):
+            if not distributed.largest(waiting, self.device):
                 return
             if step < self.interval:
                 self._step(env, self.teacher.act_inference(env.observations))
@@ -368,8 +369,13 @@ class Distillation:
         """In place; the teacher as it was. An average that the saved run did not have starts from its weights."""
         # Its critic may be of other sizes than the student's config says.
         expected = self.policy.cfg.teacher
-        cfg = from_plain(type(expected), state.get("teacher_cfg", asdict(expected)), "the checkpoint's teacher")
-        teacher = self.teacher_class(state["teacher_dims"], self.policy.num_actions, cfg)
+        cfg = from_plain(type(expected), state.get("teacher_cfg", asdict(expected)), "the teacher", "teacher_cfg")
+        try:
+            teacher = self.teacher_class(state["teacher_dims"], self.policy.num_actions, cfg)
+        except Exception as error:  # whatever sizes from a file that contradict each other lead to
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ValueError(f"teacher_dims and teacher_cfg are of no network that can be built ({reason})") from error
+        check_weights("teacher", state["teacher"], teacher.state_dict())
         teacher.load_state_dict(state["teacher"])
         self.load_teacher(teacher, "of the checkpoint", start_from_it=False)
         self.policy.load_state_dict(state.get("learner", state["policy"]))

@@ -1,6 +1,9 @@
 """What a checkpoint holds, whether it fits, and the door through which a trained policy comes back."""
 
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,12 @@ from torch import Tensor, nn
 from rsl_rl.config import ClassCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
-from rsl_rl.utils.checkpoint import load_safe
+from rsl_rl.utils.files import held, remove_left
+from rsl_rl.utils.schema import ENV_STATE, FORMAT, check_weights, read_checkpoint
 
-FORMAT = 1
-ENV_STATE = "env_state.pt"
+__all__ = ["ENV_STATE", "FORMAT", "load_network", "load_policy"]
+
+_UNCOMMITTED = re.compile(r"env_state_(\d+)\.pt")
 STUDENT_WINDOWS = "student.windows"  # of a TeacherStudent: what its student learnt from
 NOT_OF_THE_NETWORK = (
     "init_noise_std",
@@ -44,29 +49,36 @@ def load_policy(
     policy = load_network(Path(path), env, task_cfg, student=student)
     policy.to(device).eval().requires_grad_(False)
     try:
-        return policy.in_use(None if env is None else env.num_envs, estimated=estimated)
+        acting = policy.in_use(None if env is None else env.num_envs, estimated=estimated)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+    if env is not None:
+        # With a memory of its own: what acts starts without one.
+        actions = policy.in_use(env.num_envs, estimated=estimated)(env.observations)
+        if not torch.isfinite(actions).all():
+            raise ValueError(f"{path}: the policy gives nan or inf: its weights are finite, but far too large")
+    return acting
 
 
 def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, student: bool = False) -> nn.Module:
     """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`. `student`: as of `load_policy`."""
-    checkpoint = load_safe(path, FORMAT)
+    checkpoint = read_checkpoint(path)
     if env is not None:
         check_observations(path, checkpoint, env)
     cfg = saved_policy_cfg(checkpoint, path, task_cfg)
     try:
         policy = make_policy(checkpoint["obs_dims"], checkpoint["num_actions"], cfg)
-        policy.load_state_dict(checkpoint["policy"])
-    except (AttributeError, KeyError, RuntimeError, TypeError) as error:  # sizes and weights contradict each other
-        reason = " ".join(str(error).split())
+    except Exception as error:  # whatever a class makes of sizes that contradict each other
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removeprefix("ValueError: ")
         raise ValueError(f"{path} holds a network that cannot be built: {reason[:200]}") from error
+    check_weights(f"{path}: policy", checkpoint["policy"], policy.state_dict())
+    policy.load_state_dict(checkpoint["policy"])
     return _student_of(policy, path) if student else policy
 
 
 def has_student(path: Path) -> bool:
     """Whether the policy of a checkpoint has a student beside it that has learnt."""
-    return bool(load_safe(path, FORMAT)["policy"].get(STUDENT_WINDOWS, 0))
+    return bool(read_checkpoint(path)["policy"].get(STUDENT_WINDOWS, torch.zeros(1)).any())
 
 
 def _student_of(policy: nn.Module, path: Path) -> nn.Module:
@@ -77,6 +89,36 @@ def _student_of(policy: nn.Module, path: Path) -> nn.Module:
     if policy.student.windows.item() == 0:
         raise ValueError(f"the student of {path} has learnt nothing yet: there was no distillation up to then")
     return policy.student
+
+
+def uncommitted(folder: Path, iteration: int) -> Path:
+    """The environments' state of a checkpoint that is about to be written."""
+    return folder / f"env_state_{iteration}.pt"
+
+
+def env_state_of(path: Path, iteration: int) -> Path:
+    """The environments' state beside the checkpoint `path`, if there is one."""
+    own = uncommitted(path.parent, iteration)
+    return own if own.is_file() else path.with_name(ENV_STATE)
+
+
+def tidy(folder: Path) -> None:
+    """Removes what a training that was killed left unfinished in the folder of its run, or finishes it.
+
+    A run that is being saved, and a folder that nobody may write to, stay as they are.
+    """
+    with held(folder) as free:
+        if not free:
+            return
+        remove_left(folder)
+        with suppress(OSError):
+            for path in list(folder.iterdir()):
+                if (own := _UNCOMMITTED.fullmatch(path.name)) is None:
+                    continue
+                if (folder / f"model_{own[1]}.pt").is_file():
+                    os.replace(path, folder / ENV_STATE)
+                else:
+                    path.unlink()
 
 
 def describe(policy: nn.Module, algorithm_cfg: ClassCfg, env: VecEnv) -> dict[str, Any]:

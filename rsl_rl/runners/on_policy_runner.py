@@ -1,7 +1,9 @@
 """Runs the phases of an algorithm, alone or on several ranks at once; saves, resumes, and stops cleanly."""
 
 import math
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,14 +27,20 @@ from rsl_rl.runners.checkpoints import (
     check_network,
     check_observations,
     describe,
+    env_state_of,
     load_network,
     load_policy,
+    tidy,
+    uncommitted,
 )
+from rsl_rl.runners.resuming import take_up_curricula, take_up_episodes
 from rsl_rl.runners.warm_start import take_weights
 from rsl_rl.utils import distributed
-from rsl_rl.utils.checkpoint import load_safe, rng_state, save_atomic, seed_rank, set_rng_state
-from rsl_rl.utils.logger import Logger
+from rsl_rl.utils.checkpoint import check_rng_state, rng_state, save_atomic, seed_rank, set_rng_state, try_saving
+from rsl_rl.utils.files import holding, reason
+from rsl_rl.utils.logger import Logger, require_wandb
 from rsl_rl.utils.resolve import class_names, refuse_foreign
+from rsl_rl.utils.schema import check_resumable, read_checkpoint, sealed
 
 __all__ = ["FORMAT", "OnPolicyRunner", "load_policy"]
 
@@ -59,6 +67,8 @@ class OnPolicyRunner:
         `wandb`: arguments of `wandb.init`, None: no wandb.
         """
         cfg.check()
+        if wandb is not None:
+            require_wandb()
         self.env, self.cfg, self.device = env, cfg, torch.device(device)
         if torch.device(env.device).type != self.device.type:
             raise ValueError(f"the environment is on {env.device}, the policy on {device}: they must share a device")
@@ -85,7 +95,12 @@ class OnPolicyRunner:
         self._graph = graph and self.device.type == "cuda"
         self.watch: Callable[[], None] | None = None  # called after each step of collecting
         self._running_episodes = False
-        self._stop = False
+        self._stop = 0  # number of the signal that asks for it
+
+    @property
+    def stopped_by(self) -> int:
+        """Number of the signal that ended the last `learn`, on whichever rank; 0: none did."""
+        return self._stop
 
     def load_teacher(self, path: Path) -> None:
         """For distillation: the teacher of the checkpoint `path`, from which the student starts."""
@@ -95,7 +110,11 @@ class OnPolicyRunner:
         self.algorithm.load_teacher(load_network(path, self.env, self.cfg.policy), path, start_from_it=True)
 
     def learn(self, num_iterations: int) -> bool:
-        """Runs that many iterations; False when a signal ended it earlier. Either way the last state is saved."""
+        """Runs that many iterations; False when a signal ended it earlier. Either way the last state is saved.
+
+        A checkpoint that cannot be written on the way is told on stderr, and the training goes on; OSError if that is
+        so of the last.
+        """
         self.prepare()
         distributed.broadcast_(self.algorithm.state_tensors())
         if not self._running_episodes:
@@ -106,19 +125,18 @@ class OnPolicyRunner:
             times = counts(self.phases, self.iteration, last)
             self._say(f"iterations by phase: {', '.join(f'{name} {number}' for name, number in times.items())}")
         saved = self.iteration if self.iteration > 0 else None
-        with Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger, self._signals(logger):
+        with self._signals(), Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger:
             while self.iteration < last:
                 scalars = self._iterate()
                 if scalars is None:
                     break
                 logger.log(self.iteration, scalars)
-                if self.iteration % self.cfg.runner.save_interval == 0:
-                    self._save_run()
+                if self.iteration % self.cfg.runner.save_interval == 0 and self._save_on_the_way(logger):
                     saved = self.iteration
-                if distributed.any_rank(self._stop, self.device):
-                    self._stop = True
+                self._stop = distributed.largest(self._stop, self.device)
+                if self._stop:
                     break
-            interrupted = self._stop
+            interrupted = self._stop != 0
             if interrupted or saved != self.iteration:
                 self._save_run()
             if interrupted:
@@ -218,17 +236,20 @@ class OnPolicyRunner:
             )
 
     @contextmanager
-    def _signals(self, logger: Logger) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask for a stop at the next step's end; a second one stops at once.
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C, SIGTERM and SIGHUP ask for a stop at the next step's end; a second one stops at once.
 
+        A hangup that is ignored stays so: that is what nohup does.
         Of several ranks, one that is asked stops all, after the iteration. None goes ahead of the others for a second
         signal: torchrun kills what does not end in time.
         """
-        self._stop = False
+        self._stop = 0
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
         previous = {number: signal.getsignal(number) for number in numbers}
 
         def restore() -> None:
@@ -236,7 +257,7 @@ class OnPolicyRunner:
                 signal.signal(number, handler)
 
         def stop(number: int, frame) -> None:
-            self._stop = True
+            self._stop = number
             if distributed.world_size() == 1:
                 restore()
 
@@ -256,11 +277,48 @@ class OnPolicyRunner:
         if self.log_dir is not None:
             self.save(self._checkpoint_path())
 
+    def _save_on_the_way(self, logger: Logger) -> bool:
+        """Whether that could be done; else says why not."""
+        try:
+            self._save_run()
+        except OSError as error:
+            text = f"iteration {self.iteration}: cannot write {error.filename}: {reason(error)}; the training goes on"
+            print(text, file=sys.stderr, flush=True)
+            return False
+        logger.write_again()
+        return True
+
     def save(self, path: Path) -> None:
-        """Writes the checkpoint, and before it the environments' state beside it."""
+        """Writes the checkpoint, and the environments' state beside it.
+
+        A kill at any moment leaves the newest checkpoint with its state: this is written first, under a name that says
+        whose it is, and takes the place of the last one only when the checkpoint is there.
+        OSError, with the file's name, when one of them cannot be written; the checkpoint is then tried alone.
+        """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        env_state = {
+        own = uncommitted(path.parent, self.iteration)
+        with holding(path.parent):
+            try:
+                try:
+                    save_atomic(self._env_state(), own)
+                except OSError as error:
+                    save_atomic(self._checkpoint(), path)
+                    text = f"{path} is without the environments' state: cannot write {own}: {reason(error)}"
+                    print(text, file=sys.stderr, flush=True)
+                    return
+                save_atomic(self._checkpoint(), path)
+            except BaseException:
+                own.unlink(missing_ok=True)
+                raise
+            os.replace(own, path.with_name(ENV_STATE))
+
+    def try_saving(self, folder: Path) -> None:
+        """OSError where `folder` has no place for a checkpoint and the environments' state; leaves nothing there."""
+        try_saving({"env_state": self._env_state(), "checkpoint": self._checkpoint()}, Path(folder) / ENV_STATE)
+
+    def _env_state(self) -> dict:
+        state = {
             "format": FORMAT,
             "iteration": self.iteration,
             "num_envs": self.env.num_envs,
@@ -268,8 +326,10 @@ class OnPolicyRunner:
             "apart": [{"num_envs": env.num_envs, "env": env.state_dict()} for env in self.apart],
             "algorithm": self.algorithm.rollout_state_dict(),
         }
-        save_atomic(env_state, path.with_name(ENV_STATE))
-        checkpoint = {
+        return sealed(state)
+
+    def _checkpoint(self) -> dict:
+        return {
             "format": FORMAT,
             **self.algorithm.state_dict(),
             **describe(self.algorithm.policy, self.cfg.algorithm, self.env),
@@ -280,7 +340,6 @@ class OnPolicyRunner:
             "apart_curricula": [env.curriculum_state_dict() for env in self.apart],
             "rng": rng_state(self.device),
         }
-        save_atomic(checkpoint, path)
 
     def load(self, path: Path) -> None:
         """Continues from a checkpoint: exactly, if the environments' state beside it is of the same moment.
@@ -289,25 +348,34 @@ class OnPolicyRunner:
         that follow from the seed, their rank and the iteration, so that no resume repeats them.
         """
         path = Path(path)
-        checkpoint = load_safe(path, FORMAT)
+        checkpoint = read_checkpoint(path)
         if "optimizer" not in checkpoint:
             self._say(f"{path} holds networks only, as shipped policies do: a new training starts with them")
             self.load_weights(path)
             return
+        if distributed.rank() == 0:
+            tidy(path.parent)
         policy_cfg = self.algorithm.policy.cfg
         check_class(path, checkpoint, policy_cfg)
         check_observations(path, checkpoint, self.env)
         check_network(path, checkpoint, policy_cfg)
         refuse_foreign(checkpoint.get("teacher_cfg", {}), class_names(policy_cfg), f"{path}")
-        self.algorithm.load_state_dict(checkpoint)
+        check_resumable(path, checkpoint, self.algorithm.state_dict())
+        try:
+            check_rng_state(checkpoint["rng"])
+            self.algorithm.load_state_dict(checkpoint)
+            take_up_curricula(checkpoint, [self.env, *self.apart])
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         self.iteration = checkpoint["iteration"]
         self.total_steps = checkpoint["total_steps"]
         self.total_time = checkpoint["total_time"]
-        self.env.load_curriculum_state_dict(checkpoint["curriculum"])
-        for env, state in zip(self.apart, checkpoint.get("apart_curricula", []), strict=False):
-            env.load_curriculum_state_dict(state)
-        self._running_episodes = self._load_env_state(path.with_name(ENV_STATE))
-        episodes = "continued where they were" if self._running_episodes else "started afresh"
+        afresh = "their state is rank 0's"
+        if distributed.rank() == 0:
+            found = env_state_of(path, self.iteration)
+            afresh = take_up_episodes(found, self.iteration, [self.env, *self.apart], self.algorithm)
+        self._running_episodes = not afresh
+        episodes = f"started afresh: {afresh}" if afresh else "continued where they were"
         if self._running_episodes and distributed.world_size() > 1:
             episodes += " on rank 0, started afresh on the others"
         self._say(f"resumed {path} at iteration {self.iteration}, episodes {episodes}")
@@ -322,28 +390,10 @@ class OnPolicyRunner:
         """A new training that starts with the networks of a checkpoint, of this task or of one before it; says what is
         new in them. ValueError where they do not fit (`warm_start.take_weights`)."""
         path, algorithm = Path(path), self.algorithm
-        for line in take_weights(path, load_safe(path, FORMAT), algorithm.policy, self.env):
+        for line in take_weights(path, read_checkpoint(path), algorithm.policy, self.env):
             self._say(line)
         cfg = self.cfg.algorithm
         self._say(f"a new training starts with them: learning rate {cfg.learning_rate}, {cfg.schedule} schedule")
-
-    def _load_env_state(self, path: Path) -> bool:
-        if distributed.rank() > 0 or not path.is_file():
-            return False
-        state = load_safe(path, FORMAT, "environment state")
-        apart = state.get("apart", [])
-        saved = state["iteration"], state["num_envs"], [other["num_envs"] for other in apart]
-        if saved != (self.iteration, self.env.num_envs, [env.num_envs for env in self.apart]):
-            return False
-        try:
-            self.env.load_state_dict(state["env"])
-            for env, other in zip(self.apart, apart, strict=True):
-                env.load_state_dict(other["env"])
-        except ValueError as error:  # of another version, or of a config that was changed since
-            self._say(f"{path} is left out: {error}")
-            return False
-        self.algorithm.load_rollout_state_dict(state["algorithm"])
-        return True
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -17,8 +17,8 @@ from torch import Tensor
 from rsl_rl.config import PolicyCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.factory import make_policy
-from rsl_rl.runners.checkpoints import FORMAT
 from rsl_rl.utils.checkpoint import load_plain
+from rsl_rl.utils.schema import FORMAT, check_weights
 
 READ = ("identity", "flatten")
 PROJECTED = ("embed_with_attention_to_hidden", "flatten_then_embed_with_attention_to_hidden")
@@ -48,7 +48,7 @@ def released_checkpoint(path: Path, cfg: PolicyCfg, env: VecEnv) -> dict[str, An
     dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
     policy = make_policy(dims, env.num_actions, replace(cfg, normalize_returns=False))
     found = _translated(path, saved["model_state_dict"])
-    _check_tensors(path, found, policy.state_dict())
+    check_weights(f"{path}: policy", found, policy.state_dict())
     for key in NETWORKS:
         theirs = [group for group, how in saved["policy_cfg"][f"obs_proc_{key}"].items() if how["type"] in READ]
         blocks = dict(zip(theirs, found[f"{key}.0.weight"].split([dims[group] for group in theirs], 1), strict=True))
@@ -108,14 +108,3 @@ def _translated(path: Path, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if unknown:
         raise ValueError(f"{path} has tensors that no network of ours has: {', '.join(unknown[:5])}")
     return found
-
-
-def _check_tensors(path: Path, found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
-    """ValueError unless `found` are those of our network, `own`, and finite."""
-    shapes, wanted = ({name: tuple(tensor.shape) for name, tensor in part.items()} for part in (found, own))
-    for name in (*wanted, *shapes):
-        theirs, ours = shapes.get(name, "missing"), wanted.get(name, "missing")
-        if theirs != ours:
-            raise ValueError(f"{path} holds another network: {name} is {theirs}, this task's {ours}")
-        if not torch.isfinite(found[name]).all():
-            raise ValueError(f"{path}: {name} is not finite")

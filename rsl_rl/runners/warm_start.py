@@ -9,6 +9,7 @@ import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.runners.checkpoints import NOT_OF_THE_NETWORK, check_class, check_network, check_observations
+from rsl_rl.utils.schema import check_weights
 
 MAY_BE_NEW = ("actor_projected_groups", "critic_projected_groups", "normalize_returns")
 """Fields of PolicyCfg that change nothing of what a network does at first."""
@@ -35,13 +36,7 @@ def take_weights(path: Path, checkpoint: Mapping[str, Any], policy: ActorCritic,
     if "return_scale.mean" in saved and not cfg.normalize_returns:
         raise ValueError(f"{path} has a critic on the scale of its returns: set policy.normalize_returns=True")
     both = {name: tensor for name, tensor in saved.items() if name in own}
-    differences = [
-        f"{name} is {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
-        for name, tensor in both.items()
-        if tensor.shape != own[name].shape
-    ]
-    if differences:
-        raise ValueError(f"{path} holds another network: {'; '.join(differences)}")
+    check_weights(f"{path}: policy", both, {name: own[name] for name in both})
     policy.load_state_dict(both, strict=False)
     if cfg.re_init_std:
         policy.reset_std()

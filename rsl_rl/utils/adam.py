@@ -67,7 +67,10 @@ class StaticAdam:
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """In place."""
+        """In place; ValueError for what no optimiser has come to."""
         for name in self.parameters:
+            for key in ("step", "exp_avg_sq"):
+                if (state[name][key] < 0).any():
+                    raise ValueError(f"the optimiser's {name}.{key} is negative")
             for key, tensor in self.moments(name).items():
                 tensor.copy_(state[name][key])

@@ -1,31 +1,60 @@
 """Files that are either whole or not there, and loading that runs no code."""
 
-import os
 import random
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 
+from rsl_rl.utils.files import lock, part_of, writing
+
 
 def save_atomic(data: dict, path: Path) -> None:
-    """Writes `data` beside `path`, syncs it to the disk and renames it: a kill at any moment leaves a whole file."""
-    temporary = path.with_name(path.name + ".tmp")
+    """Writes `data` to `path` as `files.writing` does: a kill at any moment leaves a whole file.
+
+    OSError, with `filename` set to `path`, when the system does not take it.
+    """
     try:
-        with open(temporary, "wb") as file:
-            torch.save(data, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        with writing(path) as file:
+            _dump(data, file)
+    except OSError as error:
+        error.filename = str(path)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def try_saving(data: dict, path: Path) -> None:
+    """OSError where there is no place for `data` at `path`; leaves nothing."""
+    part = part_of(path)
     try:
-        os.fsync(folder)  # the new name, too, survives a power cut
+        with open(part, "wb") as file:
+            lock(file.fileno())
+            _dump(data, file)
     finally:
-        os.close(folder)
+        part.unlink(missing_ok=True)
+
+
+def _dump(data: dict, file: IO[bytes]) -> None:
+    """`torch.save`, which tells of a full disk by errors of its own, with the system's error instead."""
+    failed: list[OSError] = []
+
+    class Watched:
+        def write(self, part: bytes) -> int:
+            try:
+                return file.write(part)
+            except OSError as error:
+                failed.append(error)
+                raise
+
+        def flush(self) -> None:
+            file.flush()
+
+    try:
+        torch.save(data, Watched())
+    except RuntimeError:
+        if failed:
+            raise failed[0] from None
+        raise
 
 
 def load_plain(path: Path, kind: str = "checkpoint") -> Any:
@@ -76,11 +105,35 @@ def rng_state(device: torch.device) -> dict:
     return state
 
 
+def check_rng_state(state: dict) -> None:
+    """ValueError, naming the entry, for what `set_rng_state` cannot put back."""
+    tries = {
+        "python": lambda saved: random.Random().setstate(saved),
+        "numpy": lambda saved: np.random.RandomState().set_state((*_numpy_words(saved[:2]), *saved[2:])),
+        "torch": lambda saved: torch.Generator().set_state(saved),
+    }
+    for name, attempt in tries.items():
+        if name not in state:
+            raise ValueError(f"rng.{name} is missing")
+        try:
+            attempt(state[name])
+        except Exception as error:  # each library has its own
+            raise ValueError(f"rng.{name} is no state of that generator ({' '.join(str(error).split())})") from error
+    cuda = state.get("cuda", state["torch"])
+    if not isinstance(cuda, torch.Tensor) or cuda.dtype != torch.uint8:
+        raise ValueError("rng.cuda is no state of that generator")
+
+
+def _numpy_words(saved: tuple) -> tuple:
+    """Name and key of numpy's generator, of which the key is saved in a type that torch has."""
+    name, keys = saved
+    return name, keys.numpy().astype(np.uint32)
+
+
 def set_rng_state(state: dict, device: torch.device) -> None:
     """Puts the generators back; a checkpoint from the CPU leaves CUDA's generator as seeded."""
-    name, keys, position, has_gauss, gauss = state["numpy"]
     random.setstate(state["python"])
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    np.random.set_state((*_numpy_words(state["numpy"][:2]), *state["numpy"][2:]))
     torch.set_rng_state(state["torch"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -80,11 +80,11 @@ def std_mean(values: Tensor) -> tuple[Tensor, Tensor]:
     return average_((values - mean).square().mean()).sqrt(), mean
 
 
-def any_rank(flag: bool, device: torch.device) -> bool:
-    """Whether `flag` is set on one of the ranks. Syncs with the host where there are several."""
+def largest(number: int, device: torch.device) -> int:
+    """The largest of the ranks' whole numbers. Syncs with the host where there are several."""
     if world_size() == 1:
-        return flag
-    return bool(sum_(torch.tensor(float(flag), device=device)) > 0.0)
+        return number
+    return int(max_(torch.tensor(float(number), device=device)))
 
 
 @torch.no_grad()

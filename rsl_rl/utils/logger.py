@@ -1,8 +1,11 @@
 """TensorBoard, wandb on request, and a live console."""
 
 import os
+import sys
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -10,6 +13,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from rsl_rl.utils.files import reason
 
 PANEL_PERIOD = 0.5  # s, drawing costs a few milliseconds
 LINE_PERIOD = 5.0  # s
@@ -34,11 +39,9 @@ class Logger:
         self._start = self._shown = time.perf_counter()
 
     def __enter__(self) -> "Logger":
+        self._hook, threading.excepthook = threading.excepthook, self._on_thread_error
         if self.log_dir is not None:
-            # Slow to import, and not needed without a log folder.
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writer = SummaryWriter(str(self.log_dir))
+            self._open()
         if self._wandb_options is not None:
             self._wandb = start_wandb(self._wandb_options, self.log_dir, self.say)
         if self.console.is_terminal:
@@ -52,9 +55,38 @@ class Logger:
         if self._live is not None:
             self._live.stop()
         if self._writer is not None:
-            self._writer.close()
+            try:
+                self._writer.close()
+            except OSError as error:
+                self._give_up(error)
+        threading.excepthook = self._hook
         if self._wandb is not None:
             self._wandb.finish()
+
+    def _open(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # slow to import, and not needed without a log folder
+
+        self._writer = SummaryWriter(str(self.log_dir))
+
+    def _give_up(self, error: OSError) -> None:
+        """No more curves, as long as they cannot be written."""
+        print(f"TensorBoard's file in {self.log_dir} cannot be written: {reason(error)}", file=sys.stderr, flush=True)
+        writer, self._writer = self._writer, None
+        with suppress(OSError):
+            writer.close()
+
+    def write_again(self) -> None:
+        """After something else could be written: curves go on, in a new file, if they had stopped."""
+        if self._writer is None and self.log_dir is not None:
+            try:
+                self._open()
+            except OSError:
+                self._writer = None
+
+    def _on_thread_error(self, args: threading.ExceptHookArgs) -> None:
+        """TensorBoard writes in a thread of its own, and hands its errors to the next caller too."""
+        if not (isinstance(args.exc_value, OSError) and type(args.thread).__module__.startswith("tensorboard")):
+            self._hook(args)
 
     def say(self, text: str) -> None:
         """One line, above the live panel."""
@@ -63,8 +95,11 @@ class Logger:
     def log(self, iteration: int, scalars: Mapping[str, float]) -> None:
         """Records `scalars` of the iteration just completed."""
         if self._writer is not None:
-            for key, value in scalars.items():
-                self._writer.add_scalar(key, value, iteration)
+            try:
+                for key, value in scalars.items():
+                    self._writer.add_scalar(key, value, iteration)
+            except OSError as error:
+                self._give_up(error)
         if self._wandb is not None:
             self._wandb.log(dict(scalars), step=iteration)
         now = time.perf_counter()
@@ -103,14 +138,21 @@ def speed(scalars: Mapping[str, float]) -> str:
     return f"{scalars['Perf/total_fps']:,.0f} steps/s ({split})"
 
 
+def require_wandb() -> None:
+    """ValueError where wandb cannot be imported."""
+    try:
+        import wandb
+
+        wandb.init  # noqa: B018 -- a folder of runs called wandb can be imported too
+    except (AttributeError, ImportError) as error:
+        raise ValueError(f"wandb is not installed ({error}): pip install wandb, or leave it off") from error
+
+
 def start_wandb(options: dict, log_dir: Path | None, say):
     """A wandb run; offline, and said so, where nobody is logged in or the server cannot be reached."""
     import requests
+    import wandb
 
-    try:
-        import wandb
-    except ImportError as error:
-        raise ValueError("wandb is not installed: pip install wandb, or leave it off") from error
     options = {"dir": None if log_dir is None else str(log_dir), **options}
     if os.environ.get("WANDB_MODE"):
         return wandb.init(**options)

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
+from rsl_rl.utils.typed import misfit
+
 
 def resolve(name: str, home: str, key: str, mark: str = "__name__") -> type:
     """The class `name`: one that the package `home` exports, or `module:Class`, whose module is imported.
@@ -36,19 +38,20 @@ def class_names(cfg: Any) -> set[str]:
         cfg = {field.name: getattr(cfg, field.name) for field in fields(cfg)}
     if not isinstance(cfg, Mapping):
         return set()
-    own = {value for name, value in cfg.items() if name.endswith("class_name")}
+    own = {value for name, value in cfg.items() if str(name).endswith("class_name") and isinstance(value, str)}
     return own.union(*(class_names(value) for value in cfg.values()))
 
 
 def refuse_foreign(data: Mapping[str, Any], trusted: Collection[str], where: str) -> None:
     """ValueError if `data`, read from a file, names a class from outside that is none of `trusted`, the task's own."""
-    for name in sorted(class_names(data), key=str):
-        if not isinstance(name, str) or (":" in name and name not in trusted):
+    for name in sorted(class_names(data)):
+        if ":" in name and name not in trusted:
             raise ValueError(f"{where} names the class {name}, which is neither ours nor the task's: it is not loaded")
 
 
-def from_plain(cls: type, data: Mapping[str, Any], where: str) -> Any:
-    """A config of the dataclass `cls` from what `asdict` made of one; ValueError for a setting that it does not have.
+def from_plain(cls: type, data: Mapping[str, Any], where: str, key: str) -> Any:
+    """A config of the dataclass `cls` from what `asdict` made of one, the entry `key` of the file `where`; ValueError
+    for a setting that it does not have, or a value of another type.
 
     Settings that `data` lacks, as older files do, keep their defaults.
     """
@@ -56,12 +59,14 @@ def from_plain(cls: type, data: Mapping[str, Any], where: str) -> Any:
     unknown = [str(name) for name in data if name not in {field.name for field in fields(cls)}]
     if unknown:
         raise ValueError(f"{where} is of another version: {cls.__name__} has no {', '.join(unknown)}")
-    return cls(**{name: _typed(hints[name], value, where) for name, value in data.items()})
+    return cls(**{name: _typed(hints[name], value, where, f"{key}.{name}") for name, value in data.items()})
 
 
-def _typed(hint: Any, value: Any, where: str) -> Any:
+def _typed(hint: Any, value: Any, where: str, key: str) -> Any:
     if is_dataclass(hint) and isinstance(value, Mapping):
-        return from_plain(hint, value, where)
+        return from_plain(hint, value, where, key)
     if get_origin(hint) is dict and isinstance(value, Mapping):
-        return {name: _typed(get_args(hint)[1], item, where) for name, item in value.items()}
+        return {name: _typed(get_args(hint)[1], item, where, f"{key}.{name}") for name, item in value.items()}
+    if wrong := misfit(value, hint, key):
+        raise ValueError(f"{where}: {wrong}")
     return value

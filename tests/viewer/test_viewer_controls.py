@@ -1,7 +1,6 @@
 """The page's controls without a browser: each does to the robots what it says."""
 
 import struct
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -166,11 +165,14 @@ def test_a_heading_steers_a_student_too(courses, course_viewer: ViserViewer) -> 
         assert (differs - policy(courses.observations)).abs().max() > 1e-6
 
 
-def test_gamepad(env, courses, viewer: ViserViewer, course_viewer: ViserViewer, tmp_path: Path) -> None:
+def test_gamepad(env, courses, viewer: ViserViewer, course_viewer: ViserViewer, tmp_path, monkeypatch) -> None:
     device = tmp_path / "js0"
     axis, initial, button = 2, 0x80, 1
     events = [(32767, button, 0), (0, initial | axis, 0), (-16384, axis, 1), (16384, axis, 0)]
     device.write_bytes(b"".join(struct.pack("IhBB", 0, *event) for event in events))
+    with pytest.raises(UserError, match=f"{device} is no gamepad"):
+        Gamepad(device)
+    monkeypatch.setattr("legged_gym.viewer.playing.gamepad.is_joystick", lambda file: True)
     gamepad = Gamepad(device)
     command = viewer.control.command
     gamepad.drive(command, env.dt)

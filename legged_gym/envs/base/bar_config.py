@@ -1,10 +1,11 @@
 """Configuration of `BarRobot`: what it adds to `ParkourRobot`'s."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from legged_gym.envs.base.depth_config import DepthParkourCfg
 from legged_gym.envs.base.parkour_config import (
+    Lines,
     ParkourCfg,
     ParkourRewardScales,
     ParkourRewardsCfg,
@@ -13,7 +14,7 @@ from legged_gym.envs.base.parkour_config import (
 )
 from legged_gym.terrain.bars import LAST_STAGE
 from legged_gym.terrain.registry import TerrainProportions, proportions
-from legged_gym.utils.bounds import AtLeastOne, NotNegative, NotNegativeInt, NotNegativeRange, Positive
+from legged_gym.utils.bounds import AtLeastOne, Bounds, Finite, NotNegative, NotNegativeInt, NotNegativeRange, Positive
 
 
 @dataclass
@@ -21,14 +22,14 @@ class BarTerrainCfg(ParkourTerrainCfg):
     """A level is a stage of the courses of bars, and the share of early crawling is one of the columns."""
 
     demo: ClassVar[str] = "competition"
-    num_boxes: NotNegativeInt = 16
-    num_levels: AtLeastOne = LAST_STAGE + 1
+    num_boxes: Annotated[int, Bounds(low=0, most=1000)] = 16
+    num_levels: Annotated[int, Bounds(low=1, most=1000)] = LAST_STAGE + 1
     proportions: TerrainProportions = field(
         default_factory=lambda: proportions(bars=0.45, bars_early_crawl=0.15, crouch=0.4)
     )
     lateral: NotNegative = 0.1
     roughness: NotNegativeRange = (0.0, 0.0)
-    max_init_level: int = 0
+    max_init_level: NotNegativeInt = 0
 
 
 @dataclass
@@ -36,13 +37,13 @@ class BarPerceptionCfg(PerceptionCfg):
     """Scan of two layers, every step, as far ahead as bars are told."""
 
     interval: AtLeastOne = 1
-    scan_x: tuple[float, ...] = (
+    scan_x: Lines = (
         *(-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45),
         *(0.6, 0.75, 0.9, 1.05, 1.2, 1.35, 1.5),
     )
-    scan_samples: AtLeastOne = 3
+    scan_samples: Annotated[int, Bounds(low=1, most=100)] = 3
     undersides: bool = True
-    num_obstacles: NotNegativeInt = 2
+    num_obstacles: Annotated[int, Bounds(low=0, most=100)] = 2
 
 
 @dataclass
@@ -85,7 +86,7 @@ class BarRewardScales(ParkourRewardScales):
 class BarRewardsCfg(ParkourRewardsCfg):
     scales: BarRewardScales = field(default_factory=BarRewardScales)
     only_positive_rewards: bool = False
-    base_height_target: float = 0.38
+    base_height_target: Finite = 0.38
     """of the base where no bar is near, m"""
     base_height_tolerance: Positive = 0.05
     """height_guidance = exp(-(error / tolerance)²), m"""

@@ -12,7 +12,7 @@ from legged_gym.utils.bounds import Bounds, NotNegative, Positive
 class FallsCfg:
     """When a biped has fallen, beside `asset.terminate_after_contacts_on`."""
 
-    max_tilt: Annotated[float, Bounds(0.0, math.pi, open_low=True)] = 1.0
+    max_tilt: Annotated[float, Bounds(0.0, math.pi, open_low=True, angle=True)] = 1.0
     """of the base, rad"""
     min_height: NotNegative = 0.45
     """of the base over the ground under it, m"""

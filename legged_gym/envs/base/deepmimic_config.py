@@ -17,7 +17,7 @@ from legged_gym.envs.base.legged_robot_config import (
 from legged_gym.parts.config import CommandsCfg
 from legged_gym.parts.motion_config import DeepMimicCfg, OffsetScales
 from legged_gym.sensors.height_map_config import HeightMapCfg
-from legged_gym.utils.bounds import AtLeastOne, Bounds, NotNegative, Positive
+from legged_gym.utils.bounds import AngleNoise, AtLeastOne, Bounds, NotNegative, Positive
 from legged_gym.utils.errors import UserError
 
 WHOLE_CLIP_S = 1e5  # longer than any clip
@@ -39,11 +39,11 @@ class DeepMimicInitStateCfg(InitStateCfg):
 
     root_pos_noise: Three = (0.05, 0.05, 0.01)
     """m"""
-    root_rot_noise: Three = (0.1, 0.1, 0.2)
+    root_rot_noise: tuple[AngleNoise, AngleNoise, AngleNoise] = (0.1, 0.1, 0.2)
     """roll, pitch, yaw, rad"""
     root_vel_noise: NotNegative = 0.3
     """m/s and rad/s"""
-    joint_pos_noise: NotNegative = 0.1
+    joint_pos_noise: AngleNoise = 0.1
     """rad, within the soft limits"""
 
 
@@ -145,7 +145,7 @@ class DeepMimicNoiseCfg(NoiseCfg):
 
 @dataclass
 class DeepMimicEnvCfg(EnvCfg):
-    episode_length_s: Annotated[float, Bounds(low=0.0, open_low=True)] = 10.0
+    episode_length_s: Annotated[float, Bounds(low=0.0, open_low=True, most=1e7)] = 10.0
     """longest episode; a clip's end comes sooner"""
 
 

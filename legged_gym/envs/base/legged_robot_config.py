@@ -1,32 +1,42 @@
 """Configuration of `LeggedRobot`: dataclasses, one per subject, in SI units and radians. Ranges are (low, high)."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from legged_gym.parts.config import CommandsCfg, ControlCfg, DomainRandCfg
-from legged_gym.utils.bounds import AtLeastOne, Bounds, Limit, NotNegative, NotNegativeInt, Positive
+from legged_gym.utils.bounds import (
+    Angle,
+    AngleNoise,
+    AtLeastOne,
+    Bounds,
+    Finite,
+    Limit,
+    NotNegative,
+    Positive,
+    Size,
+)
 
 
 @dataclass
 class EnvCfg:
-    num_envs: AtLeastOne = 4096
+    num_envs: Size = 4096
     """robots that train side by side"""
-    episode_length_s: Positive = 20.0
+    episode_length_s: Annotated[float, Bounds(low=0.0, open_low=True, most=1e7)] = 20.0
 
 
 @dataclass
 class TerrainCfg:
-    num_boxes: NotNegativeInt = 0
+    num_boxes: Annotated[int, Bounds(low=0, most=1000)] = 0
     """box slots of each robot's ground; flat ground needs none"""
 
 
 @dataclass
 class InitStateCfg:
-    pos: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    pos: tuple[Finite, Finite, Finite] = (0.0, 0.0, 1.0)
     """of the base at the start of an episode, m"""
-    default_joint_angles: dict[str, float] = field(default_factory=dict)
+    default_joint_angles: dict[str, Angle] = field(default_factory=dict)
     """rad, by joint name; the pose that a zero action holds"""
-    joint_pos_noise: NotNegative = 0.1
+    joint_pos_noise: AngleNoise = 0.1
     """start joint angles: the default ± this, rad"""
     root_vel_noise: NotNegative = 0.5
     """start velocities of the base: ± this, m/s and rad/s"""
@@ -49,7 +59,7 @@ class AssetCfg:
     terminate_after_large_feet_contact_forces: bool = False
     large_feet_contact_force_threshold: NotNegative = 1000.0
     """N"""
-    armature: float = -1.0
+    armature: Finite = -1.0
     """reflected rotor inertia of all joints, kg·m²; negative: as in the asset"""
     torque_limits: dict[str, Positive] = field(default_factory=dict)
     """N·m, by a part of the joints' names, instead of the asset's"""
@@ -93,7 +103,7 @@ class RewardsCfg:
     """tracking reward = exp(-error² / sigma)"""
     soft_dof_pos_limit: Positive = 0.9
     """share of the joint range beyond which dof_pos_limits counts"""
-    base_height_target: float = 0.3
+    base_height_target: Finite = 0.3
     """m"""
     feet_air_time_target: NotNegative = 0.5
     """s"""
@@ -134,17 +144,17 @@ class NoiseCfg:
 
 @dataclass
 class SimCfg:
-    engine: str = "auto"
+    engine: Literal["auto", "mujoco", "warp"] = "auto"
     """auto (Warp on CUDA, C on CPU), mujoco (C, CPU) or warp"""
-    dt: Positive = 0.005
+    dt: Annotated[float, Bounds(low=0.0, open_low=True, most=1.0)] = 0.005
     """physics step, s"""
-    num_threads: NotNegativeInt = 0
+    num_threads: Annotated[int, Bounds(low=0, most=1024)] = 0
     """of the C engine; 0: all cores"""
     solver_iterations: AtLeastOne = 10
     line_search_iterations: AtLeastOne = 20
-    contacts_per_env: AtLeastOne = 32
+    contacts_per_env: Size = 32
     """Warp: size of the shared contact buffer per robot"""
-    constraints_per_env: AtLeastOne = 160
+    constraints_per_env: Size = 160
     """Warp: size of each robot's constraint buffer"""
 
 

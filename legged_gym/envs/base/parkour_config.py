@@ -1,7 +1,7 @@
 """Configuration of `ParkourRobot`: what it adds to `LeggedRobot`'s."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from legged_gym.envs.base.legged_robot_config import (
     InitStateCfg,
@@ -15,7 +15,9 @@ from legged_gym.parts.config import CommandRanges, CommandsCfg, DomainRandCfg
 from legged_gym.terrain.registry import LATERAL, TerrainProportions, proportions
 from legged_gym.terrain.rules import RulesCfg
 from legged_gym.utils.bounds import (
+    AngleNoise,
     AtLeastOne,
+    Bounds,
     NotNegative,
     NotNegativeInt,
     NotNegativeRange,
@@ -25,19 +27,22 @@ from legged_gym.utils.bounds import (
 )
 from legged_gym.utils.errors import UserError
 
+Lines = Annotated[tuple[float, ...], Bounds(most=1e3)]
+"""of a height scan, m"""
+
 
 @dataclass
 class ParkourTerrainCfg(TerrainCfg):
     demo: ClassVar[str] = "demo"
     """type of the course that demo.py has"""
-    num_boxes: NotNegativeInt = 24
+    num_boxes: Annotated[int, Bounds(low=0, most=1000)] = 24
     """box slots of each robot's ground"""
     proportions: TerrainProportions = field(
         default_factory=lambda: proportions(parkour=0.2, hurdle=0.2, step=0.2, gap=0.2, flat=0.2)
     )
     """share of the grid's columns, by type of tile; they need not sum to 1"""
-    num_levels: AtLeastOne = 10
-    num_columns: AtLeastOne = 40
+    num_levels: Annotated[int, Bounds(low=1, most=1000)] = 10
+    num_columns: Annotated[int, Bounds(low=1, most=10_000)] = 40
     """tiles of each level; each has one type"""
     difficulty: ShareRange = (0.0, 1.0)
     """of the lowest and the highest level"""
@@ -49,7 +54,7 @@ class ParkourTerrainCfg(TerrainCfg):
     """of the tiles"""
     curriculum: bool = True
     """robots move up and down the levels; else each episode is on a random level"""
-    max_init_level: int = 5
+    max_init_level: NotNegativeInt = 5
     """highest level of a robot's first episode"""
 
     def fix_difficulty(self, difficulty: float) -> None:
@@ -71,24 +76,49 @@ class GoalsCfg:
 class PerceptionCfg:
     interval: AtLeastOne = 5
     """control steps from one look to the next (scan and headings); held between"""
-    scan_x: tuple[float, ...] = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
+    scan_x: Lines = (
+        -0.45,
+        -0.3,
+        -0.15,
+        0.0,
+        0.15,
+        0.3,
+        0.45,
+        0.6,
+        0.75,
+        0.9,
+        1.05,
+        1.2,
+    )
     """lines of the height scan ahead of the base, m"""
-    scan_y: tuple[float, ...] = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
+    scan_y: Lines = (
+        -0.75,
+        -0.6,
+        -0.45,
+        -0.3,
+        -0.15,
+        0.0,
+        0.15,
+        0.3,
+        0.45,
+        0.6,
+        0.75,
+    )
     scan_height: NotNegative = 0.3
     """of the base over level ground, which reads 0 in the scan, m"""
     scan_noise: NotNegative = 0.0
     """half width of uniform noise of the scan, m"""
-    scan_samples: AtLeastOne = 1
+    scan_samples: Annotated[int, Bounds(low=1, most=100)] = 1
     """points along x that each of the scan's stands for; several, so that no thin bar is missed"""
     undersides: bool = False
     """a second layer of the scan: undersides of what hangs over each point"""
-    num_obstacles: NotNegativeInt = 0
+    num_obstacles: Annotated[int, Bounds(low=0, most=100)] = 0
     """the next obstacles, whose distance, height, underside and mode begin the group priv_explicit"""
     obstacle_range: Positive = 1.5
     """how far ahead they are told, m"""
     obstacle_behind: NotNegative = 0.6
     """how far behind where they begin they still are, m"""
-    history_length: AtLeastOne = 10
+    history_length: Annotated[int, Bounds(low=1, most=1000)] = 10
     """past proprioceptive frames that are observed"""
 
     def check(self, key: str) -> None:
@@ -100,7 +130,7 @@ class PerceptionCfg:
 @dataclass
 class ParkourInitStateCfg(InitStateCfg):
     root_vel_noise: NotNegative = 0.0
-    yaw_noise: NotNegative = 0.2
+    yaw_noise: AngleNoise = 0.2
     """start heading: along the course ± this, rad"""
     y_noise: NotNegative = 0.2
     """start position: beside the course's line ± this, m"""
@@ -117,7 +147,7 @@ class ParkourDomainRandCfg(DomainRandCfg):
     motor_strength_range: NotNegativeRange = (0.8, 1.2)
     push_interval_s: Positive = 8.0
     max_push_vel_xy: NotNegative = 0.5
-    action_delay_schedule: tuple[NotNegativeInt, ...] = (0, 1)
+    action_delay_schedule: Annotated[tuple[int, ...], Bounds(low=0, most=1000)] = (0, 1)
     """control steps by which all actions come late, one value after another"""
     action_delay_period: AtLeastOne = 48_000
     """control steps of training after which the schedule moves on"""
@@ -154,7 +184,7 @@ class ParkourRewardScales(RewardScales):
 @dataclass
 class ParkourRewardsCfg(RewardsCfg):
     scales: ParkourRewardScales = field(default_factory=ParkourRewardScales)
-    feet_edge_level: int = 4
+    feet_edge_level: NotNegativeInt = 4
     """level from which feet_edge counts"""
 
 

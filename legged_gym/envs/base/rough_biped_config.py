@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from legged_gym.envs.base.biped_config import BipedRewardScales, BipedRewardsCfg, FallsCfg
 from legged_gym.envs.base.legged_robot_config import NoiseCfg
-from legged_gym.envs.base.parkour_config import GoalsCfg, ParkourCfg, ParkourTerrainCfg, PerceptionCfg
+from legged_gym.envs.base.parkour_config import GoalsCfg, Lines, ParkourCfg, ParkourTerrainCfg, PerceptionCfg
 from legged_gym.parts.config import CommandRanges, GoalCommandsCfg
 from legged_gym.terrain.registry import TerrainProportions, proportions
 from legged_gym.terrain.rules import RulesCfg
-from legged_gym.utils.bounds import NotNegative, NotNegativeRange
+from legged_gym.utils.bounds import NotNegative, NotNegativeInt, NotNegativeRange
 
 
 def _terrain() -> TerrainProportions:
@@ -34,9 +34,9 @@ class RoughTerrainCfg(ParkourTerrainCfg):
 class RoughPerceptionCfg(PerceptionCfg):
     """The scan is Isaac Lab's, 17 x 11 points."""
 
-    scan_x: tuple[float, ...] = lines(-0.8, 0.8, 0.1)
+    scan_x: Lines = lines(-0.8, 0.8, 0.1)
     """lines of the height scan ahead of the base, m"""
-    scan_y: tuple[float, ...] = lines(-0.5, 0.5, 0.1)
+    scan_y: Lines = lines(-0.5, 0.5, 0.1)
     scan_height: NotNegative = 0.76
     scan_noise: NotNegative = 0.02
 
@@ -53,7 +53,7 @@ class RoughBipedRewardScales(BipedRewardScales):
 @dataclass
 class RoughBipedRewardsCfg(BipedRewardsCfg):
     scales: RoughBipedRewardScales = field(default_factory=RoughBipedRewardScales)
-    feet_edge_level: int = 4
+    feet_edge_level: NotNegativeInt = 4
     """level from which feet_edge counts"""
     feet_edge_drop: NotNegative = 0.09
     """difference of the ground under a sole, m, that makes an edge; more than the steepest slope's"""

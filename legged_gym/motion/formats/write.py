@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import mujoco
 import numpy as np
@@ -12,7 +12,7 @@ from legged_gym.motion.quaternions import Array, to_xyzw
 from legged_gym.motion.skeleton import Skeleton
 
 
-def write_own(clip: Clip, path: Path, step: float = 0.0) -> None:
+def write_own(clip: Clip, file: Path | IO[bytes], step: float = 0.0) -> None:
     """Ours: `fps`, `joint_names`, `root_pos`, `root_quat` (wxyz), `joint_pos`, `contacts`, `boxes`.
 
     `step`: what m, rad and quaternions are rounded to, for a file of less than half the size; 0: not at all.
@@ -20,7 +20,7 @@ def write_own(clip: Clip, path: Path, step: float = 0.0) -> None:
     qpos = np.round(clip.qpos.astype(np.float64) / step) * step if step else clip.qpos
     columns = np.asfortranarray(qpos, np.float32)  # one joint's values after the other, which packs better
     np.savez_compressed(
-        path,
+        file,
         fps=np.float64(clip.fps),
         joint_names=np.array(clip.joint_names),
         root_pos=columns[:, :3],
@@ -31,39 +31,39 @@ def write_own(clip: Clip, path: Path, step: float = 0.0) -> None:
     )
 
 
-def write_lafan(clip: Clip, path: Path) -> None:
+def write_lafan(clip: Clip, file: Path | IO[bytes]) -> None:
     """Unitree's LAFAN1 CSV: root, quaternion xyzw, joints in the robot's order; the rate is not in the file."""
     rows = np.concatenate([clip.qpos[:, :3], to_xyzw(clip.qpos[:, 3:7]), clip.qpos[:, 7:]], 1)
-    np.savetxt(path, rows, delimiter=",", fmt="%.6f")
+    np.savetxt(file, rows, delimiter=",", fmt="%.6f")
 
 
-def write_mjlab(clip: Clip, path: Path, skeleton: Skeleton) -> None:
+def write_mjlab(clip: Clip, file: Path | IO[bytes], skeleton: Skeleton) -> None:
     """mjlab's npz: joints and links depth first, velocities of the links' origins."""
     pos, quat, linear, angular = _links(clip, skeleton, of_com=False)
-    _write_links(clip, path, clip.qpos[:, 7:], clip.qvel[:, 6:], pos, quat, linear, angular)
+    _write_links(clip, file, clip.qpos[:, 7:], clip.qvel[:, 6:], pos, quat, linear, angular)
 
 
-def write_beyondmimic(clip: Clip, path: Path, skeleton: Skeleton) -> None:
+def write_beyondmimic(clip: Clip, file: Path | IO[bytes], skeleton: Skeleton) -> None:
     """BeyondMimic's npz: joints and links breadth first, as in Isaac Lab, linear velocities of centres of mass."""
     joints, bodies = skeleton.joints_breadth_first, skeleton.bodies_breadth_first
     links = (part[:, bodies] for part in _links(clip, skeleton, of_com=True))
-    _write_links(clip, path, clip.qpos[:, 7:][:, joints], clip.qvel[:, 6:][:, joints], *links)
+    _write_links(clip, file, clip.qpos[:, 7:][:, joints], clip.qvel[:, 6:][:, joints], *links)
 
 
 #: By the name that `convert --to` takes: suffix of the file, and what writes it.
-WRITERS: dict[str, tuple[str, Callable[[Clip, Path, Skeleton], None]]] = {
-    "own": (".npz", lambda clip, path, _: write_own(clip, path)),
-    "lafan": (".csv", lambda clip, path, _: write_lafan(clip, path)),
+WRITERS: dict[str, tuple[str, Callable[[Clip, Path | IO[bytes], Skeleton], None]]] = {
+    "own": (".npz", lambda clip, file, _: write_own(clip, file)),
+    "lafan": (".csv", lambda clip, file, _: write_lafan(clip, file)),
     "beyondmimic": (".npz", write_beyondmimic),
     "mjlab": (".npz", write_mjlab),
 }
 
 
-def _write_links(clip: Clip, path: Path, joint_pos: Array, joint_vel: Array, *links: Array) -> None:
+def _write_links(clip: Clip, file: Path | IO[bytes], joint_pos: Array, joint_vel: Array, *links: Array) -> None:
     keys = ("body_pos_w", "body_quat_w", "body_lin_vel_w", "body_ang_vel_w")
     arrays: dict[str, Any] = {key: part.astype(np.float32) for key, part in zip(keys, links, strict=True)}
     np.savez(
-        path,
+        file,
         fps=np.array([round(clip.fps)]) if clip.fps == round(clip.fps) else np.array([clip.fps]),
         joint_pos=joint_pos.astype(np.float32),
         joint_vel=joint_vel.astype(np.float32),

@@ -1,6 +1,6 @@
 """A moving picture of what depth cameras see."""
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from legged_gym.viewer.depth_picture import depth_picture, image_scale
 
 
 class CameraRecorder:
-    """Gathers the images of one robot on each type of tile, side by side; `save` writes them as a GIF in real time."""
+    """Gathers the images of one robot on each type of tile, side by side; `as_gif` has them in real time."""
 
     def __init__(self, env: Any):
         self._env, self._scale = env, image_scale()
@@ -24,7 +24,9 @@ class CameraRecorder:
             images = self._env.parts["camera"].image[self._robots].cpu().numpy()
             self._frames.append(np.concatenate([depth_picture(image, self._scale) for image in images], 1))
 
-    def save(self, path: Path) -> None:
+    def as_gif(self) -> bytes:
         frames = [Image.fromarray(frame) for frame in self._frames]
         period = 1000.0 * self._env.image_interval * self._env.dt
-        frames[0].save(path, save_all=True, append_images=frames[1:], duration=period, loop=0)
+        file = io.BytesIO()
+        frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=period, loop=0)
+        return file.getvalue()

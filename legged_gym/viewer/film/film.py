@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from legged_gym.robots.spec import shown_groups
+from legged_gym.utils.files import write_file
 from legged_gym.viewer.bars import BARS, hanging
 from legged_gym.viewer.depth_picture import depth_picture
 from legged_gym.viewer.film.recordings import encode
@@ -139,5 +140,5 @@ def record(player: Player, path: Path, seconds: float, width: int) -> int:
         if step % steps == 0:
             frames.append(film.picture().copy())
     film.close()
-    path.write_bytes(encode(frames, 1.0 / (steps * env.dt), path.suffix.lower()))
+    write_file(path, encode(frames, 1.0 / (steps * env.dt), path.suffix.lower()))
     return len(frames)

@@ -9,10 +9,11 @@ from legged_gym.utils.errors import UserError
 BACKENDS = ("egl", "osmesa")
 
 
-def choose_gl() -> None:
+def choose_gl(flag: str) -> None:
     """Set MUJOCO_GL to what draws off-screen here, EGL before OSMesa; to be called before mujoco is imported.
 
     Each is tried in a process of its own, as one process can load only one of them. A MUJOCO_GL of the user's stands.
+    `flag`: what needs it, for the message.
 
     Raises:
         UserError: none works.
@@ -26,4 +27,4 @@ def choose_gl() -> None:
             os.environ["MUJOCO_GL"] = backend
             return
     tried = "neither EGL nor OSMesa works" if asked is None else f"MUJOCO_GL={asked} does not work"
-    raise UserError(f"--video: {tried} here; on Debian or Ubuntu: apt-get install libegl1 or libosmesa6")
+    raise UserError(f"{flag}: {tried} here; on Debian or Ubuntu: apt-get install libegl1 or libosmesa6")

@@ -25,7 +25,11 @@ def serve(cfg: ViserCfg, label: str) -> viser.ViserServer:
 def address(server: viser.ViserServer) -> str:
     """What to open in a browser on this machine."""
     host = server.get_host()
-    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{server.get_port()}"
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    elif ":" in host:  # IPv6
+        host = f"[{host}]"
+    return f"http://{host}:{server.get_port()}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,10 +10,22 @@ from legged_gym.viewer.page.command_folder import CommandFolder
 # struct js_event of linux/joystick.h: time in ms, value, type, number of the axis or button
 _EVENT = struct.Struct("IhBB")
 _AXIS, _INITIAL = 0x02, 0x80
+_AXES = 0x80016A11  # JSIOCGAXES, of the same file
 _LARGEST = 32767
 FORWARD, TURN = 1, 0  # axes of the left stick: down and right are positive
 DEAD_ZONE = 0.1
 YAW_RATE = 1.6  # rad/s at full deflection (Isaaclab_Parkour)
+
+
+def is_joystick(file: int) -> bool:
+    """Whether an open file is one of Linux's joystick devices: whether it says how many axes it has."""
+    try:
+        import fcntl
+
+        fcntl.ioctl(file, _AXES, bytes(1))
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 class Gamepad:
@@ -25,6 +37,9 @@ class Gamepad:
             self._file = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise UserError(f"--gamepad: cannot read {device}: {error.strerror}") from error
+        if not is_joystick(self._file):
+            os.close(self._file)
+            raise UserError(f"--gamepad: {device} is no gamepad: Linux has them as /dev/input/js0, js1 and so on")
         self._axes: dict[int, float] = {}
 
     def axis(self, number: int) -> float:

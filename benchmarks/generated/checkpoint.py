@@ -1,0 +1,51 @@
+"""Cases of a kind: scripts that read a checkpoint, or the environments' state beside it, in which something is another
+value."""
+
+import functools
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+
+from benchmarks.generated.case import Case
+from benchmarks.generated.config_file import RUN, trained
+from benchmarks.generated.fields import tasks
+from benchmarks.generated.tree import changed
+
+STATE = "env_state.pt"
+SHORT = ("--experiment_name=old", "--device=cpu", "--headless", "--num_envs=4", "--env.sim.num_threads=1")
+
+
+@st.composite
+def cases(draw: st.DrawFn, only: str = "") -> Case:
+    """A training that is resumed, an evaluation, or an export."""
+    task = draw(tasks(only))
+    run = trained(task.name)
+    script = draw(st.sampled_from(["train", "train", "evaluate", "export"]))
+    file = draw(st.sampled_from(["model_1.pt", "model_1.pt", STATE])) if script == "train" else "model_1.pt"
+    tree, what = draw(changed(content(run / file)))
+    argv = {
+        "train": ("--resume", "--experiment_name=old", "--device=cpu", "--no_eval", "--headless", "--num_envs=8"),
+        "evaluate": (*SHORT, "--env.env.episode_length_s=0.4", "--json=figures.json"),
+        "export": ("--experiment_name=old", "--out=out"),
+    }[script]
+    if script == "train":
+        argv = (*argv, "--max_iterations=1")
+    copied = {f"{RUN}/{path.name}": path for path in run.iterdir() if path.name != file and path.suffix != ".0"}
+    copied = {name: path for name, path in copied.items() if path.name in ("config.yaml", "model_1.pt", STATE)}
+    files = {f"{RUN}/{file}": packed(tree)}
+    return Case(script, (f"--task={task.name}", *argv), (file,), files, copied, f"{file}: {what}")
+
+
+@functools.cache
+def content(path: Path) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def packed(tree: dict[str, Any]) -> bytes:
+    """As `torch.save` writes it."""
+    buffer = io.BytesIO()
+    torch.save(tree, buffer)
+    return buffer.getvalue()

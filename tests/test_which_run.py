@@ -1,0 +1,61 @@
+"""Which checkpoint the flags mean: the newest by its time, whatever the folders are called."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from legged_gym.cli import runs
+from legged_gym.utils.errors import UserError
+
+
+def make_run(root: Path, name: str, **saved: int) -> Path:
+    """A run with checkpoints that were written at the given times, s."""
+    folder = root / "go2" / name
+    folder.mkdir(parents=True)
+    for file, seconds in saved.items():
+        (folder / f"{file}.pt").touch()
+        os.utime(folder / f"{file}.pt", (seconds, seconds))
+    return folder
+
+
+def test_the_newest_run_is_by_its_checkpoints_time(tmp_path):
+    newest = make_run(tmp_path, "20260102_000000", model_2=300)
+    make_run(tmp_path, "20260103_000000", model_9=200)  # of a clock that was wrong
+    make_run(tmp_path, "old_baseline", model_500=100)
+    make_run(tmp_path, "zzz_empty")
+    assert runs.locate_checkpoint(tmp_path, "go2", None, None) == newest / "model_2.pt"
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_passed_over(tmp_path, monkeypatch, capsys):
+    readable = make_run(tmp_path, "a", model_1=100)
+    closed = make_run(tmp_path, "b", model_1=200)
+    listing = Path.iterdir
+
+    def iterdir(path):
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert runs.locate_checkpoint(tmp_path, "go2", None, None) == readable / "model_1.pt"
+    told = capsys.readouterr().err
+    assert told == f"note: passed over: cannot read the folder {closed}: Permission denied\n"
+    with pytest.raises(UserError, match=f"cannot read the folder {closed}: Permission denied"):
+        runs.locate_checkpoint(tmp_path, "go2", "b", None)
+
+
+def test_the_name_of_a_file_of_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = make_run(tmp_path, "a", model_13=100, model_2=90), make_run(tmp_path, "b", model_13=200)
+    locate = runs.locate_checkpoint
+    assert locate(tmp_path, "go2", "a", "model_13.pt") == first / "model_13.pt"
+    assert locate(tmp_path, "go2", str(first), "model_2.pt") == first / "model_2.pt"
+    assert locate(tmp_path, "go2", None, "model_13.pt") == second / "model_13.pt"
+    with pytest.raises(UserError, match=r"there is no model_7.pt in .*a; the nearest is model_2.pt"):
+        locate(tmp_path, "go2", "a", "model_7.pt")
+    Path("model_13.pt").touch()  # one that lies here is a path, unless a run is named
+    assert locate(tmp_path, "go2", None, "model_13.pt") == Path("model_13.pt")
+    assert locate(tmp_path, "go2", "a", "model_13.pt") == first / "model_13.pt"
+    with pytest.raises(UserError, match="is a path: --load_run beside it has no meaning"):
+        locate(tmp_path, "go2", "a", str(second / "model_13.pt"))
