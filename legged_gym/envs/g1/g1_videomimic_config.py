@@ -82,11 +82,12 @@ def _domain_rand() -> DomainRandCfg:
     )
 
 
-def _rewards() -> DeepMimicRewardsCfg:
+def _rewards(termination: float = -500.0, alive: float = 0.0) -> DeepMimicRewardsCfg:
     """`contact_no_vel` and `feet_air_time` are not VideoMimic's: its air time is paid for random commands that nobody
     follows."""
     scales = DeepMimicRewardScales(
-        termination=-500.0,
+        termination=termination,
+        alive=alive,
         joint_pos_tracking=120.0,
         joint_vel_tracking=24.0,
         link_pos_tracking=30.0,
@@ -142,10 +143,16 @@ class G1DeepMimicCfg(DeepMimicRobotCfg):
         self.env.num_envs = 512
 
 
+def _rewards_on_terrain() -> DeepMimicRewardsCfg:
+    """Of stages 2 to 4: falling costs more, and standing pays."""
+    return _rewards(termination=-2000.0, alive=200.0)
+
+
 @dataclass
 class G1DeepMimicProjHeightfieldCfg(G1DeepMimicCfg):
     """Stage 2: with a clean height map beside what stage 1 sees."""
 
+    rewards: DeepMimicRewardsCfg = field(default_factory=_rewards_on_terrain)
     deepmimic: DeepMimicCfg = field(default_factory=lambda: _deepmimic(*CRITIC, "terrain_height"))
 
 
@@ -161,6 +168,7 @@ class G1DeepMimicRootHeightfieldCfg(G1DeepMimicCfg):
     """Stages 3 and 4: a noisy height map and the root's way are all that is seen of motion and ground; the clean map is
     the teachers'."""
 
+    rewards: DeepMimicRewardsCfg = field(default_factory=_rewards_on_terrain)
     deepmimic: DeepMimicCfg = field(
         default_factory=lambda: _deepmimic(*CRITIC, *STUDENT, "terrain_height", "terrain_height_noisy", TEACHER_NUMBER)
     )
