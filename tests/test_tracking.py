@@ -1,14 +1,17 @@
 """Figures of robots that follow motions, and what stands beside them: replays, clips that are held out."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 from deepmimic_envs import BOW, WALK, env_of
+from host_sync import NoHostSync
 
 from legged_gym import RESOURCES_DIR, make
 from legged_gym.envs.base.deepmimic_robot import DeepMimicRobot
+from legged_gym.evaluation.motion_judge import Judge
 from legged_gym.evaluation.tracking import bounds, evaluate, print_figures
 from legged_gym.motion.check import measure, warnings
 from legged_gym.motion.clip import sole_heights
@@ -136,3 +139,19 @@ def test_what_train_py_evaluates_on_a_cpu_is_short(task):
     assert cfg.env.num_envs <= 64 and str(cfg.env.num_envs) in said
     if hasattr(cfg, "deepmimic"):
         assert not cfg.noise.add_noise and not cfg.domain_rand.push_robots
+
+
+@pytest.mark.parametrize("carry", [False, True])
+def test_the_judge_never_waits_for_the_host(carry):
+    env = env_of(WALK, BOW, num_envs=2)
+    clip = torch.tensor([0, 1])
+    env.motion.place(env.everyone, clip)
+    judge, running = Judge(env, clip, Skeleton(env.robot_spec)), env.everyone.clone()
+    env.before_reset, env.carried = judge.look, env.everyone if carry else None
+    env.reset()
+    addresses = [total.data_ptr() for total in judge.totals]
+    for k in range(3):
+        with NoHostSync() if k else nullcontext():  # what is made on first use is made before a capture
+            env.step(torch.zeros(2, 29))
+            judge.count(running)
+    assert [total.data_ptr() for total in judge.totals] == addresses and judge.sums["good"].tolist() == [3, 3]
