@@ -7,6 +7,7 @@ from legged_gym.cli import process
 from legged_gym.cli.args import EvaluateArgs
 from legged_gym.cli.parse import parse
 from legged_gym.cli.processes import seed_everything
+from legged_gym.evaluation.figures import refuse_nan
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 from legged_gym.utils.files import write_file
 
@@ -52,6 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     if hasattr(evaluator, "bounds"):
         figures |= evaluator.bounds(env, graph=not args.no_graph)
     env.close()
+    refuse_nan(figures, command.policy_file)
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
     if args.json is not None:
