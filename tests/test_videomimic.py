@@ -20,6 +20,7 @@ from legged_gym.sensors.height_map import HeightMap
 from legged_gym.sensors.height_map_config import HeightMapCfg
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.terrain.uneven import AMPLITUDES, plates
+from legged_gym.training import _name_teachers
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_roll_pitch_yaw, quat_from_yaw
 
@@ -336,6 +337,21 @@ def test_clips_with_a_terrain_can_be_oversampled_and_have_teachers():
     shares = [part.sum().item() for part in task.motion.sampler.share.split(task.motion.sampler._sizes)]
     assert shares[1] / shares[0] == pytest.approx(10.0)
     assert task.motion.teachers == ["best"] and (task.observations["teacher_checkpoint_index"] == 0).all()
+
+
+def test_the_clips_teachers_are_found_by_their_names(tmp_path):
+    (tmp_path / "g1_deepmimic" / "best").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    named = ["runs/best", str(tmp_path / "elsewhere")]
+    env = SimpleNamespace(parts={"motion": SimpleNamespace(teachers=named)})
+    algorithm = SimpleNamespace(use_multi_teacher=True, policy_to_clone=())
+    _name_teachers(env, algorithm, tmp_path)
+    assert algorithm.policy_to_clone == (str(tmp_path / "g1_deepmimic" / "best"), named[1])
+    with pytest.raises(UserError, match="leave it out"):
+        _name_teachers(env, algorithm, tmp_path)
+    algorithm.policy_to_clone, named[0] = (), "worst"
+    with pytest.raises(UserError, match="there is no run worst"):
+        _name_teachers(env, algorithm, tmp_path)
 
 
 def test_linear_starts_are_early():

@@ -38,7 +38,9 @@ class Reads:
     height: Literal["shift", "follow", "keep"] = "shift"
     """shift: clips are put on the ground as wholes; follow: also wherever they are off it for a second; keep: as is"""
     scene: File = None
-    """mesh of the surroundings, with z up, in metres (.obj)"""
+    """mesh of the surroundings, with z up, in metres (.obj); boxes are fitted to it"""
+    accept_scene: bool = False
+    """take boxes that fail their checks, too"""
     no_cache: bool = False
     """read anew, and keep nothing"""
 
@@ -122,7 +124,7 @@ class Robot:
                 armature=facts.armature,
             )
         self.skeleton = Skeleton(self.spec)
-        self._reading = Reading(args.rate, args.fps, args.quat, args.height, args.scene)
+        self._reading = Reading(args.rate, args.fps, args.quat, args.height, args.scene, args.accept_scene)
         self._cache = None if args.no_cache else cache_folder()
 
     def clips(self, path: Path) -> list:
