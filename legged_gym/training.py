@@ -94,8 +94,7 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
         folders.append(str(found))
     if algorithm.policy_to_clone not in ((), tuple(folders)):  # a resumed run has those that it had
         raise UserError(
-            "--train.algorithm.policy_to_clone: with use_multi_teacher the clips name their teachers: "
-            + ", ".join(named)
+            f"--train.algorithm.policy_to_clone: the clips name their teachers, {', '.join(named)}: leave it out"
         )
     algorithm.policy_to_clone = tuple(folders)
 
