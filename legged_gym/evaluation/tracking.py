@@ -12,7 +12,6 @@ from legged_gym.evaluation.motion_judge import FIGURES, Judge
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.motion.check import measure
 from legged_gym.motion.clip import Clip
-from legged_gym.motion.mirror import MIRRORED
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.utils.errors import UserError
 
@@ -78,8 +77,8 @@ def bounds(env: Any, graph: bool = True) -> dict[str, dict]:
     """
     cfg = copy.deepcopy(env.cfg)
     cfg.clean()
+    cfg.env.num_envs = len(env.motion.library) // (1 + cfg.deepmimic.mirrored)
     cfg.deepmimic.mirrored = False  # the robot is the same on both sides
-    cfg.env.num_envs = sum(not name.endswith(MIRRORED) for name in env.motion.library.names)
     replay = type(env)(cfg, env.device)
     found = {"pd_replay": _follow(replay, lambda _: replay.replaying_actions(), graph)}
     replay.carried = replay.everyone

@@ -47,7 +47,8 @@ class MotionRecorder:
         if judge is not None:
             counts = counts & _host(judge.inside & ~judge.failed)
             self._whole = ~_host(judge.failed)
-        self._frames.append((_host(env.sim.qpos), _host(env.last_raw_contacts), counts.copy()))
+        seen = (env.sim.qpos, env.last_raw_contacts)
+        self._frames.append((*(_host(part[self._robots]) for part in seen), counts[self._robots]))
 
     def save(self, folder: Path) -> list[str]:
         """What was written, and what was not, a line each. UserError where that cannot be done."""
@@ -55,7 +56,7 @@ class MotionRecorder:
         qpos, contacts, counts = (np.stack(part, 1) for part in zip(*self._frames, strict=True))
         lines = []
         for k, (i, name) in enumerate(zip(self._robots, self._names, strict=True)):
-            own, feet = qpos[i, counts[i]].astype(np.float64), contacts[i, counts[i]]
+            own, feet = qpos[k, counts[k]].astype(np.float64), contacts[k, counts[k]]
             if self._judge is not None:  # it began in the clip's first frame
                 library = self._env.motion.library
                 first = int(library.start[i])

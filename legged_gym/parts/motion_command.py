@@ -107,9 +107,11 @@ def _with_some_held_out(clips: list[Clip], cfg: DeepMimicCfg, device: torch.devi
     library = MotionLibrary(clips, device, cfg.held_out)
     if all(library.held_out):
         raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
-    if any(library.held_out):
-        held_out = [name for name, held in zip(library.names, library.held_out, strict=True) if held]
+    held_out = [clip.name for clip, held in zip(clips, library.held_out, strict=True) if held]
+    if held_out:
         print(f"motions: held out of training: {', '.join(held_out)}")
+    if missing := [name for name in cfg.held_out if name not in held_out]:
+        print(f"motions: deepmimic.held_out names clips that are not here: {', '.join(missing)}")
     return library
 
 
