@@ -349,7 +349,7 @@ def test_the_clips_teachers_are_found_by_their_names(tmp_path):
     assert algorithm.policy_to_clone == (str(tmp_path / "g1_deepmimic" / "best"), named[1])
     _name_teachers(env, algorithm, tmp_path)  # as a resumed run has them
     algorithm.policy_to_clone = ("other",)
-    with pytest.raises(UserError, match="the clips name their teachers: runs/best"):
+    with pytest.raises(UserError, match="the clips name their teachers. runs/best"):
         _name_teachers(env, algorithm, tmp_path)
     algorithm.policy_to_clone, named[0] = (), "worst"
     with pytest.raises(UserError, match="there is no run worst"):
