@@ -53,6 +53,8 @@ def draw_fit(fit: SceneFit, way: Way | None, title: str) -> Figure:
             axes.plot(x[0], y[0], marker="o", color=INK, markersize=6, markeredgecolor="white")
         panels[2].contour(*grid.centres, ground.corridor, [0.5], colors=INK, linewidths=0.6)
     _outlines(panels[1], fit)
+    for axes in panels[:3]:
+        axes.set(xlim=window[:2], ylim=window[2:])
     _section(panels[3], fit, way, scan)
     figure.suptitle(title, fontsize=12, color=INK)
     return figure
