@@ -25,7 +25,8 @@ SCRIPTS: dict[str, Callable[[list[str]], None]] = {
     "train": train.main, "evaluate": evaluate.main, "play": play.main, "export": export.main,
     "sim2sim": sim2sim.main, "terrain": terrain, "motion": motion,
 }  # fmt: skip
-COLUMNS = ("tries", "ended before", "lost", "half files", "stale files", "inexact resumes", "wrong endings")
+COLUMNS = ("tries", "ended before", "tidied", "lost", "half files", "stale files", "inexact resumes", "wrong endings")
+FAULTS = COLUMNS[3:]
 PATIENCE = 300.0  # s
 
 

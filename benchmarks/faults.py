@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 import tyro
-from fault_tools import COLUMNS, Child, Row, digest, file_system, fill, folder, models, stale, unreadable
+from fault_tools import COLUMNS, FAULTS, Child, Row, digest, file_system, fill, folder, models, stale, unreadable
 from rich.console import Console
 from rich.table import Table
 
@@ -70,8 +70,7 @@ def kill_trainings(number: int) -> Row:
             if child.wait() != -signal.SIGKILL:
                 continue  # it had ended
             row.add("tries")
-            left = len(stale(path))
-            row.add("ended before", left > 0)
+            row.add("tidied", bool(stale(path)))
             found = models(path)
             for iteration, file in found.items():
                 row.add("half files", unreadable(file), f"{file.name} is half")
@@ -188,6 +187,7 @@ def send_signals(writer: Writer, number: int) -> Iterator[Row]:
                 # Killed by it before the script's own handler was set, or after; or it had ended.
                 look(row, writer, path, child, (0, -sent, 128 + sent))
                 if stale(path):
+                    row.add("tidied")
                     Child(writer.script, writer.flags(path), path).wait()
                 row.add("stale files", len(stale(path)), str(stale(path)))
         yield row
@@ -339,7 +339,7 @@ def main() -> None:
     for row in rows:
         table.add_row(row.name, *map(str, row.counts.values()))
     Console(width=150).print(table)
-    if any(row.counts[name] for row in rows for name in COLUMNS[2:]):
+    if any(row.counts[name] for row in rows for name in FAULTS):
         sys.exit(1)
 
 

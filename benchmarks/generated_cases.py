@@ -28,6 +28,7 @@ from legged_gym.cli import process
 
 KINDS = {
     "flags": flags.cases,
+    "several": flags.several,
     "config": config_file.cases,
     "checkpoint": checkpoint.cases,
     "deploy": deploy_file.cases,
@@ -37,7 +38,7 @@ KINDS = {
 @dataclass
 class Args:
     kind: str = "flags"
-    """of case: flags, config, checkpoint or deploy"""
+    """of case: flags, several (flags that are not refused at once), config, checkpoint or deploy"""
     cases: int = 100
     seed: int = 0
     """another one: other cases"""
@@ -66,6 +67,8 @@ def main() -> None:
             end = attempt(case, Path(folder), args.seconds)
         found = verdict(case, end)
         ends["runs" if end.status == 0 else "is refused" if end.status == 2 else f"status {end.status}"] += 1
+        if sum(ends.values()) % 50 == 0:
+            print(f"{sum(ends.values())} cases, {wrong} wrong", flush=True)
         if found is not None:
             wrong += 1
             print(f"\n{found}\n  {case}\n  " + "\n  ".join(end.told[-12:]), flush=True)

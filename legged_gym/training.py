@@ -13,6 +13,7 @@ from typing import Any
 from legged_gym.cli import run_config, runs
 from legged_gym.cli.parse import Command
 from legged_gym.cli.processes import rank, rank_seed, seed_everything, told_by_rank_0
+from legged_gym.evaluation.figures import refuse_nan
 from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from rsl_rl.utils.files import reason
@@ -99,7 +100,12 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
 
 
 def _learn(runner: Any, num_iterations: int) -> None:
-    """`runner.learn`; UserError where its last checkpoint cannot be written. No run stays in which nothing happened."""
+    """`runner.learn`; UserError where it diverges, or its last checkpoint cannot be written.
+
+    No run stays in which nothing happened.
+    """
+    from rsl_rl.runners.on_policy_runner import Diverged
+
     run, start = runner.log_dir, runner.iteration
     try:
         runner.learn(num_iterations)
@@ -107,6 +113,10 @@ def _learn(runner: Any, num_iterations: int) -> None:
         saved = list(runs.checkpoints(run).values()) if run is not None and run.is_dir() else []
         if run is not None and not saved and runner.iteration == start:
             shutil.rmtree(run, ignore_errors=True)
+        if isinstance(error, Diverged):
+            raise UserError(
+                f"{error}; a smaller --train.algorithm.learning_rate may help, or smaller --env.rewards.scales"
+            ) from error
         if not isinstance(error, OSError):
             raise
         newest = f"the newest checkpoint is {saved[-1]}" if saved else "no checkpoint was written before"
@@ -195,6 +205,7 @@ def show_how_well_it_does(command: Command, env_cfg: Any, checkpoint: Path) -> d
         env = command.task.make_env(cfg, command.device)
         policy = load_policy(checkpoint, command.device, env, student=student, task_cfg=command.train_cfg.policy)
         found[name] = evaluator.evaluate(env, policy, graph=not command.args.no_graph)
+        refuse_nan(found[name], checkpoint)
         evaluator.print_figures(found[name], f"{command.task.name}: {name}")
         env.close()
     return found

@@ -47,6 +47,11 @@ spec.loader.exec_module(reproduce)
             r"as trained: goals reached \d\.\d+\n(.*\n)+latency 200 ms: goals reached \d\.\d+\n(.*\n)+.* blank image ",
         ),
         (
+            "soak",
+            ["--iterations=12", "--looks=1", "--save_interval=4"],
+            r"\n12 iterations in \d+ minutes, 1 looks, 1 of which were shown .*\nfrom iteration \d+ on: .* threads",
+        ),
+        (
             "reproduce",
             ["--task=go2", "--seeds", "1", "2", "--out=out", "--num_envs=4", "--max_iterations=1"]
             + ["--evaluate=--num_envs=2 --env.env.episode_length_s=0.2"],

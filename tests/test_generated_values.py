@@ -4,15 +4,12 @@ benchmarks/generated_cases.py tries whole trainings, thousands of them; here is 
 """
 
 import contextlib
-import dataclasses
 import io
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-import tyro
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +19,7 @@ sys.path.append(str(ROOT))
 
 from benchmarks.generated import case, config_file, fields, flags  # noqa: E402
 from legged_gym.cli.run_config import check_configs, load_config  # noqa: E402
-from legged_gym.registry import Task, all_tasks, get_task  # noqa: E402
+from legged_gym.registry import all_tasks  # noqa: E402
 from legged_gym.utils.config import plain  # noqa: E402
 from legged_gym.utils.errors import UserError  # noqa: E402
 
@@ -36,18 +33,12 @@ def test_flags(data: st.DataObject) -> None:
     task = data.draw(fields.tasks())
     field = data.draw(st.sampled_from(fields.fields_of(task)))
     typed = data.draw(flags.words(field.hint, field.value))
-    env, train = configs(task)
     told = io.StringIO()
     try:
-        with contextlib.redirect_stderr(told):
-            value = parsed(field, typed)
+        with contextlib.redirect_stderr(told), one_line_about(f"--{field.key}"):
+            fields.check(task, {field: typed})
     except SystemExit as end:
         assert end.code == 2 and "--value" in told.getvalue()
-        return
-    put({"env": env, "train": train}, field.key, value)
-    with one_line_about(f"--{field.key}"):
-        check_configs(env, train, "--env", "--train")
-        task.check_robot(env, "--env")
 
 
 @settings(quick, max_examples=40)
@@ -55,7 +46,7 @@ def test_flags(data: st.DataObject) -> None:
 def test_config_files(data: st.DataObject) -> None:
     """What is loaded is a config that a command line could have given."""
     task = data.draw(fields.tasks())
-    env, train = configs(task)
+    env, train = fields.configs(task)
     tree = {"task": task.name, "env": plain(env), "train": plain(train)}
     _, key = data.draw(config_file.changes(tree))
     with tempfile.TemporaryDirectory() as folder:
@@ -101,30 +92,6 @@ def test_every_field_is_among_them() -> None:
         keys = {field.key for field in fields.fields_of(task)}
         assert {"env.env.num_envs", "env.control.stiffness.joint", "train.seed"} <= keys or task.name != "go2"
         assert "env.sim.dt" in keys and not any(key.endswith("class_name") for key in keys)
-
-
-def configs(task: Task) -> tuple[Any, Any]:
-    env, train = get_task(task.name).env_cfg(), task.train_cfg()
-    env.cpu(), train.cpu()
-    return env, train
-
-
-def parsed(field: fields.Field, words: list[str]) -> Any:
-    """What tyro makes of the words for a field."""
-    default = dataclasses.field(default_factory=lambda: field.value)
-    one = dataclasses.make_dataclass("One", [("value", field.annotated, default)])
-    argv = [f"--value={words[0]}"] if len(words) == 1 else ["--value", *words]
-    return tyro.cli(one, args=argv, config=(tyro.conf.FlagConversionOff,)).value
-
-
-def put(config: Any, key: str, value: Any) -> None:
-    *groups, name = key.split(".")
-    for group in groups:
-        config = config[group] if isinstance(config, dict) else getattr(config, group)
-    if isinstance(config, dict):
-        config[name] = value
-    else:
-        setattr(config, name, value)
 
 
 @contextlib.contextmanager

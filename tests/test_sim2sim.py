@@ -355,7 +355,7 @@ BAD = {
     "tampered network": ([], "go2", lambda f: (f / "policy.onnx").write_bytes(b"x"), "its SHA-256 differs"),
     "courses on flat ground": (["--force", "--difficulty=1"], "go2", None, "this one has none"),
     "no integrator": (["--force", "--integrator=heun"], "go2", None, "choose from euler, rk4"),
-    "no multiple": (["--force", "--dt=0.003"], "go2", None, "has to be a multiple"),
+    "no multiple": (["--force", "--dt=0.003"], "go2", None, "has to be a multiple of it"),
     "no terrain": (["--force", "--types=gab"], "go2_parkour_teacher", None, "did you mean 'gap'?"),
     "no difficulty": (["--force", "--difficulty=2"], "go2_parkour_teacher", None, "has to lie in 0 .. 1"),
     "no episodes": (["--force", "--episodes_per_type=0"], "go2", None, "at least one"),

@@ -161,7 +161,7 @@ def test_minibatches_are_whole_windows_of_robots():
     assert torch.equal(first.view(3, 3), first[:3] + 7 * torch.arange(3)[:, None])
     rows = RolloutStorage(3, 7, {}, 1, 2, "cpu").shuffled()
     assert [len(part) for part in rows] == [10, 10] and len(torch.cat(rows).unique()) == 20
-    with pytest.raises(ValueError, match="3 steps of 7 environments do not fill 8 minibatches"):
+    with pytest.raises(ValueError, match="num_mini_batches is 8: 3 steps of 7 environments do not fill as many"):
         RolloutStorage(3, 7, {}, 1, 8, "cpu", whole_windows=True)
 
 

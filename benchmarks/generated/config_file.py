@@ -31,7 +31,7 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     sizes = ("--env.env.num_envs=8", "--train.runner.max_iterations=1")
     files = {f"{RUN}/config.yaml": yaml.safe_dump(tree, sort_keys=False, width=120, allow_unicode=True)}
     copied = {f"{RUN}/{path.name}": path for path in run.glob("*.pt")}
-    return Case("train", (*argv, *sizes), (f"{RUN}/config.yaml", named) if named else (), files, copied, what)
+    return Case("train", (*argv, *sizes), (f"{RUN}/config.yaml", named) if named else (), files, copied, what=what)
 
 
 @functools.cache

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import tyro
 from hypothesis import strategies as st
 
+from legged_gym.cli.run_config import check_configs
 from legged_gym.registry import Task, all_tasks
 from legged_gym.utils.config import bare
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Field:
     """A field that holds a value, not a group of fields."""
 
@@ -27,12 +29,46 @@ class Field:
     """what the task has"""
 
 
-def fields_of(task: Task) -> list[Field]:
-    """All of both configs, in their `cpu` variant; those that name code are left out."""
+def configs(task: Task) -> tuple[Any, Any]:
+    """Of the environment and of the training, in their `cpu` variant."""
     env, train = task.env_cfg(), task.train_cfg()
     env.cpu(), train.cpu()
+    return env, train
+
+
+def fields_of(task: Task) -> list[Field]:
+    """All of both configs; those that name code are left out."""
+    env, train = configs(task)
     found = [*_fields(env, "env"), *_fields(train, "train")]
     return [field for field in found if not field.key.endswith("class_name")]
+
+
+def check(task: Task, typed: dict[Field, list[str]]) -> None:
+    """What the command line does before torch is imported with the words that are typed for some fields: UserError or,
+    from tyro, SystemExit for values that cannot be."""
+    env, train = configs(task)
+    for field, words in typed.items():
+        _put({"env": env, "train": train}, field.key, _parsed(field, words))
+    check_configs(env, train, "--env", "--train")
+    task.check_robot(env, "--env")
+
+
+def _parsed(field: Field, words: list[str]) -> Any:
+    """What tyro makes of the words for a field."""
+    default = dataclasses.field(default_factory=lambda: field.value)
+    one = dataclasses.make_dataclass("One", [("value", field.annotated, default)])
+    argv = [f"--value={words[0]}"] if len(words) == 1 else ["--value", *words]
+    return tyro.cli(one, args=argv, config=(tyro.conf.FlagConversionOff,)).value
+
+
+def _put(config: Any, key: str, value: Any) -> None:
+    *groups, name = key.split(".")
+    for group in groups:
+        config = config[group] if isinstance(config, dict) else getattr(config, group)
+    if isinstance(config, dict):
+        config[name] = value
+    else:
+        setattr(config, name, value)
 
 
 def tasks(only: str = "") -> st.SearchStrategy[Task]:

@@ -1,18 +1,29 @@
 """Cases of a kind: train.py with a generated value of any field of any task's configs."""
 
+import contextlib
+import io
+import re
 import typing
 from typing import Any, Literal
 
 from hypothesis import strategies as st
 
 from benchmarks.generated.case import Case
-from benchmarks.generated.fields import counts, fields_of, numbers, tasks, texts
+from benchmarks.generated.fields import Field, check, counts, fields_of, numbers, tasks, texts
 from legged_gym.registry import Task
 from legged_gym.utils.config import bare
+from legged_gym.utils.errors import UserError
 
+SIZES = {
+    *("num_envs", "num_steps_per_env", "max_iterations", "num_levels", "num_columns", "student_envs"),
+    *("num_learning_epochs", "decimation", "solver_iterations", "line_search_iterations", "depth_steps_per_env"),
+    *("width", "height", "resized", "n_append", "n_prepend", "latent_dim", "gru_hidden_dim", "hidden_dims"),
+    *("actor_hidden_dims", "critic_hidden_dims", "num_threads"),
+}
+"""Fields by which a training takes as long as one likes."""
 SMALL = (
     *("--device=cpu", "--env.env.num_envs=8", "--train.runner.max_iterations=1", "--no_eval", "--headless"),
-    *("--env.sim.num_threads=1", "--train.runner.num_steps_per_env=6"),
+    *("--env.sim.num_threads=1", "--train.runner.num_steps_per_env=5"),
 )
 
 
@@ -28,6 +39,25 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     return Case("train", (f"--task={task.name}", *others, *argv), (flag,))
 
 
+@st.composite
+def several(draw: st.DrawFn, only: str = "") -> Case:
+    """A training with up to ten values, none of which is refused before torch is imported: do they work, too?"""
+    task = draw(tasks(only))
+    typed: dict[Field, list[str]] = {}
+    for field in draw(st.lists(st.sampled_from(fields_of(task)), min_size=20, max_size=20, unique_by=id)):
+        found = draw(words(field.hint, field.value))
+        if len(typed) == 10 or field.key.rpartition(".")[2] in SIZES:
+            continue
+        with contextlib.suppress(UserError, SystemExit), contextlib.redirect_stderr(io.StringIO()):
+            check(task, {**typed, field: found})
+            typed[field] = found
+    keys = {f"--{field.key}" for field in typed}
+    argv = [word for word in small(task) if word.partition("=")[0] not in keys]
+    for field, found in typed.items():
+        argv += [f"--{field.key}={found[0]}"] if len(found) == 1 else [f"--{field.key}", *found]
+    return Case("train", (f"--task={task.name}", *argv), tuple(sorted(keys)), any_of_names=True)
+
+
 def small(task: Task) -> list[str]:
     """Flags with which a training takes a second or two."""
     sizes = [*SMALL, *(("--use_pretrained_checkpoint",) if task.teacher else ())]
@@ -41,6 +71,14 @@ def small(task: Task) -> list[str]:
 
 def words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:
     """What a user might type for a field of that type; `value`: what it has."""
+    return _words(hint, value).map(lambda typed: [word for word in typed if not _is_flag(word)])
+
+
+def _is_flag(word: str) -> bool:
+    return word.startswith("-") and not re.match(r"-(\d|\.|inf|nan)", word)
+
+
+def _words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:
     one = _one(hint, value)
     wrong = st.sampled_from(["", "text", "nan", "-", "1e400", "0x10"]).map(lambda word: [word])
     if isinstance(value, tuple | list):

@@ -43,6 +43,7 @@ class Fork:
 
 RSL_RL = {"rsl_rl.env.vec_env": "git clone -b v1.0.2 https://github.com/leggedrobotics/rsl_rl, then --path rsl_rl"}
 _SMALL = "--headless --num_envs 32 --max_iterations 2"
+_TEACHER = "000-00-acceptance"
 _CPU = (
     "headless=True sim_device=cpu rl_device=cpu pipeline=cpu num_envs=64 max_iterations=4 "
     "+train.params.config.torch_compile=False"
@@ -87,11 +88,18 @@ FORKS = {
         (
             Run(
                 "train.py",
-                "--exptid 000-00-acceptance --device cpu --debug --num_envs 16 --max_iterations 2",
+                f"--exptid {_TEACHER} --device cpu --debug --num_envs 16 --max_iterations 2",
                 "legged_gym/legged_gym/scripts",
             ),
+            Run(  # the student, of the checkpoint that the first run left
+                "train.py",
+                f"--exptid 000-01-acceptance --device cpu --no_wandb --resume --resumeid {_TEACHER} --use_camera "
+                "--delay --num_envs 4 --rows 10 --cols 8 --max_iterations 2 --headless",
+                "legged_gym/legged_gym/scripts",
+                slow=True,
+            ),
         ),
-        stand_ins=("torchvision",),
+        stand_ins=("torchvision", "turtle"),
     ),
     "humanoid-gym": Fork(
         "https://github.com/roboterax/humanoid-gym",
@@ -147,7 +155,7 @@ FORKS = {
                 slow=True,
             ),
         ),
-        stand_ins=("pysdf", "urdfpy"),
+        stand_ins=("pysdf", "urdfpy", "tkinter"),
     ),
     "walk-these-ways": Fork(
         "https://github.com/Improbable-AI/walk-these-ways",

@@ -108,7 +108,10 @@ def report(seen: dict) -> dict:
     """Figures of the simulations seen."""
     import torch
 
+    from isaacgym._acceptance_depth import compare
+
     figures = {"worlds": 0, "steps": 0, "lost": 0, "finite": True, "terrain": "", "device": "", "seconds": 0.0}
+    figures["depth"] = None
     for scene in seen["scenes"]:
         engine = scene.engine
         engine.check()
@@ -118,6 +121,7 @@ def report(seen: dict) -> dict:
         figures["finite"] &= all(bool(torch.isfinite(t).all()) for t in (engine.root_states, engine.dof_states))
         figures["terrain"] = scene._describe_ground()
         figures["device"] = str(scene.device)
+        figures["depth"] = compare(scene) or figures["depth"]
     if seen["last"] is not None:
         figures["seconds"] = seen["last"] - seen["first"]
     return figures

@@ -67,6 +67,7 @@ def _guard(name: str, function):
             message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
             if message.startswith(_PREFIX):
                 raise
+            message = message.removeprefix(f"{name}: ")  # of modules that are used without a Gym too
             kind = type(error) if type(error) in _KEPT_TYPES else ValueError
             raise kind(f"{_PREFIX}{name}: {message}") from error
 

@@ -128,6 +128,8 @@ class AssetCalls:
         if not isinstance(local_pose, Transform):
             raise TypeError(f"local_pose has to be a gymapi.Transform, not {type(local_pose).__name__}")
         pose = np.array([*local_pose.p._values(), *local_pose.r.normalize()._values()])
+        if not np.isfinite(pose).all():
+            raise ValueError(f"local_pose is not finite: {local_pose}")
         asset.sensors.append((int(body_idx), pose, bool(props.use_world_frame) if props is not None else False))
         return len(asset.sensors) - 1
 

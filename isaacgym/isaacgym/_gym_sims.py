@@ -8,7 +8,7 @@ import torch
 from isaacgym._build import Plane
 from isaacgym._calls import engine_of, named_errors
 from isaacgym._constants import SimType
-from isaacgym._params import PlaneParams, SimParams
+from isaacgym._params import HeightFieldParams, PlaneParams, SimParams, TriangleMeshParams
 from isaacgym._scene import Env, Scene
 from isaacgym._values import Transform, Vec3
 
@@ -27,8 +27,7 @@ class SimCalls:
         if type != SimType.SIM_PHYSX:
             raise NotImplementedError("only SIM_PHYSX is imitated; Flex and its soft bodies are not provided")
         params = SimParams() if params is None else params
-        if not isinstance(params, SimParams):
-            raise TypeError(f"params has to be a gymapi.SimParams, not {params.__class__.__name__}")
+        _check(params, SimParams)
         device = torch.device("cpu")
         if params.use_gpu_pipeline and not torch.cuda.is_available():
             print("isaacgym: no CUDA here: use_gpu_pipeline is taken as False", flush=True)
@@ -58,8 +57,7 @@ class SimCalls:
 
     def set_sim_params(self, sim, params) -> None:
         """Gravity can be changed at any time; time step and substeps until prepare_sim."""
-        if not isinstance(params, SimParams):
-            raise TypeError(f"params has to be a gymapi.SimParams, not {params.__class__.__name__}")
+        _check(params, SimParams)
         if sim.engine is not None:
             if (params.dt, params.substeps) != (sim.params.dt, sim.params.substeps):
                 raise ValueError("dt and substeps cannot be changed after prepare_sim")
@@ -87,21 +85,27 @@ class SimCalls:
     # -- ground -------------------------------------------------------------------------------------------------------
     def add_ground(self, sim, params: PlaneParams) -> None:
         _unprepared(sim)
+        _check(params, PlaneParams)
+        _check(params.normal, Vec3, "PlaneParams.normal")
         normal = np.array(params.normal._values())
         norm = np.linalg.norm(normal)
-        if not norm > 1e-6:
-            raise ValueError("PlaneParams.normal is zero")
+        if not 1e-6 < norm < np.inf:
+            raise ValueError("PlaneParams.normal is zero, or not finite")
         friction = 0.5 * (params.static_friction + params.dynamic_friction)
+        if not (0.0 <= friction < np.inf and np.isfinite(params.distance)):
+            raise ValueError(f"PlaneParams: friction {friction} at a distance of {params.distance} m")
         sim.planes.append(Plane(normal / norm, float(params.distance), friction))
 
     def add_triangle_mesh(self, sim, vertices, triangles, params) -> None:
         _unprepared(sim)
+        _check(params, TriangleMeshParams)
         from isaacgym._terrain import from_mesh
 
         sim.pieces += from_mesh(vertices, triangles, params)
 
     def add_heightfield(self, sim, samples, params) -> None:
         _unprepared(sim)
+        _check(params, HeightFieldParams)
         from isaacgym._terrain import from_heightfield
 
         sim.pieces.append(from_heightfield(samples, params))
@@ -109,15 +113,13 @@ class SimCalls:
     # -- environments and actors --------------------------------------------------------------------------------------
     def create_env(self, sim, lower: Vec3, upper: Vec3, num_per_row) -> Env:
         _unprepared(sim)
-        for name, value in (("lower", lower), ("upper", upper)):
-            if not isinstance(value, Vec3):
-                raise TypeError(f"{name} has to be a gymapi.Vec3, not {type(value).__name__}")
+        _check(lower, Vec3, "lower")
+        _check(upper, Vec3, "upper")
         return sim.add_env(lower, upper, num_per_row)
 
     def create_actor(self, env, asset, pose, name=None, group=-1, filter=-1, segmentationId=0) -> int:
         _unprepared(env.scene)
-        if not isinstance(pose, Transform):
-            raise TypeError(f"pose has to be a gymapi.Transform, not {type(pose).__name__}")
+        _check(pose, Transform, "pose")
         if not np.isfinite([*pose.p._values(), *pose.r._values()]).all():
             raise ValueError(f"the pose is not finite: {pose}")
         name = f"actor_{len(env.actors)}" if name is None else name
@@ -142,6 +144,11 @@ class SimCalls:
 
     def end_aggregate(self, env) -> bool:
         return True
+
+
+def _check(value, kind: type, what: str = "params") -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{what} has to be a gymapi.{kind.__name__}, not {type(value).__name__}")
 
 
 def _unprepared(scene: Scene) -> None:

@@ -139,7 +139,12 @@ class ViewCalls:
 
     # -- looks --------------------------------------------------------------------------------------------------------
     def set_rigid_body_color(self, env, actor, body_index, mesh_type, color: Vec3) -> bool:
-        env.actor(actor).colors[int(body_index)] = color._values()
+        owner = env.actor(actor)
+        if not 0 <= int(body_index) < len(owner.mass):
+            raise ValueError(f"there is no body {body_index}: the actor has {len(owner.mass)}")
+        if not isinstance(color, Vec3):
+            raise TypeError(f"color has to be a gymapi.Vec3, not {type(color).__name__}")
+        owner.colors[int(body_index)] = color._values()
         return True
 
     def get_rigid_body_color(self, env, actor, body_index, mesh_type) -> Vec3:

@@ -83,6 +83,11 @@ def from_heightfield(samples, params) -> Heightfield:
         raise ValueError(
             f"add_heightfield: {samples.size} samples, not nbColumns x nbRows = {shape[0]} x {shape[1]}, 2 or more"
         )
+    if not np.issubdtype(samples.dtype, np.number) or not np.isfinite(samples).all():
+        raise ValueError("add_heightfield: a sample is not a finite number")
+    scales = [float(getattr(params, f"{k}_scale")) for k in ("column", "row", "vertical")]
+    if not (min(scales[:2]) > 0.0 and np.isfinite(scales).all()):
+        raise ValueError(f"add_heightfield: column_scale, row_scale and vertical_scale are {scales}")
     rotation, position = _transform(params.transform)
     if not np.allclose(rotation, np.eye(3), atol=1e-6):
         raise ValueError("add_heightfield: params.transform.r turns the heightfield; only a shift (.p) is provided")
@@ -99,10 +104,13 @@ def from_mesh(vertices, triangles, params) -> list:
         triangles: 3 * nb_triangles indices.
         params: `gymapi.TriangleMeshParams`.
     """
-    vertices = np.asarray(vertices, np.float32).reshape(-1, 3)
-    triangles = np.asarray(triangles).reshape(-1, 3)
-    if triangles.dtype not in (np.uint32, np.int32):
-        triangles = triangles.astype(np.uint32)
+    vertices, triangles = np.asarray(vertices, np.float32), np.asarray(triangles)
+    if vertices.size % 3 or triangles.size % 3 or not np.issubdtype(triangles.dtype, np.integer):
+        raise ValueError(
+            f"add_triangle_mesh: {vertices.size} coordinates of vertices and {triangles.size} corners of triangles "
+            f"({triangles.dtype}); wanted are three floats a vertex and three integers a triangle"
+        )
+    vertices, triangles = vertices.reshape(-1, 3), triangles.reshape(-1, 3)
     for name, given, wanted in (
         ("vertices", len(vertices), int(params.nb_vertices)),
         ("triangles", len(triangles), int(params.nb_triangles)),
@@ -111,8 +119,14 @@ def from_mesh(vertices, triangles, params) -> list:
             raise ValueError(f"add_triangle_mesh: {given} {name} given, params.nb_{name} is {wanted}")
     if not len(triangles):
         raise ValueError("add_triangle_mesh: the mesh has no triangles")
-    if triangles.max() >= len(vertices) or triangles.min() < 0:
-        raise ValueError(f"add_triangle_mesh: a triangle names vertex {triangles.max()} of {len(vertices)}")
+    lowest, highest = int(triangles.min()), int(triangles.max())
+    if lowest < 0 or highest >= len(vertices):
+        wrong = lowest if lowest < 0 else highest
+        raise ValueError(f"add_triangle_mesh: a triangle names vertex {wrong} of {len(vertices)}")
+    if triangles.dtype not in (np.uint32, np.int32):
+        triangles = triangles.astype(np.uint32)
+    if not np.isfinite(vertices).all():
+        raise ValueError("add_triangle_mesh: a vertex is not finite")
     rotation, position = _transform(params.transform)
     surface = _surface(params)
     if not np.allclose(rotation, np.eye(3), atol=1e-6):
@@ -120,8 +134,6 @@ def from_mesh(vertices, triangles, params) -> list:
     whole = _grid(vertices, triangles, position, surface)
     if whole is not None:
         return [whole]
-    if not np.isfinite(vertices).all():
-        raise ValueError("add_triangle_mesh: a vertex is not finite")
     return _parts(vertices.astype(np.float64) + position, triangles.astype(np.int64), surface)
 
 
@@ -143,7 +155,10 @@ def _transform(transform) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _surface(params) -> tuple[tuple[float, float], float]:
-    return (float(params.static_friction), float(params.dynamic_friction)), float(params.restitution)
+    friction = float(params.static_friction), float(params.dynamic_friction)
+    if not (min(friction) >= 0.0 and np.isfinite(friction).all()):
+        raise ValueError(f"static_friction and dynamic_friction are {friction}")
+    return friction, float(params.restitution)
 
 
 # ---- a grid of vertices ----

@@ -2,10 +2,11 @@
 
     python -m isaacgym.acceptance --fork ~/unitree_rl_gym [--all] [--path ~/rsl_rl]
 
-Prints a Markdown table: fork, commit, command, what it gives. Exit status 0 if all programs ended well. Nothing is
-installed and no file of the fork is changed; its programs write their logs where they always do. Every program runs in
-a process of its own, with the fork's packages on PYTHONPATH; modules that a fork imports for something else, and that
-cannot be imported here, are replaced by empty ones, which the table names.
+Prints a Markdown table: fork, commit, command, what it gives; with `--write README.md` these rows also take the place
+of the fork's old ones in that file, between the two comments of its table. Exit status 0 if all programs ended well.
+Nothing is installed and no file of the fork is changed; its programs write their logs where they always do. Every
+program runs in a process of its own, with the fork's packages on PYTHONPATH; modules that a fork imports for something
+else, and that cannot be imported here, are replaced by empty ones, which the table names.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from pathlib import Path
 from isaacgym._acceptance_forks import FORKS, Fork, Run
 
 PACKAGE = Path(__file__).resolve().parent
+_RIGHT_PIXELS = 0.99  # of a depth picture; at the outline of a shape, two renderers differ by a pixel
 HEAD = "| fork | commit | command | what it gives |\n|---|---|---|---|"
+BEGIN, END = "<!-- rows of isaacgym.acceptance -->", "<!-- end of rows -->"
 
 
 def main() -> int:
@@ -34,6 +37,7 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=1800, help="Seconds for one program")
     parser.add_argument("--no_rates", action="store_true", help="Do not say how fast: on a machine that is shared")
     parser.add_argument("--logs", type=Path, help="Folder for the programs' output; default: a temporary one")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="Put the rows into the table of a file, too")
     args = parser.parse_args()
     folder = args.fork.expanduser().resolve()
     name = recognise(folder)
@@ -44,17 +48,41 @@ def main() -> int:
     for module, remedy in fork.needs.items():
         if not _importable(module, paths):
             parser.error(f"{name} needs {module.partition('.')[0]}: {remedy}")
-    logs = args.logs or Path(tempfile.mkdtemp(prefix="isaacgym_acceptance_"))
+    # Absolute, as the programs are run in other folders.
+    logs = args.logs.resolve() if args.logs else Path(tempfile.mkdtemp(prefix="isaacgym_acceptance_"))
     logs.mkdir(parents=True, exist_ok=True)
+    if args.write and not (args.write.is_file() and _table(args.write.read_text())):
+        parser.error(f"--write {args.write}: no file with a line '{BEGIN}' and further down one '{END}'")
     print(HEAD, flush=True)
-    good = True
+    good, rows = True, []
     for number, run in enumerate(r for r in fork.runs if args.all or not r.slow):
         log = logs / f"{name}_{number}.log"
         ended, text = execute(fork, run, folder, paths, log, args.timeout, not args.no_rates)
         good &= ended
-        print(f"| {name} | {args.commit or commit(folder)} | `{shown(run)}` | {text} |", flush=True)
+        rows.append(f"| {name} | {args.commit or commit(folder)} | `{shown(run)}` | {text} |")
+        print(rows[-1], flush=True)
+    if args.write:
+        args.write.write_text(replaced(args.write.read_text(), name, rows))
     print(f"output of the programs: {logs}", file=sys.stderr)
     return 0 if good else 1
+
+
+def replaced(text: str, name: str, rows: list[str]) -> str:
+    """`text` with `rows` in its table where those of the fork `name` were, or at its end."""
+    before, table, after = _table(text)
+    old = [line.startswith(f"| {name} |") for line in table]
+    first = old.index(True) if any(old) else len(table)
+    kept = [line for line, is_old in zip(table, old, strict=True) if not is_old]
+    return "\n".join([*before, *kept[:first], *rows, *kept[first:], *after]) + "\n"
+
+
+def _table(text: str) -> tuple[list[str], list[str], list[str]] | None:
+    """Lines of `text` up to the table's first comment, between both, and from the second; None without a table."""
+    lines = text.splitlines()
+    if BEGIN not in lines or END not in lines[lines.index(BEGIN) :]:
+        return None
+    begin, end = lines.index(BEGIN) + 1, lines.index(END, lines.index(BEGIN))
+    return lines[:begin], lines[begin:end], lines[end:]
 
 
 def recognise(folder: Path) -> str | None:
@@ -125,6 +153,13 @@ def summary(
     else:
         rate = figures["steps"] / max(figures["seconds"], 1e-9)
         parts.append(f"{figures['steps']:,} physics steps" + (f", {rate:,.0f}/s with learning" if rates else ""))
+    if figures["depth"]:
+        depth = figures["depth"]
+        parts.append(
+            f"{depth['cameras']} depth cameras: {depth['right']:,} of {depth['pixels']:,} pixels as MuJoCo's rays, "
+            f"half of them within {depth['median'] * 1e3:.1g} mm"
+        )
+        good &= depth["right"] >= _RIGHT_PIXELS * depth["pixels"]
     if figures["stand_ins"]:
         parts.append(f"stand-ins: {', '.join(figures['stand_ins'])}")
     return good, "; ".join(parts)

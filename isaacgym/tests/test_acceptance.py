@@ -71,7 +71,7 @@ def test_summaries():
         "device": "cpu",
         "seconds": 2.0,
     }
-    figures["stand_ins"] = []
+    figures |= {"stand_ins": [], "depth": None}
     walk = 'RESULT {"envs": 2, "seconds": 12, "falls": 0, "speed": 0.47, "error": 0.03, "load": 1.0}'
     assert acceptance.summary(0, figures, walk, 1.0)[0]
     assert not acceptance.summary(0, figures, walk.replace('"falls": 0', '"falls": 1'), 1.0)[0]
@@ -82,6 +82,10 @@ def test_summaries():
     )
     assert "50/s" not in acceptance.summary(0, figures, "", 1.0, rates=False)[1]
     assert not acceptance.summary(0, figures | {"lost": 3}, "", 1.0)[0]
+    depth = {"cameras": 4, "pixels": 2000, "right": 1999, "median": 1e-6}
+    good, text = acceptance.summary(0, figures | {"depth": depth}, "", 1.0)
+    assert good and "4 depth cameras: 1,999 of 2,000 pixels as MuJoCo's rays, half of them within 0.001 mm" in text
+    assert not acceptance.summary(0, figures | {"depth": depth | {"right": 1900}}, "", 1.0)[0]
     assert not acceptance.summary(0, figures | {"steps": 0}, "", 1.0)[0]
     assert acceptance.summary(None, None, "", 7.0) == (False, "did not end within 7 s")
 
@@ -100,6 +104,25 @@ def test_an_unknown_folder_is_one_line_and_status_2(tmp_path, monkeypatch, capsy
     with pytest.raises(SystemExit) as end:
         acceptance.main()
     assert end.value.code == 2 and "none of unitree_rl_gym" in capsys.readouterr().err
+
+
+def test_rows_take_the_place_of_the_old_ones():
+    table = f"text\n{acceptance.BEGIN}\nhead\n| a | 1 |\n| b | 1 |\n| b | 2 |\n| c | 1 |\n{acceptance.END}\nmore\n"
+    new = acceptance.replaced(table, "b", ["| b | 3 |"])
+    assert new == table.replace("| b | 1 |\n| b | 2 |", "| b | 3 |")
+    assert acceptance.replaced(new, "d", ["| d | 1 |"]) == new.replace("| c | 1 |", "| c | 1 |\n| d | 1 |")
+    readme = Path(__file__).parents[1] / "README.md"
+    before, rows, after = acceptance._table(readme.read_text())
+    assert before and after and set(_acceptance_forks.FORKS) >= {r.split(" | ")[0][2:] for r in rows[2:]}
+    assert acceptance._table(f"{acceptance.END}\n{acceptance.BEGIN}\n") is None
+
+
+def test_a_file_without_a_table_is_one_line_and_status_2(fork, monkeypatch, capsys):
+    _, folder = fork
+    monkeypatch.setattr(sys, "argv", ["acceptance", "--fork", str(folder), "--write", str(folder / "scripts/train.py")])
+    with pytest.raises(SystemExit) as end:
+        acceptance.main()
+    assert end.value.code == 2 and "train.py: no file with a line '<!-- rows" in capsys.readouterr().err
 
 
 def test_a_fork_without_its_rsl_rl_is_told_where_to_get_it(fork, monkeypatch, capsys):

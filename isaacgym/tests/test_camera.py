@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from isaacgym._acceptance_depth import compare
 from isaacgym._camera import CameraSensors
 from isaacgym._constants import CameraFollowMode, ImageType
 from isaacgym._params import CameraProperties
@@ -209,6 +210,28 @@ def test_a_camera_does_not_look_into_its_own_body():
     cameras = cameras_of(Still(add))
     depth = cameras.image(0, 0, DEPTH)
     assert 0.5 < -depth.max() < 1.2 and np.isfinite(cameras.image(0, 1, DEPTH)).any()
+
+
+def test_acceptance_compares_depth_with_rays(monkeypatch):
+    """It finds all pixels right, and those of a picture that is 1 cm too near wrong."""
+
+    def add(spec, body):
+        spec.worldbody.add_geom(type=GEOM.mjGEOM_PLANE, size=[0, 0, 1])
+        body.add_geom(type=GEOM.mjGEOM_BOX, size=[0.2, 0.3, 0.1])
+
+    engine = Still(add)
+    engine.state_of = lambda env: (engine.data[env].qpos, None, np.zeros((0, 3)), np.zeros((0, 4)))
+    cameras = cameras_of(engine)
+    scene = SimpleNamespace(cameras=cameras, engine=engine)
+    assert compare(SimpleNamespace(cameras=None, engine=engine)) is None and compare(scene) is None
+    cameras.tensor(0, 0, DEPTH)
+    result = compare(scene)
+    assert result["cameras"] == 3 and result["pixels"] == 3 * H * W
+    assert result["right"] >= 0.99 * result["pixels"] and result["median"] < 1e-5
+    image = cameras.image
+    monkeypatch.setattr(cameras, "image", lambda *args: image(*args) + 0.01)
+    result = compare(scene)
+    assert result["right"] < 0.7 * result["pixels"] and result["median"] == pytest.approx(0.01, abs=1e-4)
 
 
 def test_tensors_keep_their_storage():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from our_robots import QUADRUPED, Sim, write
 
 from isaacgym import gymapi, gymtorch
@@ -177,6 +179,9 @@ OBJECTS = [
     ("create_box", lambda s: (s.sim, 1.0, 1.0, 1.0, {"density": 1.0})),
     ("create_asset_force_sensor", lambda s: (s.asset, 99, T())),
     ("create_asset_force_sensor", lambda s: (s.asset, 0, None)),
+    ("create_asset_force_sensor", lambda s: (s.asset, 0, T(V(np.nan)))),
+    ("set_rigid_body_color", lambda s: (env(s), 0, 99, gymapi.MESH_VISUAL, V())),
+    ("set_rigid_body_color", lambda s: (env(s), 0, 0, gymapi.MESH_VISUAL, None)),
     ("get_asset_dof_names", lambda s: (None,)),
     ("get_asset_dof_names", lambda s: ("robot.urdf",)),
     ("get_asset_dof_name", lambda s: (s.asset, 99)),
@@ -247,6 +252,112 @@ def test_before_prepare_sim(quadruped, make_sim, name, arguments):
         getattr(sim.gym, name)(*arguments(sim))
 
 
+SQUARE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], np.float32), np.array([[0, 1, 2], [1, 3, 2]], np.uint32)
+NAN = float("nan")
+
+
+def mesh(vertices=SQUARE[0], triangles=SQUARE[1], **changes):
+    params = gymapi.TriangleMeshParams(**{"nb_vertices": 4, "nb_triangles": 2} | changes)
+    return np.ravel(vertices), np.ravel(triangles), params
+
+
+def field(samples=None, **changes):
+    scales = {"column_scale": 0.1, "row_scale": 0.1, "vertical_scale": 0.01}
+    params = gymapi.HeightFieldParams(**{"nbColumns": 4, "nbRows": 4} | scales | changes)
+    return np.zeros((4, 4), np.int16) if samples is None else samples, params
+
+
+TERRAIN = [
+    ("add_triangle_mesh", (*mesh()[:2], None)),
+    ("add_triangle_mesh", (*mesh()[:2], field()[1])),
+    ("add_triangle_mesh", mesh(nb_vertices=5)),
+    ("add_triangle_mesh", mesh(nb_triangles=1)),
+    ("add_triangle_mesh", mesh(vertices=SQUARE[0].ravel()[:-1])),
+    ("add_triangle_mesh", mesh(vertices=SQUARE[0] * NAN)),
+    ("add_triangle_mesh", mesh(vertices=SQUARE[0] + np.array([0, 0, np.inf]))),
+    ("add_triangle_mesh", mesh(vertices="here")),
+    ("add_triangle_mesh", mesh(vertices=None)),
+    ("add_triangle_mesh", mesh(triangles=SQUARE[1] + 1)),
+    ("add_triangle_mesh", mesh(triangles=SQUARE[1].astype(np.int32) - 1)),
+    ("add_triangle_mesh", mesh(triangles=SQUARE[1] * 0.5)),
+    ("add_triangle_mesh", mesh(triangles=np.zeros((0, 3), np.uint32), nb_triangles=0)),
+    ("add_triangle_mesh", mesh(static_friction=NAN)),
+    ("add_triangle_mesh", mesh(transform=T(r=gymapi.Quat(0, 0, 0, 0)))),
+    ("add_heightfield", (field()[0], None)),
+    ("add_heightfield", (field()[0], mesh()[2])),
+    ("add_heightfield", field(np.zeros(15, np.int16))),
+    ("add_heightfield", field(np.full((4, 4), NAN))),
+    ("add_heightfield", field(np.array(["high"] * 16))),
+    ("add_heightfield", field(nbRows=1, nbColumns=16)),
+    ("add_heightfield", field(column_scale=0.0)),
+    ("add_heightfield", field(row_scale=-0.1)),
+    ("add_heightfield", field(vertical_scale=NAN)),
+    ("add_heightfield", field(dynamic_friction=-1.0)),
+    ("add_heightfield", field(transform=T(r=gymapi.Quat.from_euler_zyx(0, 0, 1.0)))),
+    ("add_ground", (None,)),
+    ("add_ground", (P(normal=None),)),
+    ("add_ground", (P(normal=V(NAN, 0, 1)),)),
+    ("add_ground", (P(static_friction=NAN),)),
+    ("add_ground", (P(distance=np.inf),)),
+]
+
+
+def test_terrain(quadruped, make_sim):
+    """Nothing of it is taken: the ground stays as it was."""
+    sim = make_sim(quadruped, prepare=False)
+    for name, arguments in TERRAIN:
+        with pytest.raises((TypeError, ValueError)) as error:
+            getattr(sim.gym, name)(sim.sim, *arguments)
+        message = str(error.value)
+        assert message.startswith(f"isaacgym.gymapi.Gym.{name}: ") and message.count(name) == 1, message
+        assert "object has no attribute" not in message and "\n" not in message, message
+    assert len(sim.sim.planes) == 1 and not sim.sim.pieces
+    sim.gym.add_triangle_mesh(sim.sim, *mesh())
+    sim.gym.add_heightfield(sim.sim, *field())
+    assert len(sim.sim.pieces) == 2
+
+
+# Width of a row of the tensor, and rows of an actor.
+SETTERS = {ROOT: (13, 1), DOF: (2, D), EFFORT + "_indexed": (1, D), POSITION + "_indexed": (1, D)}
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    name=st.sampled_from(sorted(SETTERS)),
+    dtype=st.sampled_from([torch.float32] * 6 + [torch.float64, torch.float16, I32, torch.bool]),
+    extra=st.sampled_from([0] * 6 + [-1, 1]),
+    strides=st.sampled_from([1] * 6 + [2]),
+    bad=st.one_of(st.none(), st.tuples(st.integers(0, N - 1), st.sampled_from([NAN, float("inf")]))),
+    actors=st.lists(st.integers(-1, N), max_size=4),
+    id_dtype=st.sampled_from([I32] * 6 + [I64, torch.int16, torch.float32]),
+    count=st.integers(-1, 5),
+)
+def test_generated_tensors(sim, name, dtype, extra, strides, bad, actors, id_dtype, count):
+    """What is right is taken, of the actors named and no others; of what is wrong nothing is."""
+    width, rows = SETTERS[name]
+    values = torch.full(((N * rows + extra) * strides, width), 0.25)
+    if width == 13:
+        values[:, 3:7] = torch.tensor([0.0, 0.0, 0.6, 0.8])
+    if bad is not None:
+        values[bad[0] * rows * strides, 0] = bad[1]
+    tensor, given_ids = values.to(dtype)[::strides], torch.tensor(actors, dtype=id_dtype)
+    taken = actors[: max(count, 0)]
+    right = dtype == torch.float32 and extra == 0 and strides == 1 and id_dtype == I32 and 0 <= count <= len(actors)
+    right = right and all(0 <= a < N for a in taken) and (bad is None or bad[0] not in taken)
+    sim.set_roots(torch.tensor([[0.0] * 6 + [1.0] + [0.0] * 6]).repeat(N, 1))
+    sim.set_dofs(torch.zeros(N * D, 2))
+    call = getattr(sim.gym, name)
+    if right:
+        call(sim.sim, tensor, given_ids, count)
+    else:
+        with pytest.raises((TypeError, ValueError, IndexError), match=f"isaacgym.gymapi.Gym.{name}: "):
+            call(sim.sim, tensor, given_ids, count)
+    sim.refresh()
+    moved = {ROOT: sim.root[:, 0], DOF: sim.pos[:, 0]}.get(name)
+    if moved is not None:
+        assert moved.tolist() == [0.25 if right and a in taken else 0.0 for a in range(N)]
+
+
 def test_an_empty_simulation_cannot_be_prepared():
     gym = gymapi.acquire_gym()
     sim = gym.create_sim(0, -1, gymapi.SIM_PHYSX, gymapi.SimParams())
@@ -300,4 +411,4 @@ def test_a_call_that_is_not_there_names_itself(sim):
 
 
 def test_there_are_a_hundred_of_them():
-    assert len(TENSORS) + len(OBJECTS) + len(BEFORE) > 130
+    assert len(TENSORS) + len(OBJECTS) + len(BEFORE) + len(TERRAIN) > 160

@@ -63,3 +63,26 @@ def test_on_a_tilted_plane_each_robot_is_lifted_by_what_it_needs(quadruped, make
     sim.prepare()
     assert max(depths(sim)) <= 1e-3
     assert (sim.root[1:, 2] - sim.root[:-1, 2]).tolist() == pytest.approx([0.1, 0.1], abs=2e-3)
+
+
+@pytest.mark.parametrize("depth, speed", [(0.05, 1.0), (0.3, 6.0)])
+def test_what_is_set_inside_the_ground_leaves_it_at_20_m_s_per_metre(depth, speed):
+    """As the README says: up to 5 cm deep no faster than PhysX, where max_depenetration_velocity is 1 m/s."""
+    gym = gymapi.acquire_gym()
+    params = gymapi.SimParams(dt=0.005, substeps=1, gravity=gymapi.Vec3(0, 0, -9.81))
+    sim = gym.create_sim(0, -1, gymapi.SIM_PHYSX, params)
+    gym.add_ground(sim, gymapi.PlaneParams(normal=gymapi.Vec3(0, 0, 1)))
+    env = gym.create_env(sim, gymapi.Vec3(), gymapi.Vec3(), 1)
+    box = gym.create_box(sim, 0.5, 0.5, 0.5)
+    gym.create_actor(env, box, gymapi.Transform(gymapi.Vec3(0, 0, 0.25)), "box", 0, 0)
+    gym.prepare_sim(sim)
+    root = gym.acquire_actor_root_state_tensor(sim)
+    root[0, 2] = 0.25 - depth
+    gym.set_actor_root_state_tensor(sim, root)
+    fastest = 0.0
+    for _ in range(60):
+        gym.simulate(sim)
+        gym.refresh_actor_root_state_tensor(sim)
+        fastest = max(fastest, float(root[0, 9]))
+    gym.destroy_sim(sim)
+    assert fastest == pytest.approx(speed, rel=0.05)

@@ -210,6 +210,24 @@ def test_stiff_drives_on_light_links_are_stable(tmp_path, make_sim):
     assert sim.vel.abs().max() < 1e-3 and sim.sim.engine.lost == 0
 
 
+def test_a_robot_that_spins_under_drives_gains_no_speed(quadruped, make_sim):
+    """At the time step of HumanoidAMP; with explicit gyroscopic forces two of three are lost within 24 steps."""
+    sim = make_sim(quadruped, ground=False, dt=1 / 60, substeps=2, mode=gymapi.DOF_MODE_POS, prepare=False)
+    for env, actor in zip(sim.envs, sim.actors, strict=True):
+        props = sim.gym.get_actor_dof_properties(env, actor)
+        props["stiffness"][:], props["damping"][:] = 60.0, 2.0
+        sim.gym.set_actor_dof_properties(env, actor, props)
+    sim.prepare()
+    sim.root[:, 10:] = torch.tensor([[60.0, 5.0, 0.0], [5.0, 60.0, 0.0], [30.0, 40.0, 30.0]])
+    sim.set_roots()
+    spin = []
+    for _ in range(60):
+        sim.step()
+        sim.refresh()
+        spin.append(float(sim.root[:, 10:].norm(dim=1).max()))
+    assert max(spin) < 61.0 and sim.sim.engine.lost == 0
+
+
 def test_drives_are_limited_by_their_effort(tmp_path, make_sim):
     sim = make_sim(write(tmp_path, CART), fix_base_link=True, height=1.0, mode=gymapi.DOF_MODE_POS, prepare=False)
     for env, actor in zip(sim.envs, sim.actors, strict=True):

@@ -14,7 +14,7 @@ def robot_model(ground: str = "plane") -> tuple[mujoco.MjModel, Layout]:
     """A box on two legs of one joint each, with balls as feet, beside a fixed block; 2 actors."""
     spec = mujoco.MjSpec()
     spec.option.timestep = DT
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICIT
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC  # a pyramid's edges lie differently in the two engines
     if ground == "plane":
         spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], contype=1, conaffinity=0)

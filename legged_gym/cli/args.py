@@ -12,7 +12,7 @@ from legged_gym.cli.processes import under_torchrun
 from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
-from legged_gym.utils.files import check_place
+from legged_gym.utils.files import check_folder, check_place
 
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
@@ -217,8 +217,10 @@ class EvaluateArgs(LoadArgs):
             raise UserError(f"--camera: {self.camera.name} has to end in .gif")
         if self.record is not None and self.camera is not None:
             raise UserError("--record and --camera watch the same robots: give one of them")
-        if self.record is not None and (self.record.is_file() or any(self.record.glob("*"))):
-            raise UserError(f"--record: {self.record} is there already; name a new folder")
+        if self.record is not None:
+            check_folder("--record", self.record)
+            if self.record.exists() and any(self.record.iterdir()):
+                raise UserError(f"--record: {self.record} has files already; name a new folder")
 
 
 @dataclass(kw_only=True)

@@ -1,30 +1,57 @@
-"""Settings by the flags that set them: what a library calls `asset.name` is `--env.asset.name` to who types it."""
+"""Settings by where they come from: what a library calls `asset.name` is `--env.asset.name` to who types it, and
+`env.asset.name` in the config.yaml of a run."""
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from legged_gym.utils.config import flat, plain
 
-_WORD = re.compile(r"(?<![\w./-])[a-z_]\w*(?:\.\w+)*(?![\w/])")
+_WORD = re.compile(r"(?<![\w./-])(?:--(?:env|train)\.)?([a-z_]\w*(?:\.\w+)*)(?![\w/])")
 
 
-def as_flags(message: str, env: Any, train: Any) -> str:
-    """`message`, in which the settings of both configs are called by their flags."""
-    flags = {}
-    for prefix, config in (("--train", train), ("--env", env)):
-        flags |= {key: f"{prefix}.{key}" for key in _keys(config)}
+@dataclass(frozen=True)
+class Saved:
+    """What a run's config.yaml says."""
 
-    def named(word: re.Match) -> str:
+    path: Path
+    env: dict[str, Any]
+    train: dict[str, Any]
+
+
+def named(message: str, env: Any, train: Any, saved: Saved | None) -> str:
+    """`message` of a library, in which the settings of both configs are called by their flags; or, after the file's
+    path, as they are called there, if what is wrong is as the file says."""
+    settings = {}
+    for name, config, old in (("train", train, saved and saved.train), ("env", env, saved and saved.env)):
+        now = plain(config)
+        for key in _keys(now):
+            settings[key] = name, old is not None and _get(now, key) == _get(old, key)
+    from_file = False
+
+    def call(word: re.Match) -> str:
+        nonlocal from_file
+        key = word[1]
         # A word without a dot may be any word; a message that is about a field begins with it.
         about = "." in word[0] or (word.start() == 0 and message[word.end() :].startswith((":", " is ")))
-        return flags.get(word[0], word[0]) if about else word[0]
+        if not about or key not in settings:
+            return word[0]
+        name, unchanged = settings[key]
+        from_file |= unchanged
+        return f"{name}.{key}" if unchanged else f"--{name}.{key}"
 
-    return _WORD.sub(named, message)
+    text = _WORD.sub(call, message)
+    return f"{saved.path}: {text}" if from_file else text
 
 
-def _keys(config: Any) -> Iterator[str]:
+def _keys(tree: dict[str, Any]) -> set[str]:
     """Dotted keys of all fields, and of the groups that they are in."""
-    for key in flat(plain(config)):
-        parts = key.split(".")
-        yield from (".".join(parts[: k + 1]) for k in range(len(parts)))
+    parts = [key.split(".") for key in flat(tree)]
+    return {".".join(names[: k + 1]) for names in parts for k in range(len(names))}
+
+
+def _get(tree: Any, key: str) -> Any:
+    for name in key.split("."):
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree

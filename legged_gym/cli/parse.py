@@ -19,7 +19,7 @@ import tyro
 from legged_gym import RESOURCES_DIR
 from legged_gym.cli import run_config, runs
 from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
-from legged_gym.cli.names import as_flags
+from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
@@ -43,6 +43,7 @@ class Command:
     checkpoint: Path | None
     teacher: Path | None  # checkpoint of the teacher, for a training that starts with one
     device: str
+    saved: Saved | None  # config of the run that is loaded
 
     @property
     def student(self) -> bool:
@@ -62,8 +63,9 @@ class Command:
         return f"{self.policy_file}, " + ("its student" if self.student else "its teacher, not its student")
 
     def told(self, message: str) -> str:
-        """`message`, in which settings are called as the user types them."""
-        return self.args.as_typed(as_flags(message, self.env_cfg, self.train_cfg))
+        """`message`, in which settings are called as the user types them, or as the loaded run's config.yaml does."""
+        saved = self.saved if self.saved is not None and self.saved.path.is_file() else None
+        return self.args.as_typed(named(message, self.env_cfg, self.train_cfg, saved))
 
     @property
     def export_folder(self) -> Path:
@@ -100,9 +102,9 @@ def parse(
         env_cfg, train_cfg, notes = trained_configs(checkpoint, task)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
-        saved = {"env": plain(env_cfg), "train": plain(train_cfg)}
+        saved = Saved(checkpoint.parent / "config.yaml", plain(env_cfg), plain(train_cfg))
         if isinstance(args, LoadArgs) and args.depth_checkpoint is not None:
-            _check_student(args.depth_checkpoint, checkpoint, task, saved["env"])
+            _check_student(args.depth_checkpoint, checkpoint, task, saved.env)
         _vary(env_cfg, variant)
     if isinstance(args, TrainArgs) and args.wandb_note and not args.wandb:
         print("--wandb_note: kept in config.yaml, with the command; --wandb logs it too")
@@ -119,9 +121,11 @@ def parse(
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
     if saved is not None and variant == "train":
-        for line in changes(saved, {"env": plain(args.env), "train": plain(args.train)}):
+        for line in changes(
+            {"env": saved.env, "train": saved.train}, {"env": plain(args.env), "train": plain(args.train)}
+        ):
             print(line)
-    return Command(args, task, args.env, args.train, checkpoint, teacher, device)
+    return Command(args, task, args.env, args.train, checkpoint, teacher, device, saved)
 
 
 def parse_flags(args_type: type[S], description: str, argv: Sequence[str] | None = None) -> S:

@@ -55,7 +55,10 @@ class SimulatedRobot:
         period = control["period_s"]
         self.substeps = round(period / physics.dt)
         if self.substeps < 1 or abs(self.substeps * physics.dt - period) > 1e-9:
-            raise UserError(f"--dt is {physics.dt:g} s: the control period of {period:g} s has to be a multiple of it")
+            raise UserError(
+                f"--dt is {physics.dt:g} s: the control period, control.period_s in deploy.yaml, is {period:g} s, and "
+                "has to be a multiple of it"
+            )
         delay = control["action_delay_s"] if physics.motor_delay is None else physics.motor_delay
         if not 0.0 <= delay <= 1.0:
             raise UserError(f"--motor_delay is {delay:g} s: it has to lie in 0 .. 1")

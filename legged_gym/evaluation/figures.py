@@ -1,9 +1,11 @@
 """Figures of obstacle courses, as evaluate.py and sim2sim.py print them."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from legged_gym.terrain.registry import TERRAINS
+from legged_gym.utils.errors import UserError
 
 COLUMNS = {
     "goals_reached": "goals reached",
@@ -27,6 +29,16 @@ def as_text(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
+
+
+def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> None:
+    """UserError, which names `policy`, where a figure is not finite: no robot does well or badly then."""
+    for name, value in figures.items():
+        where = f"{key}.{name}" if key else f"{name}"
+        if isinstance(value, Mapping):
+            refuse_nan(value, policy, where)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{policy}: the figure {where} is {value}: the policy gives nan or inf")
 
 
 def with_total(types: dict[str, dict[str, float | None]]) -> dict[str, Any]:

@@ -70,14 +70,15 @@ def evaluate(
 
 @torch.no_grad()
 def bounds(env: Any, graph: bool = True) -> dict[str, dict]:
-    """What the clips of `env` give without a policy, as `evaluate` has it of clean robots.
+    """What the clips of `env`, but the mirrored ones, give without a policy, as `evaluate` has it of clean robots.
 
     "pd_replay": joint targets are the motion's next joint angles; "kinematic_replay": the robot is put where the motion
     is in each frame, so that what is not zero (contacts, soles that slide) is the motion's own.
     """
     cfg = copy.deepcopy(env.cfg)
     cfg.clean()
-    cfg.env.num_envs = len(env.motion.library)
+    cfg.env.num_envs = len(env.motion.library) // (1 + cfg.deepmimic.mirrored)
+    cfg.deepmimic.mirrored = False  # the robot is the same on both sides
     replay = type(env)(cfg, env.device)
     found = {"pd_replay": _follow(replay, lambda _: replay.replaying_actions(), graph)}
     replay.carried = replay.everyone

@@ -225,12 +225,17 @@ def _write_description(draft: Path, tree: dict[str, Any]) -> None:
 
 
 def _publish(draft: Path, folder: Path) -> list[Path]:
-    """Moves whole files into `folder`; the description comes last, so that an interrupted move is noticed."""
+    """Makes `draft` the new `folder`; moves its files into one that is there, the description last, so that an
+    interrupted move is noticed."""
     names = sorted((path.name for path in draft.iterdir()), key=lambda name: name == DESCRIPTION)
-    folder.mkdir(exist_ok=True)
     for name in names:
         with open(draft / name, "rb") as file:
             os.fsync(file.fileno())
+    if not folder.exists():
+        os.rename(draft, folder)
+        sync_folder(folder.parent)
+        return [folder / name for name in names]
+    for name in names:
         os.replace(draft / name, folder / name)
     if "depth_encoder.onnx" not in names:  # of an earlier export of another policy
         for suffix in (".onnx", ".pt"):

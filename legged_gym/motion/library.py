@@ -33,7 +33,7 @@ class MotionLibrary:
                 raise ValueError(f"{clip.name} and {first.name} are not of one robot at one rate")
         self.fps, self.joint_names = first.fps, first.joint_names
         self.names = _unique([clip.name for clip in clips])
-        self.held_out = [clip.name.removesuffix(MIRRORED) in held_out for clip in clips]
+        self.held_out = [bool({clip.name, clip.name.removesuffix(MIRRORED)} & set(held_out)) for clip in clips]
         self.boxes = [clip.boxes for clip in clips]  # of each clip, (K, 10)
         self.scenes = [clip.scene for clip in clips]
         lengths = [len(clip.qpos) for clip in clips]

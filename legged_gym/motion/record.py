@@ -1,5 +1,6 @@
 """Roll-outs of trained policies as motions: track, record, and train on that in place of what was tracked."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 
 from legged_gym.motion.clip import Clip, velocities
-from legged_gym.motion.formats.write import write_own
+from legged_gym.motion.formats.write import file_name, write_own
+from legged_gym.utils.files import write_file
 
 _ROBOTS = 4  # that are recorded where there are no types of ground
 
@@ -45,15 +47,16 @@ class MotionRecorder:
         if judge is not None:
             counts = counts & _host(judge.inside & ~judge.failed)
             self._whole = ~_host(judge.failed)
-        self._frames.append((_host(env.sim.qpos), _host(env.last_raw_contacts), counts.copy()))
+        seen = (env.sim.qpos, env.last_raw_contacts)
+        self._frames.append((*(_host(part[self._robots]) for part in seen), counts[self._robots]))
 
     def save(self, folder: Path) -> list[str]:
-        """What was written, and what was not, a line each."""
+        """What was written, and what was not, a line each. UserError where that cannot be done."""
         folder.mkdir(parents=True, exist_ok=True)
         qpos, contacts, counts = (np.stack(part, 1) for part in zip(*self._frames, strict=True))
         lines = []
         for k, (i, name) in enumerate(zip(self._robots, self._names, strict=True)):
-            own, feet = qpos[i, counts[i]].astype(np.float64), contacts[i, counts[i]]
+            own, feet = qpos[k, counts[k]].astype(np.float64), contacts[k, counts[k]]
             if self._judge is not None:  # it began in the clip's first frame
                 library = self._env.motion.library
                 first = int(library.start[i])
@@ -67,8 +70,11 @@ class MotionRecorder:
             own[:, 2] -= plane
             fps = 1.0 / self._env.dt
             clip = Clip(name, fps, own, velocities(own, fps), feet, tuple(self._env.robot.joint_names), boxes)
-            path = folder / f"{name}.npz"
-            write_own(clip, path)
+            path, file = folder / f"{file_name(name)}.npz", io.BytesIO()
+            if path.exists():  # of a clip whose name differs by what files' names cannot have
+                path = path.with_stem(f"{path.stem}_{i}")
+            write_own(clip, file)
+            write_file(path, file.getvalue())
             lines.append(f"wrote {path}: {seconds:.1f} s at {fps:g} Hz")
         return lines
 

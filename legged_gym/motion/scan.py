@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
+from legged_gym.utils.files import check_folder, write_file
 
 if TYPE_CHECKING:
     from legged_gym.motion.clip import Clip
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise UserError("name at least one file or folder of motions")
     if args.seed < 0:
         raise UserError(f"--seed is {args.seed}: it has to be 0 or more")
+    check_folder("--out", args.out)
     from legged_gym.motion.load import load_clips, motion_files
     from legged_gym.motion.skeleton import Skeleton
     from legged_gym.robots import G1
@@ -76,10 +78,10 @@ def write_capture(clip: "Clip", folder: Path, seed: int) -> None:
         "joint_names": list(clip.joint_names),
         "contacts": {side: clip.contacts[:, k].astype(np.float64) for k, side in enumerate(sides)},
     }
+    mesh = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)
     folder.mkdir(parents=True)
-    with open(folder / f"{clip.name}.pkl", "wb") as file:
-        pickle.dump(found, file)
-    trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False).export(folder / SCENE)
+    write_file(folder / f"{clip.name}.pkl", pickle.dumps(found))
+    write_file(folder / SCENE, mesh.export(file_type="obj"))
 
 
 if __name__ == "__main__":

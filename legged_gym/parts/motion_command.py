@@ -27,6 +27,12 @@ from legged_gym.utils.math import (
     quat_yaw,
 )
 
+FLAGS = {  # of legged-motion, in its messages, and what they are on the command line of a training
+    "--fps": "--env.deepmimic.default_data_fps",
+    "--quat": "legged-motion --quat",
+    "--accept_scene": "--env.deepmimic.accept_scene=True",
+}
+
 
 class Motions(NamedTuple):
     """What a task follows: C clips, how often, and by whom they are taught."""
@@ -81,13 +87,13 @@ def _read(source: Source, cfg: DeepMimicCfg, skeleton: Skeleton, dt: float) -> l
     """The clips of a file that are used."""
     fps = cfg.default_data_fps or None
     fps = source.fps or (1.0 / dt if fps == -1.0 else fps)
-    reading = Reading(rate=1.0 / dt, fps=fps, height=cfg.height, scene=source.scene)
+    reading = Reading(rate=1.0 / dt, fps=fps, height=cfg.height, scene=source.scene, accept_scene=cfg.accept_scene)
     try:
         clips = load_clips(source.path, skeleton, reading, cache_folder())
     except ValueError as error:
-        message = (
-            str(error).replace("--fps", "--env.deepmimic.default_data_fps").replace("--quat", "legged-motion --quat")
-        )
+        message = str(error)
+        for flag, here in FLAGS.items():
+            message = message.replace(flag, here)
         raise UserError(f"deepmimic.motions: {message}") from error  # with the flags of this command line
     scenes = [clip.name for clip in clips if clip.scene is not None]
     if scenes:
@@ -101,9 +107,11 @@ def _with_some_held_out(clips: list[Clip], cfg: DeepMimicCfg, device: torch.devi
     library = MotionLibrary(clips, device, cfg.held_out)
     if all(library.held_out):
         raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
-    if any(library.held_out):
-        held_out = [name for name, held in zip(library.names, library.held_out, strict=True) if held]
+    held_out = [clip.name for clip, held in zip(clips, library.held_out, strict=True) if held]
+    if held_out:
         print(f"motions: held out of training: {', '.join(held_out)}")
+    if missing := [name for name in cfg.held_out if name not in held_out]:
+        print(f"motions: deepmimic.held_out names clips that are not here: {', '.join(missing)}")
     return library
 
 

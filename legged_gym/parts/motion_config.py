@@ -78,6 +78,8 @@ class DeepMimicCfg:
     """motions in such a folder, with wildcards; a list's entry may have its own"""
     human_video_terrain_pattern: str = "background_mesh.obj"
     """the mesh in it, likewise"""
+    accept_scene: bool = False
+    """boxes that are fitted to a mesh are taken even if they fail their checks (docs/scenes.md)"""
     human_video_oversample_factor: AtLeastOne = 1
     """how much more often than by the strategies below episodes begin in clips with a terrain"""
     teacher_checkpoint_run_name: str = ""

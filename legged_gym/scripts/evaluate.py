@@ -7,6 +7,7 @@ from legged_gym.cli import process
 from legged_gym.cli.args import EvaluateArgs
 from legged_gym.cli.parse import parse
 from legged_gym.cli.processes import seed_everything
+from legged_gym.evaluation.figures import refuse_nan
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 from legged_gym.utils.files import write_file
 
@@ -31,44 +32,36 @@ def main(argv: list[str] | None = None) -> None:
         which = dict(estimated=args.estimated, student=command.student, task_cfg=command.train_cfg.policy)
         policy = load_policy(command.policy_file, command.device, env, **which)
     print(f"policy: {command.policy_name}")
-    recorder = None
+    camera = recorder = None
     if args.camera is not None:
         from legged_gym.viewer.film.camera_recorder import CameraRecorder
 
-        recorder = CameraRecorder(env)
-    if recorder is None and args.record is not None:
-        figures = _record(evaluator, env, policy, args)
-    else:
-        watch = {} if recorder is None else {"watch": recorder}
-        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, **watch)
+        camera = CameraRecorder(env)
+    if args.record is not None:
+        from legged_gym.motion.record import MotionRecorder
+
+        recorder = MotionRecorder()
+    watch: dict[str, Any] = {} if camera is None else {"watch": camera}
+    if recorder is not None and "motion" in env.parts:
+        watch = {"recorder": recorder}
+    elif recorder is not None:
+        recorder.begin(env)
+        watch = {"watch": recorder}
+    figures = evaluator.evaluate(env, policy, graph=not args.no_graph, **watch)
+    if recorder is not None:
+        print(*recorder.save(args.record), sep="\n")
     if hasattr(evaluator, "bounds"):
         figures |= evaluator.bounds(env, graph=not args.no_graph)
     env.close()
+    refuse_nan(figures, command.policy_file)
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
     if args.json is not None:
         write_file(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     if args.chart is not None:
         write_file(args.chart, evaluator.draw_chart(figures, title, args.chart.suffix))
-    if recorder is not None:
-        write_file(args.camera, recorder.as_gif())
-
-
-def _record(evaluator: Any, env: Any, policy: Any, args: EvaluateArgs) -> dict[str, Any]:
-    """The figures, with what robots did written as motions."""
-    from legged_gym.motion.record import MotionRecorder
-
-    recorder = MotionRecorder()
-    if "motion" in env.parts:
-        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, recorder=recorder)
-    else:
-        recorder.begin(env)
-        figures = evaluator.evaluate(env, policy, graph=not args.no_graph, watch=recorder)
-    try:
-        print(*recorder.save(args.record), sep="\n")
-    except OSError as error:
-        raise UserError(f"--record: cannot write to {args.record}: {error.strerror}") from error
-    return figures
+    if camera is not None:
+        write_file(args.camera, camera.as_gif())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from legged_gym.cli.args import PlayArgs
 from legged_gym.cli.parse import Command, parse
 from legged_gym.cli.processes import seed_everything
 from legged_gym.cli.terrain import choose_terrain
+from legged_gym.evaluation.figures import refuse_nan
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"wrote {args.video}: {frames} frames, {args.video.stat().st_size / 1e6:.1f} MB")
     elif headless:
         figures = evaluator.evaluate(env, policy, graph=graph)
+        refuse_nan(figures, command.policy_file)
         evaluator.print_figures(
             figures, f"{command.task.name}: {env_cfg.env.episode_length_s:g} s of {env.num_envs} robots"
         )

@@ -56,15 +56,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.scene is not None:
         _draw_scene(args, args.scene)
         return
-    figure = _all_types(args) if args.type is None else _one_tile(args, args.type)
-    _write(figure, args.out)
-    print(f"wrote {args.out}")
+    _write(_all_types(args) if args.type is None else _one_tile(args, args.type), args.out)
 
 
 def _write(figure: Figure, path: Path) -> None:
     file = io.BytesIO()
     figure.savefig(file, dpi=130, format=path.suffix[1:].lower())
     write_file(path, file.getvalue())
+    print(f"wrote {path}")
 
 
 def _draw_scene(args: Args, path: Path) -> None:
@@ -81,11 +80,10 @@ def _draw_scene(args: Args, path: Path) -> None:
             measured = report(fit)
         except ValueError as error:
             raise UserError(f"{path}: {error}") from error
-    _write(draw_fit(fit, way, f"{path.name}: {measured}"), args.out)
     print(f"{path}: {measured}")
     for text in measured.failures():
         print(f"  ! {text}")
-    print(f"wrote {args.out}")
+    _write(draw_fit(fit, way, f"{path.name}: {measured}"), args.out)
 
 
 def _way(args: Args, motion: Path) -> "Way":

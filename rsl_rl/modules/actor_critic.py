@@ -34,9 +34,10 @@ class ActorCritic(nn.Module):
         super().__init__()
         projected = (*cfg.actor_projected_groups, *cfg.critic_projected_groups)
         groups = dict.fromkeys((*cfg.actor_groups, *cfg.critic_groups, *projected))
-        missing = [group for group in groups if group not in obs_dims]
-        if missing:
-            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
+        for key in ("actor_groups", "critic_groups", "actor_projected_groups", "critic_projected_groups"):
+            if missing := [group for group in getattr(cfg, key) if group not in obs_dims]:
+                there_is = f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}"
+                raise ValueError(f"policy.{key}: {there_is}")
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}

@@ -53,11 +53,19 @@ def load_policy(
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     if env is not None:
-        # With a memory of its own: what acts starts without one.
-        actions = policy.in_use(env.num_envs, estimated=estimated)(env.observations)
-        if not torch.isfinite(actions).all():
-            raise ValueError(f"{path}: the policy gives nan or inf: its weights are finite, but far too large")
+        _refuse_nan(path, policy.in_use(env.num_envs, estimated=estimated), env)  # with a memory of its own
     return acting
+
+
+def _refuse_nan(path: Path, acting: Callable[[Mapping[str, Tensor]], Tensor], env: VecEnv) -> None:
+    """ValueError for a policy whose weights are finite, but so large that its answers are not."""
+    for size in (1.0, 100.0):
+        observations = {}
+        for group, tensor in env.observations.items():
+            generator = torch.Generator(tensor.device).manual_seed(0)  # the global one goes on as it would have
+            observations[group] = torch.empty_like(tensor).normal_(0.0, size, generator=generator)
+        if not torch.isfinite(acting(observations)).all():
+            raise ValueError(f"{path}: the policy gives nan or inf: its weights are finite, but far too large")
 
 
 def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, student: bool = False) -> nn.Module:

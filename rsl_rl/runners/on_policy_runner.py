@@ -45,6 +45,10 @@ from rsl_rl.utils.schema import check_resumable, read_checkpoint, sealed
 __all__ = ["FORMAT", "OnPolicyRunner", "load_policy"]
 
 
+class Diverged(RuntimeError):
+    """A loss is nan or infinite: from here on nothing would be learnt."""
+
+
 class OnPolicyRunner:
     """Trains `cfg.policy` in `env` with `cfg.algorithm`, in a cycle of the algorithm's phases.
 
@@ -231,7 +235,7 @@ class OnPolicyRunner:
     def _check_finite(self, losses: Mapping[str, float]) -> None:
         bad = [name for name, value in losses.items() if not math.isfinite(value)]
         if bad:
-            raise RuntimeError(
+            raise Diverged(
                 f"iteration {self.iteration + 1}: loss {', '.join(bad)} is not finite; the last checkpoint is untouched"
             )
 

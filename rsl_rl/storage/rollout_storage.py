@@ -53,7 +53,10 @@ class RolloutStorage:
         together = num_steps if whole_windows else 1
         self.mini_batch_size = self.num_samples // together // num_mini_batches * together
         if self.mini_batch_size == 0:
-            raise ValueError(f"{num_steps} steps of {num_envs} environments do not fill {num_mini_batches} minibatches")
+            raise ValueError(
+                f"algorithm.num_mini_batches is {num_mini_batches}: {num_steps} steps of {num_envs} environments do "
+                "not fill as many"
+            )
 
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(num_steps, num_envs, *shape, dtype=dtype, device=device)

@@ -25,6 +25,7 @@ from rsl_rl.algorithms import PPO
 from rsl_rl.algorithms.losses import Loss
 from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg
 from rsl_rl.modules import ActorCritic
+from rsl_rl.utils.bounds import Positive
 
 RANGE = 2.0  # m, as far as the range finder sees
 
@@ -114,7 +115,7 @@ class CautiousPolicyCfg(PolicyCfg):
     actor_hidden_dims: tuple[int, ...] = (32,)
     critic_hidden_dims: tuple[int, ...] = (32,)
     critic_groups: tuple[str, ...] = ("proprio", "scan", "priv_explicit")
-    largest: float = 3.0
+    largest: Positive = 3.0
     """Mean actions stay within ± this."""
 
 

@@ -7,6 +7,7 @@ from pages import click, make
 
 from legged_gym import make as make_env
 from legged_gym.viewer.page import curves as curves_module
+from legged_gym.viewer.page.training_viewer import TrainingViewer
 from legged_gym.viewer.page.viser_viewer import ViserViewer
 from legged_gym.viewer.playing.clock import Clock
 from legged_gym.viewer.playing.player import Player
@@ -158,3 +159,6 @@ def test_boxes_of_clips_are_drawn() -> None:
     viewer.requests.run()
     assert not viewer.scene.ground._boxes.visible and not viewer.scene.handles[0][1].visible
     viewer.close()
+    training = TrainingViewer(env, lambda: "learning")
+    np.testing.assert_allclose(training._scene.ground._boxes.batched_scales.reshape(2, -1, 3), scales)
+    training.close()

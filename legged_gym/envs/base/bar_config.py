@@ -14,7 +14,16 @@ from legged_gym.envs.base.parkour_config import (
 )
 from legged_gym.terrain.bars import LAST_STAGE
 from legged_gym.terrain.registry import TerrainProportions, proportions
-from legged_gym.utils.bounds import AtLeastOne, Bounds, Finite, NotNegative, NotNegativeInt, NotNegativeRange, Positive
+from legged_gym.utils.bounds import (
+    AtLeastOne,
+    Bounds,
+    Finite,
+    NotNegative,
+    NotNegativeInt,
+    NotNegativeRange,
+    Positive,
+    Share,
+)
 
 
 @dataclass
@@ -27,7 +36,7 @@ class BarTerrainCfg(ParkourTerrainCfg):
     proportions: TerrainProportions = field(
         default_factory=lambda: proportions(bars=0.45, bars_early_crawl=0.15, crouch=0.4)
     )
-    lateral: NotNegative = 0.1
+    lateral: Share = 0.1
     roughness: NotNegativeRange = (0.0, 0.0)
     max_init_level: NotNegativeInt = 0
 

@@ -68,6 +68,9 @@ class LeggedRobot(BaseTask):
         feet = [self.robot.body_names.index(name) for name in self.robot.feet]
         self.feet = torch.tensor(feet, dtype=torch.long, device=device)
         hips = [i for i, name in enumerate(self.robot.joint_names) if cfg.asset.hip_name in name]
+        if not hips and cfg.rewards.scales.hip_pos != 0.0:
+            joints = ", ".join(self.robot.joint_names)
+            raise UserError(f"asset.hip_name: no joint's name contains {cfg.asset.hip_name!r}; joints: {joints}")
         self.hips = torch.tensor(hips, dtype=torch.long, device=device)
         self.penalized_links = self._links(cfg.asset.penalize_contacts_on, "asset.penalize_contacts_on")
         self.termination_links = self._links(cfg.asset.terminate_after_contacts_on, "asset.terminate_after_contacts_on")

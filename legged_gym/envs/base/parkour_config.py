@@ -23,6 +23,7 @@ from legged_gym.utils.bounds import (
     NotNegativeRange,
     Positive,
     Range,
+    Share,
     ShareRange,
 )
 from legged_gym.utils.errors import UserError
@@ -46,7 +47,7 @@ class ParkourTerrainCfg(TerrainCfg):
     """tiles of each level; each has one type"""
     difficulty: ShareRange = (0.0, 1.0)
     """of the lowest and the highest level"""
-    lateral: NotNegative = LATERAL
+    lateral: Share = LATERAL
     """largest sideways shift of hurdles, steps, gaps and bars with their goals, m"""
     roughness: NotNegativeRange = (0.02, 0.06)
     """amplitude of debris, tilts and height differences, drawn per tile, m"""

@@ -44,8 +44,9 @@ def _domain_rand() -> DomainRandCfg:
     )
 
 
-# Of the clips that are shipped: a gesture, a walk with turns, and stairs, whose likes are learnt from.
-HELD_OUT = ("clap", "curve", "stairs_8cm_30cm")
+def _motions(held_out: tuple[str, ...]) -> DeepMimicCfg:
+    """The clips that are shipped; `held_out`: of these, some whose likes are learnt from."""
+    return DeepMimicCfg(motions=("motions/g1",), mirrored=True, held_out=held_out, tracked_links=TRACKED)
 
 
 @dataclass
@@ -57,11 +58,7 @@ class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     asset: DeepMimicAssetCfg = field(default_factory=_asset)
     domain_rand: DomainRandCfg = field(default_factory=_domain_rand)
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=40, constraints_per_env=200))
-    deepmimic: DeepMimicCfg = field(
-        default_factory=lambda: DeepMimicCfg(
-            motions=("motions/g1",), mirrored=True, held_out=HELD_OUT, tracked_links=TRACKED
-        )
-    )
+    deepmimic: DeepMimicCfg = field(default_factory=lambda: _motions(("clap", "curve")))
 
     def cpu(self) -> None:
         self.env.num_envs = 512

@@ -15,7 +15,6 @@ from legged_gym.envs.base.deepmimic_config import (
     DeepMimicTerrainCfg,
 )
 from legged_gym.envs.base.legged_robot_config import NormalizationCfg, SimCfg
-from legged_gym.envs.g1.g1_deepmimic_config import HELD_OUT
 from legged_gym.parts.config import ControlCfg, DomainRandCfg
 from legged_gym.parts.motion_config import DeepMimicCfg, OffsetScales
 from legged_gym.robots import G1_23
@@ -82,11 +81,12 @@ def _domain_rand() -> DomainRandCfg:
     )
 
 
-def _rewards() -> DeepMimicRewardsCfg:
+def _rewards(termination: float = -500.0, alive: float = 0.0) -> DeepMimicRewardsCfg:
     """`contact_no_vel` and `feet_air_time` are not VideoMimic's: its air time is paid for random commands that nobody
     follows."""
     scales = DeepMimicRewardScales(
-        termination=-500.0,
+        termination=termination,
+        alive=alive,
         joint_pos_tracking=120.0,
         joint_vel_tracking=24.0,
         link_pos_tracking=30.0,
@@ -115,7 +115,7 @@ def _deepmimic(*observations: str) -> DeepMimicCfg:
     return DeepMimicCfg(
         motions=("motions/g1",),
         mirrored=True,
-        held_out=HELD_OUT,
+        held_out=("clap", "curve", "stairs_8cm_30cm"),  # clips of our own whose likes are learnt from
         tracked_links=TRACKED,
         residual_actions=False,  # who sees no motion cannot act around it, and a student does as its teacher does
         truncate_rollout_length=500,
@@ -142,10 +142,16 @@ class G1DeepMimicCfg(DeepMimicRobotCfg):
         self.env.num_envs = 512
 
 
+def _rewards_on_terrain() -> DeepMimicRewardsCfg:
+    """Of stages 2 to 4: falling costs more, and standing pays."""
+    return _rewards(termination=-2000.0, alive=200.0)
+
+
 @dataclass
 class G1DeepMimicProjHeightfieldCfg(G1DeepMimicCfg):
     """Stage 2: with a clean height map beside what stage 1 sees."""
 
+    rewards: DeepMimicRewardsCfg = field(default_factory=_rewards_on_terrain)
     deepmimic: DeepMimicCfg = field(default_factory=lambda: _deepmimic(*CRITIC, "terrain_height"))
 
 
@@ -161,6 +167,7 @@ class G1DeepMimicRootHeightfieldCfg(G1DeepMimicCfg):
     """Stages 3 and 4: a noisy height map and the root's way are all that is seen of motion and ground; the clean map is
     the teachers'."""
 
+    rewards: DeepMimicRewardsCfg = field(default_factory=_rewards_on_terrain)
     deepmimic: DeepMimicCfg = field(
         default_factory=lambda: _deepmimic(*CRITIC, *STUDENT, "terrain_height", "terrain_height_noisy", TEACHER_NUMBER)
     )

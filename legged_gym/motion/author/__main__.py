@@ -4,6 +4,7 @@ Each is inverse kinematics of footholds, centre of mass and a few curves, correc
 pushes where the feet are. Nobody's recording is in them.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import tyro
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest, script
+from legged_gym.utils.files import check_folder, write_file
 
 _STEP = 2.0**-15  # m and rad, to which clips are rounded: 0.03 mm at the feet
 
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for s in found:
             print(f"{s.name}  {s.seconds:.1f} s")
         return
+    check_folder("--out", args.out)
     try:
         from legged_gym.motion.author.make import Author
     except ImportError as error:
@@ -55,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for s in found:
         clip, quality = author.make(s)
-        write_own(clip, args.out / f"{clip.name}.npz", _STEP)
+        file = io.BytesIO()
+        write_own(clip, file, _STEP)
+        write_file(args.out / f"{clip.name}.npz", file.getvalue())
         print(f"{clip.name}: {clip.seconds:.1f} s; {quality}", flush=True)
 
 

@@ -109,7 +109,7 @@ def _fit(ground: Surface) -> Ground:
     gx, gy, _ = slopes(ground.height, CELL)
     yaws = edge_yaws(gx, gy, ground.weight, [0.0])
     base = _base(options, ground)
-    fit = Ground(x, y, ground.height, ground.weight, base)
+    fit = Ground(x, y, ground.height, ground.weight, ground.steep, base)
     most = MOST - len(ground.slabs)
     for k, stop in enumerate((*STOPS, *IF_NEEDED)):
         if k >= len(STOPS) and _near_enough(fit, ground):

@@ -6,12 +6,12 @@ import math
 import numpy as np
 
 from legged_gym.terrain.scenes.planes import Plane
-from legged_gym.terrain.scenes.plates import Ground, Plate, error
+from legged_gym.terrain.scenes.plates import DEAR, Ground, Plate, error
 from legged_gym.terrain.tile import Array
 
 PIXEL = 0.04  # m
 SHORTEST = 3  # pixels, of a side
-TOO_HIGH, DEAR = 0.02, 4.0  # m too high, from which on each costs so many times as much: nothing can lower it again
+TOO_HIGH = 0.02  # m, from which on too much height is dear: nothing can lower it again
 
 
 def grow(ground: Ground, planes: list[Plane], yaws: list[float], most: int, stop: float) -> int:

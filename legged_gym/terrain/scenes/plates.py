@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from legged_gym.terrain.scenes.raster import CELL
 from legged_gym.terrain.tile import Array, Box, box_below, turn
@@ -11,6 +12,7 @@ from legged_gym.terrain.tile import Array, Box, box_below, turn
 FAR = 0.15  # m, beyond which an error costs no more
 SINK = 0.1  # m that boxes reach below the base plane
 AREA = CELL**2
+DEAR = 4.0  # times the height that is too much, which costs as much again
 
 
 @dataclass(frozen=True)
@@ -107,13 +109,14 @@ def error(difference: Array) -> Array:
 class Ground:
     """A base plane and plates over N cells near or far from a way; its height is the largest of all."""
 
-    def __init__(self, x: Array, y: Array, height: Array, weight: Array, base: float):
-        """`x`, `y`, `height`, `weight` (nx, ny); the cells are those of a grid, one row after the other."""
+    def __init__(self, x: Array, y: Array, height: Array, weight: Array, steep: NDArray[np.bool_], base: float):
+        """`x`, `y`, `height`, `weight`, `steep` (nx, ny): the cells of a grid, kept one row after the other."""
         every = np.zeros(x.shape, bool)
         every[::2, ::2] = True
         self.coarse = np.flatnonzero(every)  # enough to grow on
         x, y, height, weight = (part.ravel() for part in (x, y, height, weight))
         self.x, self.y, self.target, self.weight, self.base = x, y, height, weight * AREA, base
+        self.dear = np.where(steep.ravel(), 0.0, DEAR * self.weight)
         self.plates: list[Plate] = []
         self._own: list[Array] = []  # (N,) of each plate, -inf where it is not
 

@@ -16,6 +16,8 @@ STEEPEST = 0.6  # slope
 OVERLAP = 0.06  # m that plates reach under higher neighbours
 TURNS = (math.radians(4.0), math.radians(1.5), math.radians(0.5))
 SHIFTS = (0.01, 0.004)  # m
+TOO_HIGH = 0.03  # m
+FREE = 2e-5  # m³ that moving under neighbours may cost
 SWEEPS = 4
 ENOUGH = 0.007  # share of the cost that a sweep has to take off
 
@@ -39,17 +41,23 @@ class Near:
         for j, own in enumerate(ground._own):
             if j != k:
                 np.maximum(self.others, own[self.cells], out=self.others)
-        self.before = error(self.others - self.target)
+        self._dear = ground.dear[self.cells]
+        self.before = self._cost(self.others)
+
+    def _cost(self, heights: Array) -> Array:
+        """(N,) m³. Away from edges what is too high is dear, as no other plate can lower it."""
+        off = heights - self.target
+        return self.weight * error(off) + self._dear * np.maximum(off - TOO_HIGH, 0.0)
 
     def gain(self, plate: Plate) -> float:
         """m³ that the plate mends here; cells at its rim count by their share."""
         higher = np.maximum(plate.heights(self.x, self.y) - self.others, 0.0) * plate.share(self.x, self.y)
-        return float((self.weight * (self.before - error(self.others + higher - self.target))).sum())
+        return float((self.before - self._cost(self.others + higher)).sum())
 
     def gains(self, plate: Plate) -> Array:
         """(N,) of the cells, were they all under its plane."""
         higher = np.maximum(plate.heights(self.x, self.y), self.others)
-        return self.weight * (self.before - error(higher - self.target))
+        return self.before - self._cost(higher)
 
 
 def refine(ground: Ground, least: float) -> None:
@@ -145,14 +153,15 @@ def _sides(near: Near, plate: Plate, axis: int) -> Plate:
 
 
 def _stretched(near: Near, plate: Plate, axis: int) -> Plate:
-    """Sides pushed outwards over strips where the plate is hidden."""
-    _, over, start = _profile(near, plate, axis)
+    """Sides pushed outwards over strips where the plate is hidden, or as good as."""
+    gains, _, start = _profile(near, plate, axis)
     first = round((plate.low[axis] - start) / CELL)
     last = math.ceil((plate.high[axis] - start) / CELL - 1e-6)
     low, high = first, last
-    while low > 0 and over[low - 1] == 0:
+    lost = np.minimum(gains, 0.0)
+    while low > 0 and lost[low - 1 : first].sum() > -FREE:
         low -= 1
-    while high < len(over) - 1 and over[high] == 0:
+    while high < len(gains) - 1 and lost[last : high + 1].sum() > -FREE:
         high += 1
     return _between(
         plate,

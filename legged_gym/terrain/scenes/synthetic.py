@@ -117,11 +117,11 @@ def block(x: float, y: float, length: float, width: float, top: float, yaw: floa
     return box_below((x, y, top), length, width, top + SINK, turn(2, yaw) if yaw else LEVEL)
 
 
-def slope(x0: float, x1: float, z0: float, z1: float, width: float, y: float = 0.0) -> Box:
-    """Tilted box whose upper side leads from (x0, z0) to (x1, z1)."""
+def slope(x0: float, x1: float, z0: float, z1: float, width: float, thick: float | None = None) -> Box:
+    """Tilted box whose upper side leads from (x0, z0) to (x1, z1); it goes down to below the plane, or is a board."""
     tilt = math.atan2(z0 - z1, x1 - x0)
-    thick = min(max(z0, z1) + SINK, max(0.10, 0.03 / max(abs(math.sin(tilt)), 1e-9)))
-    middle = (0.5 * (x0 + x1), y, 0.5 * (z0 + z1))
+    thick = thick or max(z0, z1) + SINK
+    middle = (0.5 * (x0 + x1), 0.0, 0.5 * (z0 + z1))
     return box_below(middle, math.hypot(x1 - x0, z1 - z0), width, thick, turn(1, tilt))
 
 
@@ -196,7 +196,7 @@ def sofa(seat: float = 0.42, tilt: float = 4.0) -> TrueScene:
     """A seat that leans back a little, with a back and arms."""
     drop = 0.6 * math.tan(math.radians(tilt))
     boxes = [
-        slope(1.2, 1.8, seat, seat - drop, 1.4),
+        slope(1.2, 1.8, seat, seat - drop, 1.4, thick=0.1),
         block(1.5, 0.0, 0.58, 1.38, seat - drop - 0.02),
         block(1.9, 0.0, 0.2, 1.8, 0.85),
         block(1.5, 0.8, 0.6, 0.2, 0.60),
