@@ -77,7 +77,7 @@ def main() -> None:
             axes.semilogy(np.arange(1, len(curve) + 1), curve, style, color=colour, label=name)
             print(f"{name}: value loss first {curve[0]:.3g}, last ten {curve[-10:].mean():.3g}", flush=True)
     axes.set(xlabel="iteration", ylabel="Loss/value_function", title=args.task)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     axes.grid(alpha=0.3)
     figure.savefig(args.out, dpi=110)
     print(f"wrote {args.out}")

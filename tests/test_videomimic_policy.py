@@ -1,13 +1,18 @@
 """Checkpoints in the format of VideoMimic's releases: read by name, in any order of inputs, and refused in one line."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
+from deepmimic_envs import WALK
 from torch import nn
 
+from legged_gym.cli.run_config import trained_configs
+from legged_gym.registry import get_task
+from legged_gym.scripts import import_policy
 from rsl_rl.config import PolicyCfg
-from rsl_rl.runners.checkpoints import load_network
+from rsl_rl.runners.checkpoints import load_network, load_policy
 from rsl_rl.runners.videomimic import released_checkpoint
 from rsl_rl.utils.checkpoint import save_atomic
 
@@ -155,3 +160,42 @@ def test_no_code_is_run(tmp_path):
     with pytest.raises(ValueError, match="no checkpoint of tensors and plain data"):
         released_checkpoint(tmp_path / "released.pt", make_cfg("stage 1"), make_env())
     assert not (tmp_path / "harm").exists()
+
+
+def test_the_script_makes_a_run_that_is_taken_up(tmp_path, monkeypatch, capsys):
+    """A run with the task's own config and a network that fits its environment; another task's is one line."""
+    monkeypatch.chdir(tmp_path)
+    task = get_task("g1_deepmimic_proj_heightfield")
+    saved, networks = released("stage 2")
+    torch.save(saved, "released.pt")
+
+    def small():
+        cfg = task.env_cfg_class()
+        cfg.deepmimic.motions, cfg.deepmimic.held_out, cfg.deepmimic.mirrored = (WALK,), (), False
+        return cfg
+
+    monkeypatch.setattr(import_policy, "get_task", lambda name: replace(get_task(name), env_cfg_class=small))
+    import_policy.main([f"--task={task.name}", "--checkpoint=released.pt", "--run_name=theirs"])
+    (path,) = (tmp_path / "logs" / task.name).glob("*_theirs/model_12000.pt")
+    assert f"wrote {path.relative_to(tmp_path)}" in capsys.readouterr().out
+    env_cfg, train_cfg, notes = trained_configs(path, task)
+    assert not notes and env_cfg.deepmimic.motions == (WALK,) and train_cfg.policy.normalize_returns
+    env = task.make_env(with_few_robots(env_cfg), "cpu")
+    env.reset()
+    with torch.no_grad():
+        actions = load_policy(path, env=env)(env.observations)
+        expected = answer(*networks["actor"], env.observations)
+    torch.testing.assert_close(actions, expected, rtol=1e-4, atol=1e-4)
+    env.close()
+    with pytest.raises(SystemExit) as end:
+        import_policy.main(["--task=g1_deepmimic", "--checkpoint=released.pt"])
+    told = capsys.readouterr().err.strip()
+    assert end.value.code == 2 and "\n" not in told and not (tmp_path / "logs" / "g1_deepmimic").exists()
+    assert (
+        "released.pt is of another task: policy.actor_projected_groups is terrain_height, this task's nothing" in told
+    )
+
+
+def with_few_robots(cfg):
+    cfg.env.num_envs, cfg.sim.num_threads = 3, 1
+    return cfg

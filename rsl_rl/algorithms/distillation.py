@@ -357,12 +357,12 @@ class Distillation:
         learning is `learner` then."""
         state = {
             "policy": self.policy.state_dict(),
-            "teacher": self.teacher.state_dict(),
-            "teacher_dims": self.teacher.obs_dims,
-            "teacher_cfg": asdict(self.teacher.cfg),
             "optimizer": self.optimizer.state_dict(),
             "estimator_optimizer": self.estimator_optimizer.state_dict(),
         }
+        if self.teacher is not None:  # before a resumed training has read it from the checkpoint, there is none
+            dims, cfg = self.teacher.obs_dims, asdict(self.teacher.cfg)
+            state |= {"teacher": self.teacher.state_dict(), "teacher_dims": dims, "teacher_cfg": cfg}
         if self.average is not None:
             state |= {"policy": self.average.state_dict(), "learner": state["policy"]}
         return state
