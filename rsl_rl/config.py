@@ -81,6 +81,14 @@ class PolicyCfg(ClassCfg):
     """Encoders in front of the actor, by the observation group that each reads; other groups are read as they are."""
     critic_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
     """Encoders in front of the critic, likewise; actor and critic share none."""
+    actor_projected_groups: tuple[str, ...] = ()
+    """Observation groups, beside actor_groups, of which a linear map is added to the actor's first hidden layer,
+    through gates that start at zero: a trained network that is given them starts as the same function."""
+    critic_projected_groups: tuple[str, ...] = ()
+    """Likewise, of the critic."""
+    normalize_returns: bool = False
+    """The critic learns returns less their running mean, over their running deviation: its loss does not grow with
+    rewards, and clip_param is a share of that deviation."""
     gating: GatingCfg = field(default_factory=GatingCfg)
     """Of an actor_class_name GatedExperts."""
     min_noise_std: NotNegative = 0.0
@@ -100,6 +108,9 @@ class PolicyCfg(ClassCfg):
                 if group not in groups:
                     raise ValueError(f"{key}.{who}_encoders has one for {group}, which {key}.{who}_groups lacks")
                 encoder.check()
+            projected = getattr(self, f"{who}_projected_groups")
+            if twice := [group for group in projected if (*groups, *projected).count(group) > 1]:
+                raise ValueError(f"{key}.{who}_projected_groups: {twice[0]} is read already")
 
 
 @dataclass
@@ -128,8 +139,9 @@ class RmaPolicyCfg(PolicyCfg):
         for name in ("scan_encoder_dims", "priv_encoder_dims"):
             if not getattr(self, name):
                 raise ValueError(f"{key}.{name} is empty: it needs at least one layer")
-        if self.actor_encoders:
-            raise ValueError(f"{key}.actor_encoders: {self.class_name} has encoders of its own")
+        for name in ("actor_encoders", "actor_projected_groups"):
+            if getattr(self, name):
+                raise ValueError(f"{key}.{name}: {self.class_name} has encoders of its own")
 
 
 @dataclass
@@ -190,7 +202,7 @@ class AlgorithmCfg(ClassCfg):
     entropy_coef: NotNegative = 0.01
     """Weight of the entropy bonus."""
     bounds_loss_coef: NotNegative = 0.0
-    """Weight of the penalty on mean actions beyond `bounds`; 0 switches it off."""
+    """Weight of what mean actions exceed `bounds` by, summed over actions; 0 switches it off."""
     bounds: Positive = 1.0
     """Absolute mean action from which the bounds loss counts (policy's units, before action_scale)."""
     mirror_augmentation: bool = False
