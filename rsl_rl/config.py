@@ -139,6 +139,9 @@ class RmaPolicyCfg(PolicyCfg):
         for name in ("scan_encoder_dims", "priv_encoder_dims"):
             if not getattr(self, name):
                 raise ValueError(f"{key}.{name} is empty: it needs at least one layer")
+        groups = self.estimator_groups
+        if not groups or len(set(groups)) < len(groups):
+            raise ValueError(f"{key}.estimator_groups is {' '.join(groups) or 'empty'}: it takes one or both, once")
         for name in ("actor_encoders", "actor_projected_groups"):
             if getattr(self, name):
                 raise ValueError(f"{key}.{name}: {self.class_name} has encoders of its own")

@@ -100,6 +100,7 @@ BAD_TRAIN = [
     (GO2, "policy.init_noise_std=1e-30", "at least 1e-06"),
     (TEACHER, "algorithm.dagger_interval=1", "at least 2"),
     (TEACHER, "policy.scan_encoder_dims=", "it needs at least one layer"),
+    (TEACHER, "policy.estimator_groups=", "is empty: it takes one or both, once"),
     (STUDENT, "policy.teacher.gating.top=3", "is for actor_class_name GatedExperts"),
     (STUDENT, "algorithm.ppo.clip_param=0", "above 0"),
     ("g1_depth", "algorithm.student.averaging=1", "below 1"),

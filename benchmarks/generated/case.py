@@ -102,8 +102,8 @@ def verdict(case: Case, end: End) -> str | None:
 
 def names(text: str, name: str) -> bool:
     """Whether a message names the field `name`, or the group that it is in: it may be about several fields of one."""
-    group = name.rpartition(".")[0]
-    return name in text or (group.count(".") > 0 and group in text)
+    parts = name.split(".")
+    return any(".".join(parts[:k]) in text for k in range(min(len(parts), 2), len(parts) + 1))
 
 
 @functools.cache

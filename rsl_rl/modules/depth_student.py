@@ -49,6 +49,8 @@ class DepthStudent(nn.Module):
         first, end = cfg.seen_columns
         if not first <= end <= explicit:
             raise ValueError(f"policy.seen_columns is {first} {end}: priv_explicit is {explicit} wide")
+        if cfg.yaw_index + cfg.num_yaws > proprio:
+            raise ValueError(f"policy.yaw_index is {cfg.yaw_index}: {cfg.num_yaws} of proprio's {proprio}")
         self.sight = MLP(scan_latent, (64,), end - first, teacher.activation) if end > first else None
 
     def imitate(self, teacher: ActorCriticRMA) -> None:
