@@ -38,6 +38,9 @@ def train(command: Command, typed: list[str]) -> None:
     if checkpoint is not None and first and not command.args.no_eval:
         env_cfg = copy.deepcopy(command.env_cfg)
         env_cfg.evaluation()
+        evaluator = command.task.evaluator()
+        if command.device == "cpu" and hasattr(evaluator, "shorten"):
+            print(f"evaluating on a CPU: {evaluator.shorten(env_cfg)}; evaluate.py does all")
         show_how_well_it_does(command, env_cfg, checkpoint)
 
 

@@ -6,47 +6,17 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from deepmimic_envs import BOW, BOX, SHORT, WALK, compare, config, env_of, follow
 from host_sync import NoHostSync
 
 from legged_gym import make
-from legged_gym.envs.base.deepmimic_robot import DeepMimicRobot
-from legged_gym.evaluation.tracking import evaluate
 from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.parts.motion_command import re_anchored
-from legged_gym.parts.motion_config import SamplingCfg
-from legged_gym.parts.motion_sampler import MotionSampler
-from legged_gym.parts.ranks import Alone
 from legged_gym.robots import G1
 from legged_gym.robots.spec import RobotSpec
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_angle, quat_from_roll_pitch_yaw, quat_from_yaw, quat_multiply, quat_roll_pitch
-
-WALK, BOW, BOX = "motions/g1/walk_slow.npz", "motions/g1/bow.npz", "motions/g1/box_8cm.npz"
-SHORT = {"sim.num_threads": 1, "deepmimic.mirrored": False}
-
-
-def config(cfg):
-    """Nothing random but where episodes start."""
-    cfg.clean()
-    cfg.deepmimic.n_append = 10
-
-
-def env_of(*motions: str, num_envs: int = 4, task: str = "g1_deepmimic_mocap", **settings) -> DeepMimicRobot:
-    return make(task, num_envs, cfg=config, **SHORT | {"deepmimic.motions": motions or (WALK,)} | settings)
-
-
-def follow(env: DeepMimicRobot) -> None:
-    """All robots are exactly as their motion is."""
-    env.sim.set_state(env.everyone, env.motion.qpos, env.motion.qvel)
-    env.sim.refresh()
-    env._update_base_state()
-
-
-def compare(env: DeepMimicRobot) -> None:
-    """As a step does after the physics, without time going on."""
-    env.motion.frame.sub_(1)
-    env._post_physics_step()
 
 
 # -- rotations ---------------------------------------------------------------------------------------------------------
@@ -275,119 +245,6 @@ def test_the_threshold_follows_the_episodes_survived():
     for _ in range(60):
         env._tighten()
     assert tight < float(env.link_threshold) <= first
-
-
-# -- sampling ----------------------------------------------------------------------------------------------------------
-def library_of(*lengths: int) -> MotionLibrary:
-    library = object.__new__(MotionLibrary)
-    library.names = [f"clip{k}" for k in range(len(lengths))]
-    library.length = torch.tensor(lengths)
-    library.start = torch.cumsum(library.length, 0) - library.length
-    return library
-
-
-def sampler_of(*lengths: int, weighting: str = "success_rate_adaptive", **settings) -> MotionSampler:
-    return MotionSampler(SamplingCfg(**settings), weighting, library_of(*lengths), 50, 0.02)
-
-
-def test_shares_without_failures_are_those_of_the_frames():
-    sampler = sampler_of(100, 125)
-    torch.testing.assert_close(sampler.share, torch.tensor([50.0, 50.0, 50.0, 50.0, 25.0]) / 225)
-    clips = sampler_of(100, 125, weighting="uniform_clip")
-    torch.testing.assert_close(clips.share, torch.tensor([0.25, 0.25, 0.2, 0.2, 0.1]))
-    torch.manual_seed(0)
-    clip, frame = sampler.sample(20000)
-    assert (frame < torch.tensor([100, 125])[clip]).all() and (frame >= 0).all()
-    assert (clip == 1).float().mean().item() == pytest.approx(125 / 225, abs=0.02)
-
-
-def test_failures_are_blamed_on_what_came_before():
-    sampler = sampler_of(200, 100, forgetting=0.0, blame_s=2.0)
-    at = lambda *values: torch.tensor(values)  # noqa: E731
-    sampler.update(at(0, 1), at(160, 60), at(0, 55), at(True, True), Alone.sum_)
-    third = 1.0 / 3.0
-    # The first failed at 3.2 s: bins 3, 2 and 1. The second began in its bin 1 and cannot have erred before.
-    torch.testing.assert_close(sampler.counts[1], torch.tensor([0.0, third, third, third, 0.0, 1.0]))
-    torch.testing.assert_close(sampler.counts[0], torch.tensor([0.0, 0.0, 0.0, 0.02, 0.0, 0.02]))
-    assert sampler.share[5] > sampler.share[3] > sampler.share[0]
-    assert sampler.share.sum().item() == pytest.approx(1.0, abs=1e-6)
-
-
-def test_no_bin_takes_all():
-    sampler = sampler_of(*[50] * 40, uniform=0.0, max_factor=10.0)
-    sampler.counts[0] = 1000.0
-    sampler.counts[1, 7] = 1000.0
-    sampler.weigh()
-    assert sampler.share[7] == sampler.share.max()
-    rest = sampler.share[:7].sum() + sampler.share[8:].sum()
-    assert rest > 0.0
-    sampler = sampler_of(*[50] * 40, uniform=0.15)
-    sampler.counts[1, 7] = 1000.0
-    sampler.weigh()
-    assert sampler.share.min() >= 0.15 / 40 - 1e-6
-
-
-def test_the_state_goes_through_a_checkpoint():
-    env = env_of(WALK, BOW)
-    env.motion.sampler.counts.copy_(torch.rand_like(env.motion.sampler.counts))
-    env.link_threshold.fill_(0.7)
-    saved = env.curriculum_state_dict()
-    other = env_of(BOW, WALK, num_envs=2)  # other order, other number
-    other.load_curriculum_state_dict(saved)
-    assert float(other.link_threshold) == pytest.approx(0.7)
-    walk, bow = (saved["motions"][name] for name in ("walk_slow", "bow"))
-    torch.testing.assert_close(other.motion.sampler.counts, torch.cat([bow, walk], 1))
-    assert other.motion.sampler.share.max() > env_of(BOW, WALK).motion.sampler.share.max()
-
-
-def test_a_run_goes_on_exactly():
-    env, actions = env_of(WALK, BOW), 0.3 * torch.randn(40, 4, 29)
-    for k in range(20):
-        env.step(actions[k])
-    state, random = env.state_dict(), torch.random.get_rng_state()
-    expected = [env.step(actions[k])[1].clone() for k in range(20, 40)]
-    again = env_of(WALK, BOW)
-    again.load_state_dict(state)
-    torch.random.set_rng_state(random)
-    found = [again.step(actions[k])[1].clone() for k in range(20, 40)]
-    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
-
-
-# -- figures -----------------------------------------------------------------------------------------------------------
-class Carried(DeepMimicRobot):
-    """Robots that are carried along their motion, `beside` it, until `dropped`."""
-
-    beside, dropped = 0.0, 10**6
-
-    def _post_physics_step(self):
-        self.motion.advance()
-        qpos = self.motion.qpos.clone()
-        qpos[:, 1] += self.beside
-        qpos[:, 2] += 2.0 * (self.motion.frame >= self.dropped)
-        self.sim.set_state(self.everyone, qpos, self.motion.qvel)
-        self.sim.refresh()
-        self._update_base_state()
-        self.motion.frame.sub_(1)
-        super()._post_physics_step()
-
-
-@pytest.mark.parametrize(("beside", "dropped"), [(0.0, 10**6), (0.1, 10**6), (0.0, 131)])
-def test_figures_go_to_the_end_of_the_clip(beside, dropped, monkeypatch):
-    monkeypatch.setattr(Carried, "beside", beside)
-    monkeypatch.setattr(Carried, "dropped", dropped)
-    cfg = env_of(BOW).cfg
-    cfg.evaluation()
-    cfg.env.num_envs = 1
-    env = Carried(cfg)
-    figures = evaluate(env, lambda observations: torch.zeros(1, 29), graph=False)
-    assert set(figures) == {"clean"}, "nothing disturbs"
-    row = figures["clean"]["clips"]["bow"]
-    assert row["seconds"] == pytest.approx(5.2)  # 261 frames, longer than an episode of training needs to be
-    whole = dropped > 1000
-    assert row["success"] == float(whole) and row["completion"] == pytest.approx(1.0 if whole else 0.5)
-    assert row["score"] == pytest.approx((1.0 if whole else 0.5) * math.exp(-(beside**2) / 0.09), abs=1e-3)
-    assert row["mpkpe_mm"] == pytest.approx(1e3 * beside, abs=0.1) and row["mpkpe_anchored_mm"] < 0.1
-    assert row["drift_m_per_10s"] == pytest.approx(beside * 10 / (5.2 if whole else 2.6), abs=1e-3)
 
 
 # -- what a CUDA graph needs -------------------------------------------------------------------------------------------

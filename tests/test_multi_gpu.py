@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from deepmimic_envs import WALK, env_of
 from test_runner import ToyEnv, make_runner, parameters
 from windy_env import SMALL, WindyEnv
 from windy_env import make_runner as make_rma_runner
@@ -85,6 +86,31 @@ def test_figures_are_over_all_ranks(on_ranks):
     assert (std, mean) == pytest.approx((everything.std(correction=0).item(), everything.mean().item()))
     assert flags == [4, 4, 0]
     assert message == "the ranks differ in size: 4 on rank 0, 5 on rank 1"
+
+
+def follow_motions(steps: int):
+    """Robots of this rank that move at random until they lose their motion; what ranks share of that, and their own."""
+    torch.manual_seed(distributed.rank())
+    env = env_of(WALK, num_envs=4, **{"deepmimic.sampling.forgetting": 0.0})
+    env.ranks = distributed
+    failures = 0
+    for _ in range(steps):
+        env.step(2.0 * torch.randn(4, 29))
+        failures += int(env.falls.sum())
+    shared = (env.motion.sampler.counts, env.motion.sampler.share, env.link_threshold, env.episodes)
+    return [part.numpy() for part in shared], failures, env.motion.frame.tolist()
+
+
+def test_ranks_share_where_motions_are_lost(on_ranks):
+    (shared, here, frames), (theirs, there, others) = on_ranks(follow_motions, 40)
+    assert all((a == b).all() for a, b in zip(shared, theirs, strict=True)), "to the bit"
+    (passes, failures), share, threshold, episodes = shared
+    assert here > 0 and there > 0 and frames != others, "each rank has robots of its own"
+    assert failures.sum() == pytest.approx(here + there, rel=1e-4), "of both"
+    assert episodes[0] == pytest.approx(here + there, rel=0.05), "fading"
+    assert passes.sum() == pytest.approx(2 * 4 * 40 / 50, rel=1e-4)
+    assert share.max() > 1.1 * share[failures.argmin()], "more starts where they fail"
+    assert threshold > 0.9, "nobody survives: it stays where it begins"
 
 
 def test_alone_nothing_is_shared():

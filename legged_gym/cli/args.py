@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import tyro
 
 from legged_gym.cli.processes import under_torchrun
-from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
-from legged_gym.utils.files import check_place
+from legged_gym.utils.files import check_folder, check_place
 
 Count = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
@@ -25,6 +24,8 @@ INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that 
 SHORT = {
     "num_envs": "--env.env.num_envs",
     "seed": "--train.seed",
+    "experiment_name": "--train.runner.experiment_name",
+    "run_name": "--train.runner.run_name",
     "max_iterations": "--train.runner.max_iterations",
     **{name: f"--train.algorithm.{name}" for name in INTERLEAVING},
 }
@@ -90,7 +91,6 @@ class Args(Script):
 
     def check(self, task: Task, train: Any) -> None:
         """Refuses values that no run of `task` can work with."""
-        check_name("--experiment_name", train.runner.experiment_name)
         if self.checkpoint is not None and not self.checkpoint:
             raise UserError("--checkpoint is empty: give an iteration or a path")
 
@@ -138,7 +138,6 @@ class TrainArgs(Args):
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
-        check_name("--run_name", train.runner.run_name)
         for name in INTERLEAVING:
             if getattr(self, name) is not None and not hasattr(train.algorithm, name):
                 raise UserError(
@@ -203,6 +202,9 @@ class EvaluateArgs(LoadArgs):
     """picture file (.png, .svg, .pdf) to draw the figures to; tasks with obstacle courses"""
     camera: File = None
     """moving picture (.gif) to write of what one robot's depth camera sees on each type of course"""
+    record: File = None
+    """new folder to write what robots did to, as motions that the tracking tasks take: of these tasks each clip that
+    was followed to its end, of others one robot for each type of ground"""
     difficulty: Number = None
     """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
     estimated: bool = False
@@ -216,6 +218,12 @@ class EvaluateArgs(LoadArgs):
             raise UserError(f"--chart: {self.chart.name} has to end in .png, .svg or .pdf")
         if self.camera is not None and self.camera.suffix != ".gif":
             raise UserError(f"--camera: {self.camera.name} has to end in .gif")
+        if self.record is not None and self.camera is not None:
+            raise UserError("--record and --camera watch the same robots: give one of them")
+        if self.record is not None:
+            check_folder("--record", self.record)
+            if self.record.exists() and any(self.record.iterdir()):
+                raise UserError(f"--record: {self.record} has files already; name a new folder")
 
 
 @dataclass(kw_only=True)

@@ -14,6 +14,14 @@ from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, with_to
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.terrain.registry import shares_of
 
+BRIEF = 32  # robots on each type of tile, after a training on a CPU
+
+
+def shorten(env_cfg: Any) -> str:
+    """Before `prepare`: what a CPU does in a minute or so, after a training; says what is left out."""
+    env_cfg.env.num_envs = min(env_cfg.env.num_envs, BRIEF)
+    return f"{env_cfg.env.num_envs} robots for each type"
+
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
     """Completes the evaluation variant: `difficulty` of all tiles, `env.num_envs` robots for each type."""

@@ -23,16 +23,25 @@ COLUMNS = {
 
 
 def summarise(clips: Mapping[str, Mapping[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
-    """{"clips": clips, "total": means over clips of the figures `names`, "by_time": the same, weighed by `seconds`}."""
+    """{"clips": clips, "total": means over clips of the figures `names`, "by_time": the same, weighed by `seconds`}.
+
+    Where some of the clips are `held_out`, also "seen" and "unseen": means over the others, and over these.
+    """
     rows = list(clips.values())
 
-    def mean(name: str, weights: list[float]) -> float | None:
-        known = [(row[name], w) for row, w in zip(rows, weights, strict=True) if row[name] is not None]
-        return sum(value * w for value, w in known) / sum(w for _, w in known) if known else None
+    def mean(rows: list[Mapping[str, Any]], weights: list[float]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in names:
+            known = [(row[name], w) for row, w in zip(rows, weights, strict=True) if row[name] is not None]
+            found[name] = sum(value * w for value, w in known) / sum(w for _, w in known) if known else None
+        return found | {"num_clips": len(rows)}
 
-    total = {name: mean(name, [1.0] * len(rows)) for name in names}
-    by_time = {name: mean(name, [row["seconds"] for row in rows]) for name in names}
-    return {"clips": dict(clips), "total": total | {"num_clips": len(rows)}, "by_time": by_time}
+    parts = {"total": rows}
+    held_out = [row for row in rows if row.get("held_out")]
+    if held_out:
+        parts |= {"seen": [row for row in rows if not row.get("held_out")], "unseen": held_out}
+    means = {key: mean(part, [1.0] * len(part)) for key, part in parts.items() if part}
+    return {"clips": dict(clips), **means, "by_time": mean(rows, [row["seconds"] for row in rows])}
 
 
 def print_clips(figures: Mapping[str, Any], title: str, others: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -42,16 +51,32 @@ def print_clips(figures: Mapping[str, Any], title: str, others: Mapping[str, Map
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right")
     for name, row in figures["clips"].items():
-        table.add_row(name, *(as_text(row[column]) for column in COLUMNS))
-    last = {"mean of clips": figures["total"], "by time": figures["by_time"], **(others or {})}
+        mark = " (held out)" if row.get("held_out") else ""
+        table.add_row(name + mark, *(as_text(row[column]) for column in COLUMNS))
+    heads = {"total": "mean of clips", "by_time": "by time", "seen": "learnt from", "unseen": "held out"}
+    last = {f"{head}, {figures[key]['num_clips']}": figures[key] for key, head in heads.items() if key in figures}
+    last |= others or {}
     for name, row in last.items():
         table.add_row(name, *(as_text(row.get(column)) for column in COLUMNS), style="bold")
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(table)
+
+
+def print_effort(total: Mapping[str, Any]) -> None:
+    """What the robots spent, and how their soles slid, in a line."""
+    texts = {name: as_text(value) for name, value in total.items()}
+    print(
+        f"soles that stand slide at {texts['slide']} m/s (the motions': {texts['reference_slide']}); torques at their "
+        f"limit: {texts['at_limit']}, peak at a knee {texts['peak_knee_torque']} N·m; links that touch: "
+        f"{texts['collisions']} of frames; |Δaction| {texts['action_rate']}, third difference {texts['action_jerk']}"
+    )
 
 
 def print_legend() -> None:
-    limits = ", ".join(f"{name} off by {value:g}" for name, value in FAILS_AT.items())
+    limits = ", ".join(f"{value:g} ({name})" for name, value in FAILS_AT.items())
     print(
         "mm: mean error of the tracked links in the world; anch.: laid over each other at the anchor; drift: m in 10 s"
     )
-    print(f"failed: {limits}, or a world that blew up")
+    print(f"failed: off by more than {limits}, or a world that blew up")

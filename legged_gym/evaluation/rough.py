@@ -10,6 +10,7 @@ from rich.table import Table
 from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
+from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
 from legged_gym.evaluation.figures import as_text
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
 from legged_gym.terrain.registry import TERRAINS

@@ -31,12 +31,18 @@ def prepare(env_cfg: Any, difficulty: float | None) -> None:
 
 
 @torch.no_grad()
-def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: bool = True) -> dict[str, float | None]:
+def evaluate(
+    env: Any,
+    policy: Callable[[Mapping[str, Tensor]], Tensor],
+    graph: bool = True,
+    watch: Callable[[int], None] | None = None,
+) -> dict[str, float | None]:
     """Runs one episode per robot with `policy` (observation groups -> actions (N, A)) and returns the figures.
 
     After its episode a robot no longer counts. A fall is any end that is no time-out. The errors are means over robots
     and steps of |planar velocity error| (m/s) and |yaw-rate error| (rad/s), without the first second after each new
-    command; None when no step is left. `mean_reward` is the mean sum of rewards of an episode.
+    command; None when no step is left. `mean_reward` is the mean sum of rewards of an episode. `watch`: called after
+    each step.
     """
     zeros = torch.zeros(env.num_envs, device=env.device)
     lin_error, ang_error, counted, reward, steps, fallen, age = (zeros.clone() for _ in range(7))
@@ -56,7 +62,7 @@ def evaluate(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
         steps.add_(running)
         fallen.add_(running & env.falls)
 
-    run_episodes(env, policy, count, (lin_error, ang_error, counted, reward, steps, fallen, age), graph)
+    run_episodes(env, policy, count, (lin_error, ang_error, counted, reward, steps, fallen, age), graph, watch)
     samples = counted.double().sum().item()
     return {
         "fall_rate": fallen.double().mean().item(),

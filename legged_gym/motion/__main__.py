@@ -38,7 +38,9 @@ class Reads:
     height: Literal["shift", "follow", "keep"] = "shift"
     """shift: clips are put on the ground as wholes; follow: also wherever they are off it for a second; keep: as is"""
     scene: File = None
-    """mesh of the surroundings, with z up, in metres (.obj)"""
+    """mesh of the surroundings, with z up, in metres (.obj); boxes are fitted to it"""
+    accept_scene: bool = False
+    """take boxes that fail their checks, too"""
     no_cache: bool = False
     """read anew, and keep nothing"""
 
@@ -122,7 +124,7 @@ class Robot:
                 armature=facts.armature,
             )
         self.skeleton = Skeleton(self.spec)
-        self._reading = Reading(args.rate, args.fps, args.quat, args.height, args.scene)
+        self._reading = Reading(args.rate, args.fps, args.quat, args.height, args.scene, args.accept_scene)
         self._cache = None if args.no_cache else cache_folder()
 
     def clips(self, path: Path) -> list:
@@ -172,7 +174,7 @@ def check(args: Check) -> None:
 
 
 def convert(args: Convert) -> None:
-    from legged_gym.motion.formats.write import WRITERS
+    from legged_gym.motion.formats.write import WRITERS, file_name
     from legged_gym.motion.mirror import mirror
 
     files, robot = _files(args), Robot(args)
@@ -182,7 +184,7 @@ def convert(args: Convert) -> None:
         clips = [clip for path in files for clip in robot.clips(path)]
         if args.mirror:
             clips = [mirror(clip, robot.skeleton) for clip in clips]
-    targets = [args.out / f"{_file_name(clip.name)}{suffix}" for clip in clips]
+    targets = [args.out / f"{file_name(clip.name)}{suffix}" for clip in clips]
     for target in targets:
         if targets.count(target) > 1:
             raise UserError(f"two clips would be written to {target}: convert them into different folders")
@@ -209,12 +211,6 @@ def play(args: Play) -> None:
     from legged_gym.viewer.page.motion_page import MotionPage  # slow
 
     MotionPage(robot.spec, robot.skeleton, clips, args.host, args.port).run(args.seconds)
-
-
-def _file_name(name: str) -> str:
-    """A clip's name, which a file may have made up, without what would lead elsewhere."""
-    kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in name)[:120].lstrip(".")
-    return kept or "clip"
 
 
 if __name__ == "__main__":

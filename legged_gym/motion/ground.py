@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from legged_gym.motion.quaternions import Array
+from legged_gym.terrain.scenes.mesh import load_mesh
 from legged_gym.terrain.tile import Tile, make_tile, render_height, rotation_matrix
 
 _SLAB = 4.0  # m across, from which on a slab is a floor
@@ -63,15 +64,8 @@ class SceneMesh:
 
     @classmethod
     def load(cls, path: Path) -> "SceneMesh":
-        """Raises ValueError, in one line, for what is no mesh."""
-        import trimesh  # slow
-
-        try:
-            mesh = trimesh.load(path, force="mesh", process=False, skip_materials=True)
-            if not len(mesh.faces) or not np.isfinite(mesh.vertices).all():
-                raise ValueError("it has no triangles")
-        except Exception as error:  # its readers raise anything
-            raise ValueError(f"{path}: no mesh that can be read: {' '.join(str(error).split())[:160]}") from error
+        """Raises ValueError, in one line, for what is no mesh of a scene."""
+        mesh = load_mesh(path)
         return cls(mesh.vertices, mesh.faces)
 
     def heights(self, points: Array) -> Array:

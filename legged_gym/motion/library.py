@@ -1,6 +1,6 @@
 """Many clips in one store, from which a task takes frames."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from legged_gym.motion.clip import Clip
 from legged_gym.motion.load import AS_IT_IS, Reading, load_clips, motion_files
-from legged_gym.motion.mirror import mirror
+from legged_gym.motion.mirror import MIRRORED, mirror
 from legged_gym.motion.skeleton import Skeleton
 
 
@@ -20,8 +20,11 @@ class MotionLibrary:
     kinematics. Tensors are not rebound, so that a captured step may read them.
     """
 
-    def __init__(self, clips: list[Clip], device: torch.device | str = "cpu"):
-        """Raises ValueError for clips that do not belong together."""
+    def __init__(self, clips: list[Clip], device: torch.device | str = "cpu", held_out: Collection[str] = ()):
+        """`held_out`: names of clips, mirrored ones too, that nothing is to be learnt from.
+
+        Raises ValueError for clips that do not belong together.
+        """
         if not clips:
             raise ValueError("a library needs at least one clip")
         first = clips[0]
@@ -30,6 +33,7 @@ class MotionLibrary:
                 raise ValueError(f"{clip.name} and {first.name} are not of one robot at one rate")
         self.fps, self.joint_names = first.fps, first.joint_names
         self.names = _unique([clip.name for clip in clips])
+        self.held_out = [bool({clip.name, clip.name.removesuffix(MIRRORED)} & set(held_out)) for clip in clips]
         self.boxes = [clip.boxes for clip in clips]  # of each clip, (K, 10)
         self.scenes = [clip.scene for clip in clips]
         lengths = [len(clip.qpos) for clip in clips]

@@ -14,9 +14,10 @@ import numpy as np
 from legged_gym.motion.clip import Clip, fit
 from legged_gym.motion.formats import read
 from legged_gym.motion.formats.dicts import SCENE
+from legged_gym.motion.scene import on_boxes
 from legged_gym.motion.skeleton import Skeleton
 
-VERSION = 1  # of what is done to files; another one makes all cached clips stale
+VERSION = 2  # of what is done to files; another one makes all cached clips stale
 SUFFIXES = (".npz", ".npy", ".csv", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5")
 
 
@@ -34,6 +35,8 @@ class Reading:
     """"shift": clips on the plane are put on it as wholes; "follow": wherever they are off it for a second; "keep" """
     scene: Path | None = None
     """mesh of the surroundings"""
+    accept_scene: bool = False
+    """boxes for that mesh even if they fail their checks"""
 
 
 AS_IT_IS = Reading()
@@ -56,9 +59,14 @@ def load_clips(
     if kept is not None and kept.is_file() and (clips := _restore(kept)) is not None:
         return clips
     clips = []
+    how = asdict(reading)
+    accept = how.pop("accept_scene")
     for recording in read(path):
         try:
-            clips.append(fit(recording, skeleton, **asdict(reading)))
+            clip = fit(recording, skeleton, **how)
+            if clip.scene is not None:
+                clip = on_boxes(clip, skeleton, recording.contacts is not None, accept)
+            clips.append(clip)
         except ValueError as error:
             where = path if recording.name == path.stem else f"{path}, clip {recording.name}"
             raise ValueError(f"{where}: {error}") from error

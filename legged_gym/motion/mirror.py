@@ -12,6 +12,7 @@ _SIDES = (("left", "right"), ("Left", "Right"), ("FL_", "FR_"), ("RL_", "RR_"), 
 _ACROSS = np.array([1.0, -1.0, 1.0])  # of a place or a velocity
 _TURNED = np.array([-1.0, 1.0, -1.0])  # of an axis or a rate of turn
 _QUAT = np.array([1.0, -1.0, 1.0, -1.0])
+MIRRORED = "_mirrored"  # behind the name of a clip that was
 
 
 def other_side(name: str) -> str:
@@ -42,7 +43,7 @@ def mirror(clip: Clip, skeleton: Skeleton) -> Clip:
     )
     return replace(
         clip,
-        name=f"{clip.name}_mirrored",
+        name=clip.name + MIRRORED,
         qpos=mirrored_qpos(clip.qpos, joints, signs).astype(clip.qpos.dtype),
         qvel=qvel.astype(clip.qvel.dtype),
         contacts=clip.contacts[:, feet],

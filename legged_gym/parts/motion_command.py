@@ -64,7 +64,15 @@ def load_library(
     short = [clip.name for clip in clips if len(clip.qpos) < 3]
     if short:
         raise UserError(f"deepmimic.motions: {short[0]} has fewer than 3 frames")
-    return MotionLibrary(clips, device), skeleton
+    library = MotionLibrary(clips, device, cfg.held_out)
+    if all(library.held_out):
+        raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
+    held_out = [clip.name for clip, held in zip(clips, library.held_out, strict=True) if held]
+    if held_out:
+        print(f"motions: held out of training: {', '.join(held_out)}")
+    if missing := [name for name in cfg.held_out if name not in held_out]:
+        print(f"motions: deepmimic.held_out names clips that are not here: {', '.join(missing)}")
+    return library, skeleton
 
 
 def _cut(clip: Clip, length: int) -> Clip:

@@ -1,5 +1,7 @@
 """Configuration of the motion command, of which `deepmimic` is the name that VideoMimic's users type."""
 
+import glob
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -47,6 +49,9 @@ class DeepMimicCfg:
     in resources/"""
     mirrored: bool = False
     """each clip also with left and right exchanged"""
+    held_out: tuple[str, ...] = ()
+    """names of clips that no episode of the training begins in, with their mirrored ones: evaluate.py follows all, and
+    tells of those apart"""
     default_data_fps: NotNegative = 0.0
     """frames per second of files that do not say theirs; 0: such files are refused"""
     height: Literal["shift", "follow", "keep"] = "shift"
@@ -114,16 +119,16 @@ class DeepMimicCfg:
 
         found = []
         for name in self.motions:
-            path = Path(name).expanduser()
-            found.append(path if path.exists() or path.is_absolute() else RESOURCES_DIR / path)
-            if not found[-1].exists():
+            path = Path(os.path.expanduser(name))
+            found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
+            if not os.path.exists(found[-1]):
                 raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
         if self.use_amass:
-            matches = sorted(Path(self.amass_data_root).expanduser().glob(self.amass_replay_data_path))
+            matches = glob.glob(os.path.join(os.path.expanduser(self.amass_data_root), self.amass_replay_data_path))
             if not matches:
                 where = f"{self.amass_data_root}/{self.amass_replay_data_path}"
                 raise UserError(f"deepmimic.amass_replay_data_path: there is no {where}")
-            found += matches
+            found += map(Path, sorted(matches))
         if not found:
             raise UserError("deepmimic.motions is empty: it names files or folders of motions")
         return found

@@ -35,7 +35,8 @@ class MotionSampler(Part):
         self._clip = clip
         self._start = (torch.arange(len(clip), device=device) - self._first[clip]) * bin_steps  # (K,)
         self._frames = torch.minimum(library.length[clip] - self._start, torch.full_like(self._start, bin_steps))
-        base = self._frames.float()
+        held_out = torch.tensor(library.held_out, device=device)
+        base = self._frames.float().masked_fill(held_out[clip], 0.0)
         if weighting == "uniform_clip":
             base = base / library.length[clip]
         self._base = base / base.sum()
@@ -57,7 +58,7 @@ class MotionSampler(Part):
         """Clips and frames (number,) in which episodes start."""
         steps = torch.cumsum(self.share, 0)
         at = torch.rand(number, device=steps.device) * steps[-1]
-        drawn = torch.searchsorted(steps, at).clamp(max=len(steps) - 1)
+        drawn = torch.searchsorted(steps, at, right=True).clamp(max=len(steps) - 1)  # never a bin without a share
         within = (torch.rand(number, device=steps.device) * self._frames[drawn]).long()
         frame = self._start[drawn] + torch.minimum(within, self._frames[drawn] - 1)
         return self._clip[drawn], frame
@@ -91,7 +92,8 @@ class MotionSampler(Part):
         """Of the shares, (1,) each: entropy (1: all alike), and the largest one as a multiple of its weight without."""
         share = self.share.clamp(min=1e-12)
         entropy = -(share * share.log()).sum() / math.log(max(len(share), 2))
-        return {"sampling_entropy": entropy[None], "sampling_peak": (self.share / self._base).max()[None]}
+        peak = (self.share / self._base.clamp(min=1e-12)).max()
+        return {"sampling_entropy": entropy[None], "sampling_peak": peak[None]}
 
     # -- part of a checkpoint ------------------------------------------------------------------------------------------
     def curriculum_state_dict(self) -> dict[str, Any]:

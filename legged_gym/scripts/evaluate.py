@@ -1,6 +1,7 @@
 """Measures a trained policy: `python legged_gym/scripts/evaluate.py --task=go2 --use_pretrained_checkpoint`."""
 
 import json
+from typing import Any
 
 from legged_gym.cli import process
 from legged_gym.cli.args import EvaluateArgs
@@ -31,13 +32,26 @@ def main(argv: list[str] | None = None) -> None:
         which = dict(estimated=args.estimated, student=command.student, task_cfg=command.train_cfg.policy)
         policy = load_policy(command.policy_file, command.device, env, **which)
     print(f"policy: {command.policy_name}")
-    recorder = None
+    camera = recorder = None
     if args.camera is not None:
         from legged_gym.viewer.film.camera_recorder import CameraRecorder
 
-        recorder = CameraRecorder(env)
-    watch = {} if recorder is None else {"watch": recorder}
+        camera = CameraRecorder(env)
+    if args.record is not None:
+        from legged_gym.motion.record import MotionRecorder
+
+        recorder = MotionRecorder()
+    watch: dict[str, Any] = {} if camera is None else {"watch": camera}
+    if recorder is not None and "motion" in env.parts:
+        watch = {"recorder": recorder}
+    elif recorder is not None:
+        recorder.begin(env)
+        watch = {"watch": recorder}
     figures = evaluator.evaluate(env, policy, graph=not args.no_graph, **watch)
+    if recorder is not None:
+        print(*recorder.save(args.record), sep="\n")
+    if hasattr(evaluator, "bounds"):
+        figures |= evaluator.bounds(env, graph=not args.no_graph)
     env.close()
     refuse_nan(figures, command.policy_file)
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
@@ -46,8 +60,8 @@ def main(argv: list[str] | None = None) -> None:
         write_file(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     if args.chart is not None:
         write_file(args.chart, evaluator.draw_chart(figures, title, args.chart.suffix))
-    if recorder is not None:
-        write_file(args.camera, recorder.as_gif())
+    if camera is not None:
+        write_file(args.camera, camera.as_gif())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from legged_gym.sensors.launches import EnvLaunches
 from legged_gym.simulators import Simulator
 from legged_gym.terrain.ground import Ground
 from legged_gym.utils.errors import UserError, nearest
-from legged_gym.utils.math import assign_where, uniform
+from legged_gym.utils.math import assign_where, quat_from_roll_pitch_yaw, quat_multiply, quat_rotate, uniform
 
 _KINDS = {"sphere": 0, "capsule": 1, "box": 2}
 _SLACK = 1e-6  # of a step or period that is whole but for rounding
@@ -122,6 +122,13 @@ class DepthCamera(Part):
         if link not in names:
             raise UserError(f"--env.camera.link: there is no link '{link}'; {nearest(link, names)}")
         return sim.body_pos_w[:, names.index(link)], sim.body_quat_w[:, names.index(link)]
+
+    def pose(self) -> tuple[Tensor, Tensor]:
+        """Where the cameras are (N, 3), and their orientations (N, 4), x ahead and z up: in the world's frame, now."""
+        place, turn = self._carrier()
+        still = torch.zeros_like(self.pitch)
+        nod = quat_from_roll_pitch_yaw(torch.stack([still, self.pitch, still], 1))
+        return place + quat_rotate(turn, self.position), quat_multiply(turn, nod)
 
     def _own_shapes(self) -> list[wp.array]:
         """Kinds, links, positions and orientations in these, and sizes of the robot's shapes."""

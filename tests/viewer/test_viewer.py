@@ -1,6 +1,7 @@
 """The page without a browser: what is drawn, and that each control does to the robots what it says."""
 
 import contextlib
+import math
 import urllib.request
 from typing import Any
 
@@ -13,6 +14,7 @@ from pages import steps
 from legged_gym.robots import GO2
 from legged_gym.robots.spec import RobotSpec
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import quat_rotate
 from legged_gym.viewer.depth_picture import SCALE, depth_picture, image_scale
 from legged_gym.viewer.page.meshes import link_meshes
 from legged_gym.viewer.page.scene import SPACING
@@ -223,3 +225,22 @@ def test_reward_curves(env, viewer: ViserViewer, monkeypatch: pytest.MonkeyPatch
     viewer.draw()
     assert rewards.plot.series[1]["label"] == next(iter(env.reward_scales))
     assert len(rewards.plot.data) == len(rewards.plot.series)
+
+
+def test_camera_and_rays_are_drawn(courses, course_viewer) -> None:
+    overlays = course_viewer.overlays
+    overlays.frustum.value = overlays.rays.value = overlays.scan.value = True
+    overlays.size.value, overlays.newtons.value, overlays.forces.value = 0.05, 100.0, True
+    course_viewer._player.step()
+    course_viewer.draw()
+    camera, offset = courses.parts["camera"], course_viewer.scene.offsets[0]
+    place, turn = (part[0] for part in camera.pose())
+    np.testing.assert_allclose(overlays._frustum.position, place.numpy() + offset, atol=1e-5)
+    ahead = quat_rotate(turn[None], torch.tensor([[1.0, 0.0, 0.0]]))[0]
+    of_viser = quat_rotate(torch.tensor(overlays._frustum.wxyz, dtype=torch.float32)[None], torch.tensor([[0.0, 0, 1]]))
+    torch.testing.assert_close(of_viser[0], ahead, atol=1e-5, rtol=0)
+    assert math.asin(-float(ahead[2])) == pytest.approx(float(camera.pitch[0]), abs=0.3), "it looks down"
+    assert overlays._scan.point_size == 0.05 and len(overlays._rays.points) == len(overlays._scan.points)
+    forces = overlays._forces.points
+    largest = float(courses.sim.contact_forces_w[0].norm(dim=-1).max())
+    assert np.linalg.norm(forces[:, 1] - forces[:, 0], axis=1).max() == pytest.approx(largest / 100.0, abs=1e-3)

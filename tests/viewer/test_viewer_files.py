@@ -70,6 +70,25 @@ def test_policies_are_exchanged_while_playing(env, run_folder: Path) -> None:
         viewer.close()
 
 
+def test_other_runs_are_chosen_too(env, run_folder: Path) -> None:
+    other, path = run_folder.with_name("another_run"), run_folder / "model_10.pt"
+    other.mkdir()
+    (other / "model_7.pt").write_bytes((run_folder / "model_20.pt").read_bytes())
+    viewer = ViserViewer(Player(env, load_policy(path, "cpu", env)), Source(path, get_task("go2"), run_folder))
+    try:
+        tab = viewer.policy
+        assert {"another_run", run_folder.name} <= set(tab.run.options) and tab.run.value == run_folder.name
+        tab.run.value = "another_run"
+        viewer.requests.run()
+        assert tab.checkpoints.options == ("model_7.pt",) and tab.checkpoints.value == "model_7.pt"
+        assert tab.source.checkpoint == other / "model_7.pt" and "another_run" in tab._name.content
+        tab.run.value = "../another_run"
+        viewer.requests.run()
+        assert tab.run.value == "another_run" and "there is no run" in tab.text.content
+    finally:
+        viewer.close()
+
+
 def test_what_a_client_sends_cannot_end_the_loop(env, run_folder: Path, capsys: pytest.CaptureFixture) -> None:
     """Values that the page's own controls cannot have: the server takes any of the right type."""
     path = run_folder / "model_10.pt"

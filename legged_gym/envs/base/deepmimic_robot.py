@@ -131,8 +131,24 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         """The action (N, J) that means the joint angles (N, J)."""
         return (joint_pos - self.default_joint_pos) / self.motors.action_scale
 
+    carried: Tensor | None = None
+    """(N,) bool, robots that are put where their motion is after each step, whatever physics made of them; to be set
+    before a capture"""
+
+    def replaying_actions(self) -> Tensor:
+        """(N, J) that mean the motion's next joint angles."""
+        residual = self.cfg.deepmimic.residual_actions
+        return torch.zeros_like(self.actions) if residual else self._means(self.motion.ahead[:, 0, 7:])
+
+    def _carry(self) -> None:
+        self.sim.set_state(self.carried, self.motion.qpos, self.motion.qvel)
+        self.sim.refresh()
+        self._update_base_state()
+
     def _post_physics_step(self) -> None:
         self.motion.advance()
+        if self.carried is not None:
+            self._carry()
         sim, links = self.sim, self.motion.links
         self.link_pos.copy_(sim.body_pos_w.index_select(1, self.tracked))
         self.link_quat.copy_(sim.body_quat_w.index_select(1, self.tracked))

@@ -49,6 +49,11 @@ def _domain_rand() -> DomainRandCfg:
     )
 
 
+def _motions(held_out: tuple[str, ...]) -> DeepMimicCfg:
+    """The clips that are shipped; `held_out`: of these, some whose likes are learnt from."""
+    return DeepMimicCfg(motions=("motions/g1",), mirrored=True, held_out=held_out, tracked_links=TRACKED)
+
+
 @dataclass
 class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     """Clips on the plane."""
@@ -58,9 +63,7 @@ class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
     asset: DeepMimicAssetCfg = field(default_factory=_asset)
     domain_rand: DomainRandCfg = field(default_factory=_domain_rand)
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=40, constraints_per_env=200))
-    deepmimic: DeepMimicCfg = field(
-        default_factory=lambda: DeepMimicCfg(motions=("motions/g1",), mirrored=True, tracked_links=TRACKED)
-    )
+    deepmimic: DeepMimicCfg = field(default_factory=lambda: _motions(("clap", "curve")))
 
     def cpu(self) -> None:
         self.env.num_envs = 512
@@ -71,4 +74,5 @@ class G1DeepMimicCfg(G1DeepMimicMocapCfg):
     """Clips on the plane and on boxes: stairs, platforms, seats."""
 
     terrain: DeepMimicTerrainCfg = field(default_factory=lambda: DeepMimicTerrainCfg(num_boxes=3))
+    deepmimic: DeepMimicCfg = field(default_factory=lambda: _motions(("clap", "curve", "stairs_8cm_30cm")))
     sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=240))

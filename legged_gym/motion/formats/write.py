@@ -89,3 +89,9 @@ def _links(clip: Clip, skeleton: Skeleton, of_com: bool) -> tuple[Array, Array, 
         place = data.xipos[1:] if of_com else data.xpos[1:]
         linear[t] = data.cvel[1:, 3:] + np.cross(angular[t], place - data.subtree_com[model.body_rootid[1:]])
     return pos, quat, linear, angular
+
+
+def file_name(name: str) -> str:
+    """A clip's name, which a file may have made up, without what would lead elsewhere."""
+    kept = "".join(c if c.isalnum() or c in "-_.+" else "_" for c in name)[:120].lstrip(".")
+    return kept or "clip"

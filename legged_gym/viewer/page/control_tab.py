@@ -8,6 +8,8 @@ from torch import Tensor
 
 from legged_gym.utils.math import quat_from_yaw, quat_rotate, quat_yaw
 from legged_gym.viewer.page.command_folder import CommandFolder
+from legged_gym.viewer.page.disturbance_folder import DisturbanceFolder
+from legged_gym.viewer.page.motion_folder import MotionFolder
 from legged_gym.viewer.page.requests import Action, Requests
 from legged_gym.viewer.playing.player import Player
 
@@ -29,6 +31,8 @@ class ControlTab:
         self.command = CommandFolder(server, player, requests)
         with server.gui.add_folder("push", expand_by_default=False):
             self._add_push()
+        with server.gui.add_folder("disturbances", expand_by_default=False):
+            self.disturbances = DisturbanceFolder(server, player, requests)
         with server.gui.add_folder("body", expand_by_default=False):
             self._add_body()
         if "course" in self._env.parts:
@@ -36,7 +40,7 @@ class ControlTab:
                 self._add_terrain()
         if "motion" in self._env.parts:
             with server.gui.add_folder("motion"):
-                self._add_motion()
+                self.motion = MotionFolder(server, player, requests, self._mask, self._end_episode)
         self.show_robot()
 
     def _button(self, label: str, hint: str, action: Action, key: str | None = None) -> viser.GuiButtonHandle:
@@ -146,28 +150,7 @@ class ControlTab:
             self.terrain.value = course.types[int(course.type[robot])]
             self.level.value = int(course.level[robot])
         if "motion" in self._env.parts:
-            motion = self._env.parts["motion"]
-            self.clip.value = motion.library.names[int(motion.clip[robot])]
-
-    # -- motion -------------------------------------------------------------------------------------------------------
-    def _add_motion(self) -> None:
-        library = self._env.parts["motion"].library
-        self.clip = self._gui.add_dropdown("clip", tuple(library.names))
-        longest = max(1, int(library.length.max()) - 2)
-        self.start = self._gui.add_slider("start frame", 0, longest, 1, 0)
-        self.follow = self._button("follow it", "the picked robot, in this and all coming episodes", self._follow)
-        self.anywhere = self._button("any clip", "its episodes begin anywhere again", self._let_go)
-
-    def _follow(self) -> None:
-        motion = self._env.parts["motion"]
-        clip = motion.library.names.index(self.clip.value)
-        frame = min(int(self.start.value), int(motion.library.length[clip]) - 2)
-        motion.place(self._mask(), torch.full_like(motion.clip, clip), torch.full_like(motion.clip, frame))
-        self._end_episode()
-
-    def _let_go(self) -> None:
-        self._env.parts["motion"].release(self._mask())
-        self._end_episode()
+            self.motion.show_robot(robot)
 
     # -- terrain ------------------------------------------------------------------------------------------------------
     def _add_terrain(self) -> None:

@@ -4,14 +4,16 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+import torch
 import viser
 
-from legged_gym.utils.math import quat_yaw
+from legged_gym.utils.math import quat_multiply, quat_yaw
 
 ABOVE = 0.3  # m from the base to the command's arrow
 PATH_LENGTH = 300  # points
-NEWTONS_PER_METRE = 200.0  # of the contact forces' arrows
+NEWTONS_PER_METRE = 200.0  # of the contact forces' arrows, at first
 _COMMAND, _PATH, _SCAN, _FORCE = (40, 140, 250), (250, 150, 30), (40, 190, 90), (230, 50, 50)
+_Z_AHEAD = (0.5, -0.5, 0.5, -0.5)  # turns x ahead and z up to Viser's z ahead and y down
 _NOWHERE = np.zeros((1, 2, 3), dtype=np.float32)
 
 
@@ -23,16 +25,27 @@ class Overlays:
         self._env, self._offsets, gui, scene = env, offsets, server.gui, server.scene
         self.command = gui.add_checkbox("command arrow", True, hint="1 m is 1 m/s")
         self.path = gui.add_checkbox("past path", True)
-        self.forces = gui.add_checkbox("contact forces", False, hint=f"1 m is {NEWTONS_PER_METRE:g} N")
+        self.forces = gui.add_checkbox("contact forces", False)
+        self.newtons = gui.add_slider("N to a metre", 20.0, 2000.0, 20.0, NEWTONS_PER_METRE)
         thin = {"shaft_radius": 0.012, "head_radius": 0.03, "head_length": 0.06}
         self._command = scene.add_arrows("/robot/command", _NOWHERE, _COMMAND, **thin)
         self._forces = scene.add_arrows("/robot/contact_forces", _NOWHERE, _FORCE, **thin, visible=False)
         self._path = scene.add_line_segments("/robot/path", _NOWHERE, _PATH, thickness=0.015)
         self._points: deque[np.ndarray] = deque(maxlen=PATH_LENGTH)
         self._of_path = (0, 0)  # robot and its episode's length when a point was last added
-        self.scan = None
+        self.frustum = self.scan = None
+        if "camera" in env.parts:
+            camera = env.parts["camera"].cfg
+            self.frustum = gui.add_checkbox("camera", False, hint="where the depth camera is, and what it has in view")
+            self.frustum_scale = gui.add_slider("size of the camera", 0.1, 5.0, 0.1, 0.3)
+            aspect = camera.width / camera.height
+            fov = 2.0 * np.arctan(np.tan(0.5 * camera.horizontal_fov) / aspect)
+            self._frustum = scene.add_camera_frustum("/robot/camera", fov, aspect, visible=False)
         if "scan" in env.parts:
             self.scan = gui.add_checkbox("height scan", False, hint="as the policy sees it: held between two looks")
+            self.size = gui.add_slider("size of its points, m", 0.005, 0.1, 0.005, 0.025)
+            self.rays = gui.add_checkbox("rays of the scan", False, hint="down from the base's height")
+            self._rays = scene.add_line_segments("/robot/rays", _NOWHERE, _SCAN, thickness=0.003, visible=False)
             self._scan = scene.add_point_cloud(
                 "/robot/scan", _NOWHERE[0], _SCAN, point_size=0.025, precision="float32", visible=False
             )
@@ -48,15 +61,30 @@ class Overlays:
             self._command.points = _arrows(start[None], self._velocity(robot)[None])
         _show(self._forces, self.forces.value)
         if self.forces.value:
-            force = sim.contact_forces_w[robot].cpu().numpy() / NEWTONS_PER_METRE
+            force = sim.contact_forces_w[robot].cpu().numpy() / max(1.0, self.newtons.value)
             self._forces.points = _arrows(sim.body_pos_w[robot].cpu().numpy() + offset, force)
+        if self.frustum is not None:
+            self._draw_frustum(robot)
         if self.scan is not None:
             _show(self._scan, self.scan.value)
-            if self.scan.value:
+            _show(self._rays, self.rays.value)
+            if self.scan.value or self.rays.value:
                 scan = self._env.parts["scan"]
                 xy = scan.points(sim.root_pos_w, sim.root_quat_w)[robot].cpu().numpy()
                 heights = scan.heights[robot].cpu().numpy()
-                self._scan.points = (np.column_stack([xy, heights + 0.01]) + offset).astype(np.float32)
+                points = (np.column_stack([xy, heights + 0.01]) + offset).astype(np.float32)
+                self._scan.points, self._scan.point_size = points, self.size.value
+                starts = points.copy()
+                starts[:, 2] = base[2]
+                self._rays.points = np.stack([starts, points], 1)
+
+    def _draw_frustum(self, robot: int) -> None:
+        _show(self._frustum, self.frustum.value)
+        if self.frustum.value:
+            place, turn = (part[robot].cpu() for part in self._env.parts["camera"].pose())
+            self._frustum.position = place.numpy() + self._offsets[robot]
+            self._frustum.wxyz = quat_multiply(turn, torch.tensor(_Z_AHEAD)).numpy()
+            self._frustum.scale = self.frustum_scale.value
 
     def _velocity(self, robot: int) -> np.ndarray:
         """(3,) m/s, the commanded velocity, in the world's frame; where goals are aimed at, towards the goal."""

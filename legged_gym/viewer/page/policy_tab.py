@@ -31,9 +31,11 @@ class PolicyTab:
         gui = server.gui
         self._player, self.source, self._requests = player, source, requests
         self._name = gui.add_markdown("")
+        self.run = gui.add_dropdown("run", self._runs(), initial_value=source.checkpoint.parent.name)
+        self.run.on_update(lambda _: requests.put(self._change_run))
         self.checkpoints = gui.add_dropdown("checkpoint", self._names(), initial_value=source.checkpoint.name)
         self.checkpoints.on_update(lambda _: requests.put(self._swap))
-        self.refresh = gui.add_button("look for new ones", hint="checkpoints that the run wrote since")
+        self.refresh = gui.add_button("look for new ones", hint="runs, and checkpoints that the run wrote since")
         self.refresh.on_click(lambda _: requests.put(self._refresh))
         self.teacher = None
         if source.task.teacher:
@@ -44,6 +46,12 @@ class PolicyTab:
         self.export.on_click(self._ask_for_export)
         self.text = gui.add_markdown("")
         self._show_name()
+
+    def _runs(self) -> list[str]:
+        """Folders beside the run's own that have checkpoints, newest first."""
+        own = self.source.checkpoint.parent
+        found = sorted((p.name for p in own.parent.iterdir() if p.is_dir() and runs.checkpoints(p)), reverse=True)
+        return found if own.name in found else [own.name, *found]
 
     def _names(self) -> list[str]:
         """Files of the run, newest first; the one in use too, whatever its name."""
@@ -56,7 +64,24 @@ class PolicyTab:
         self._name.content = f"**{path.parent.name} / {path.name}**"
 
     def _refresh(self) -> None:
-        self.checkpoints.options = self._names()
+        self.run.options, self.checkpoints.options = self._runs(), self._names()
+
+    def _change_run(self) -> None:
+        """The newest checkpoint of another run."""
+        own, name = self.source.checkpoint.parent, self.run.value
+        if name == own.name:
+            return
+
+        def play() -> None:
+            if name not in self._runs():  # whoever reaches the page may send any text
+                raise UserError(f"there is no run {name!r} in {own.parent}")
+            self._play(runs.find_checkpoint(own.parent / name, None))
+
+        if self._try(play, f"playing {name}"):
+            self._refresh()
+            self.checkpoints.value = self.source.checkpoint.name
+        else:
+            self.run.value = own.name
 
     def _swap(self) -> None:
         name = self.checkpoints.value

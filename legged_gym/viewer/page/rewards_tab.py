@@ -1,6 +1,5 @@
 """Live curves of the picked robot's rewards, term by term."""
 
-import colorsys
 import time
 from typing import Any
 
@@ -8,10 +7,7 @@ import numpy as np
 import viser
 from viser import uplot
 
-SAMPLES = 200  # points of a curve
-WINDOW = 20.0  # s, simulated, that are shown
-INTERVAL = 0.1  # s of wall-clock time between points
-REFRESH = 0.25  # s between updates of the page
+from legged_gym.viewer.page.curves import INTERVAL, REFRESH, SAMPLES, X_AXIS, colors
 
 
 class RewardsTab:
@@ -28,9 +24,7 @@ class RewardsTab:
         self._rates = np.full((len(self._names), SAMPLES), np.nan)
         self._last: tuple[int, int, np.ndarray] | None = None  # robot, its episode's length and sums
         self._next_sample = self._next_refresh = 0.0
-        hues = np.arange(len(self._names)) * 0.618  # the golden ratio: neighbours differ
-        stroke = ["#" + "".join(f"{round(255 * c):02x}" for c in colorsys.hls_to_rgb(h % 1, 0.45, 0.8)) for h in hues]
-        stroke[0] = "#222222"
+        stroke = ["#222222", *colors(len(self._names))[1:]]
         self._series = [
             uplot.Series(label=name, stroke=s, width=2.5 if name == "total" else 1.5)
             for name, s in zip(self._names, stroke, strict=True)
@@ -43,7 +37,7 @@ class RewardsTab:
             empty,
             (self._time, *self._series),
             title="reward per second",
-            scales={"x": uplot.Scale(time=False, auto=False, range=(-WINDOW, 0.0))},
+            scales=X_AXIS,
             legend=uplot.Legend(show=True),
             aspect=1.0,
         )

@@ -11,6 +11,7 @@ from legged_gym.viewer.page.ground_view import GroundView
 from legged_gym.viewer.page.meshes import link_meshes
 
 SPACING = 2.0  # m between the origins of neighbouring worlds
+WITH_BOXES = 4.0  # m between those of neighbouring worlds that have boxes
 LANE = 4.5  # m between those of neighbouring obstacle courses
 
 
@@ -26,12 +27,13 @@ class Scene:
         has_courses = "course" in env.parts
         columns = env.num_envs if has_courses else math.ceil(math.sqrt(env.num_envs))
         cells = np.stack([np.arange(env.num_envs) // columns, np.arange(env.num_envs) % columns], 1)
-        spacing = (0.0, LANE) if has_courses else SPACING
+        spacing = (0.0, LANE) if has_courses else WITH_BOXES if "ground" in env.parts else SPACING
         self.offsets = np.zeros((env.num_envs, 3), dtype=np.float32)
         self.offsets[:, :2] = spacing * (cells - cells.mean(0))
-        self.ground = GroundView(server, env, self.offsets) if has_courses else None
+        self.ground = GroundView(server, env, self.offsets) if "ground" in env.parts else None
+        self._plane = None
         if not has_courses:
-            scene.add_grid("/ground", infinite_grid=True, cell_size=0.5, section_size=SPACING)
+            self._plane = scene.add_grid("/plane", infinite_grid=True, cell_size=0.5, section_size=SPACING)
         _add_lights(scene)
         wxyzs = np.tile([1.0, 0.0, 0.0, 0.0], (env.num_envs, 1))
         self.handles = []  # with the index of the link that each belongs to
@@ -46,6 +48,15 @@ class Scene:
         distance = 2.5 if has_courses else 2.0 + 0.75 * SPACING * (columns - 1)
         server.initial_camera.position = middle + (-distance, -distance, 0.7 * distance)
         server.initial_camera.look_at = middle + (0.0, 0.0, 0.2)
+
+    def show(self, *, robots: bool, ground: bool) -> None:
+        """Which of both is to be seen."""
+        for _, handle in self.handles:
+            handle.visible = robots
+        if self._plane is not None:
+            self._plane.visible = ground
+        if self.ground is not None:
+            self.ground.show(ground)
 
     def draw(self) -> None:
         """Show the links where `env.sim` has them; `env.sim.refresh` makes these current."""

@@ -8,8 +8,10 @@ import torch
 from legged_gym.terrain.tile import Mode
 from legged_gym.viewer.page import ports
 from legged_gym.viewer.page.control_tab import ControlTab
+from legged_gym.viewer.page.curves import CurvesTab
 from legged_gym.viewer.page.depth_view import DepthView
 from legged_gym.viewer.page.follow import FollowCamera
+from legged_gym.viewer.page.motion_view import MotionView
 from legged_gym.viewer.page.overlays import Overlays
 from legged_gym.viewer.page.policy_tab import PolicyTab, Source
 from legged_gym.viewer.page.record_tab import RecordTab
@@ -46,9 +48,17 @@ class ViserViewer:
         with tabs.add_tab("show"):
             follow = "course" in self._env.parts
             self.follow = FollowCamera(self._server, self._env, self.scene.offsets, follow=follow, chase=chase)
+            self.robots, self.ground = (gui.add_checkbox(what, True) for what in ("robots", "ground"))
+            for shown in (self.robots, self.ground):
+                shown.on_update(lambda _: self.requests.put(self._show))
             self.overlays = Overlays(self._server, self._env, self.scene.offsets)
+            self.motion = None
+            if "motion" in self._env.parts:
+                self.motion = MotionView(self._server, self._env, self.scene.offsets)
         with tabs.add_tab("rewards"):
             self.rewards = RewardsTab(self._server, self._env)
+        with tabs.add_tab("curves"):
+            self.curves = CurvesTab(self._server, self._env)
         self.policy = None
         if source is not None:
             with tabs.add_tab("policy"):
@@ -70,16 +80,22 @@ class ViserViewer:
     def pick(self, robot: int) -> None:
         self._robot.value = robot
 
+    def _show(self) -> None:
+        self.scene.show(robots=bool(self.robots.value), ground=bool(self.ground.value))
+
     def draw(self) -> None:
         """Show everything as it is now; `env.sim.refresh` makes the links' poses current."""
         robot = self.picked
         with self._server.atomic(), torch.no_grad():
             self.scene.draw()
             self.overlays.draw(robot)
+            if self.motion is not None:
+                self.motion.draw(robot)
             self.follow.draw(robot)
         if self.depth is not None:
             self.depth.draw(robot)
         self.rewards.draw(robot)
+        self.curves.draw(robot)
         self.record.draw()
 
     def report(self, clock: Clock) -> None:
@@ -103,6 +119,8 @@ class ViserViewer:
             if (gate := gate_of(self._player.policy)) is not None and gate.shown is not None:
                 weights = zip(gate.cfg.experts, gate.shown[robot].tolist(), strict=True)
                 lines.append("- experts: " + ", ".join(f"{name} {weight:.2f}" for name, weight in weights))
+        if "motion" in env.parts:
+            self.control.motion.report(robot)
         lines += ["", f"real time x {clock.factor:.2f}"]
         if not (self.control.paused or clock.keeps_up):
             lines += ["", "**slower than asked for**: try fewer robots (`--num_envs`), or a lower speed"]
