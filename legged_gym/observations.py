@@ -6,7 +6,7 @@ and the code that feeds it on a robot follow from it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -171,6 +171,31 @@ class History(Group):
         self.frames.copy_(torch.cat([self.frames[:, 1:], frame], 1))
 
 
+class Recent(Group):
+    """The present frame of another group and those before it, newest first: (N, length * d).
+
+    The past of an episode that has just begun is its first frame.
+    """
+
+    def __init__(self, name: str, source: Group, length: int):
+        """`length`: frames, with the present one."""
+        self.name, self.source, self.length, self.terms = name, source, length, ()
+        num_envs, width = source.values.shape
+        self.layout = {"frames": length * width}
+        frames = torch.zeros(num_envs, length, width, device=source.values.device)
+        self.keep(frames=frames)
+        self.values = frames.flatten(1)  # the same memory
+
+    def mirror(self, robot: RobotMirror) -> Mirror:
+        """Frame by frame that of the other group."""
+        return Mirror.joined([self.source.mirror(robot)] * self.length)
+
+    def update(self, fresh: Tensor) -> None:
+        frame = self.source.values[:, None]
+        self.frames.copy_(torch.cat([frame, self.frames[:, :-1]], 1))
+        assign_where(fresh, self.frames, frame)
+
+
 class Given(Group):
     """A single term whose memory is written elsewhere, as a camera's image: no copy is made.
 
@@ -187,3 +212,8 @@ class Given(Group):
 
     def update(self, fresh: Tensor) -> None:
         """It is current already."""
+
+
+def has_term(env: Any, group: str, term: str) -> bool:
+    """Whether an environment offers an observation group of that name, and that has such a term."""
+    return group in env.groups and term in env.groups[group].layout

@@ -36,6 +36,7 @@ class Task:
     description: str
     evaluation: str  # module with `prepare`, `evaluate` and `print_figures`
     teacher: str  # task whose policies teach this one's; empty: it learns by itself
+    continues: tuple[str, ...]  # tasks whose networks a training of this one may start from
 
     @property
     def train_cfg(self) -> type:
@@ -98,15 +99,17 @@ def register(
     description: str,
     evaluation: str = "legged_gym.evaluation.velocity",
     teacher: str = "",
+    continues: tuple[str, ...] = (),
 ) -> None:
     """Adds a task; the two configs are dataclasses, `evaluation` is a module. Classes are named "module:Class", or are
     there already.
 
-    `teacher`: name of the task whose policies teach this one's.
+    `teacher`: name of the task whose policies teach this one's. `continues`: names of tasks whose networks `--resume`
+    takes up too, with this task's own config.
     """
     if name in _tasks:
         raise ValueError(f"task '{name}' is registered twice")
-    _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description, evaluation, teacher)
+    _tasks[name] = Task(name, env_class, env_cfg, train_cfg, description, evaluation, teacher, continues)
 
 
 def register_names(task: str, *names: str) -> None:

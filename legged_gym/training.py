@@ -56,10 +56,12 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
     seed_everything(rank_seed(train_cfg.seed))
     with told_by_rank_0(), value_errors_are_the_users(command.told):
         env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
+        _name_teachers(env, train_cfg.algorithm, args.log_root)
         wandb = _wandb_options(command) if args.wandb else None
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
         if command.checkpoint is not None:
-            runner.load(command.checkpoint)
+            own = run_config.task_of(command.checkpoint) in (None, command.task.name)
+            (runner.load if own else runner.load_weights)(command.checkpoint)
         if command.teacher is not None:
             runner.load_teacher(command.teacher)
             print(f"teacher: {command.teacher}")
@@ -78,6 +80,25 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
     return checkpoint, 0
 
 
+def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
+    """With several teachers: those that the lists of clips name, in the order in which the environment counts them."""
+    named = env.parts["motion"].teachers if "motion" in env.parts else []
+    if not getattr(algorithm, "use_multi_teacher", False) or not named:
+        return
+    folders = []
+    for name in named:
+        places = [Path(name), *sorted(log_root.glob(f"*/{Path(name).name}"))]
+        found = next((place for place in places if place.exists()), None)
+        if found is None:
+            raise UserError(f"teacher_checkpoint_run_name: there is no run {name}, nor one of that name in {log_root}")
+        folders.append(str(found))
+    if algorithm.policy_to_clone not in ((), tuple(folders)):  # a resumed run has those that it had
+        raise UserError(
+            f"--train.algorithm.policy_to_clone: the clips name their teachers, {', '.join(named)}: leave it out"
+        )
+    algorithm.policy_to_clone = tuple(folders)
+
+
 def _learn(runner: Any, num_iterations: int) -> None:
     """`runner.learn`; UserError where it diverges, or its last checkpoint cannot be written.
 
@@ -92,6 +113,9 @@ def _learn(runner: Any, num_iterations: int) -> None:
         saved = list(runs.checkpoints(run).values()) if run is not None and run.is_dir() else []
         if run is not None and not saved and runner.iteration == start:
             shutil.rmtree(run, ignore_errors=True)
+            for folder in run.parents[:2]:  # the experiment's and the root of logs, where nothing else is in them
+                with suppress(OSError):
+                    folder.rmdir()
         if isinstance(error, Diverged):
             raise UserError(
                 f"{error}; a smaller --train.algorithm.learning_rate may help, or smaller --env.rewards.scales"

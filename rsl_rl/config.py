@@ -12,6 +12,7 @@ from rsl_rl.utils.bounds import (
     AtLeastOne,
     Bounds,
     Columns,
+    NoiseStd,
     NotNegative,
     NotNegativeInt,
     Positive,
@@ -68,7 +69,7 @@ class PolicyCfg(ClassCfg):
     """Widths of the critic's hidden layers."""
     activation: Activation = "elu"
     """Activation of the hidden layers."""
-    init_noise_std: Positive = 1.0
+    init_noise_std: NoiseStd = 1.0
     """Standard deviation of the action noise at the start of training."""
     re_init_std: bool = False
     """On resume, start again from init_noise_std instead of the checkpoint's noise."""
@@ -80,6 +81,14 @@ class PolicyCfg(ClassCfg):
     """Encoders in front of the actor, by the observation group that each reads; other groups are read as they are."""
     critic_encoders: dict[str, EncoderCfg] = field(default_factory=dict)
     """Encoders in front of the critic, likewise; actor and critic share none."""
+    actor_projected_groups: tuple[str, ...] = ()
+    """Observation groups, beside actor_groups, of which a linear map is added to the actor's first hidden layer,
+    through gates that start at zero: a trained network that is given them starts as the same function."""
+    critic_projected_groups: tuple[str, ...] = ()
+    """Likewise, of the critic."""
+    normalize_returns: bool = False
+    """The critic learns returns less their running mean, over their running deviation: its loss does not grow with
+    rewards, and clip_param is a share of that deviation."""
     gating: GatingCfg = field(default_factory=GatingCfg)
     """Of an actor_class_name GatedExperts."""
     min_noise_std: NotNegative = 0.0
@@ -93,10 +102,15 @@ class PolicyCfg(ClassCfg):
         for who, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
             if not groups:
                 raise ValueError(f"{key}.{who}_groups is empty: it takes one observation group or more")
+            if len(set(groups)) < len(groups):
+                raise ValueError(f"{key}.{who}_groups is {' '.join(groups)}: each is there once")
             for group, encoder in getattr(self, f"{who}_encoders").items():
                 if group not in groups:
                     raise ValueError(f"{key}.{who}_encoders has one for {group}, which {key}.{who}_groups lacks")
                 encoder.check()
+            projected = getattr(self, f"{who}_projected_groups")
+            if twice := [group for group in projected if (*groups, *projected).count(group) > 1]:
+                raise ValueError(f"{key}.{who}_projected_groups: {twice[0]} is read already")
 
 
 @dataclass
@@ -125,8 +139,9 @@ class RmaPolicyCfg(PolicyCfg):
         for name in ("scan_encoder_dims", "priv_encoder_dims"):
             if not getattr(self, name):
                 raise ValueError(f"{key}.{name} is empty: it needs at least one layer")
-        if self.actor_encoders:
-            raise ValueError(f"{key}.actor_encoders: {self.class_name} has encoders of its own")
+        for name in ("actor_encoders", "actor_projected_groups"):
+            if getattr(self, name):
+                raise ValueError(f"{key}.{name}: {self.class_name} has encoders of its own")
 
 
 @dataclass
@@ -187,7 +202,7 @@ class AlgorithmCfg(ClassCfg):
     entropy_coef: NotNegative = 0.01
     """Weight of the entropy bonus."""
     bounds_loss_coef: NotNegative = 0.0
-    """Weight of the penalty on mean actions beyond `bounds`; 0 switches it off."""
+    """Weight of what mean actions exceed `bounds` by, summed over actions; 0 switches it off."""
     bounds: Positive = 1.0
     """Absolute mean action from which the bounds loss counts (policy's units, before action_scale)."""
     mirror_augmentation: bool = False
@@ -292,7 +307,7 @@ class StudentPpoCfg(DistillationCfg):
     """Iterations of the run in which the student is distilled; to tune one that was distilled before, those it has."""
     critic_iterations: NotNegativeInt = 20
     """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
-    init_noise_std: Positive = 0.2
+    init_noise_std: NoiseStd = 0.2
     """Standard deviation of the action noise with which PPO starts."""
     yaw_loss_coef: NotNegative = 0.5
     """Weight of the distance of the told headings to the true ones in PPO's loss."""

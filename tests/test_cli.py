@@ -90,7 +90,6 @@ BAD = {
     "broken config": ("evaluate", [GO2, "--experiment_name=broken"], "cannot read"),
     "shipped and own": ("evaluate", [GO2, "--use_pretrained_checkpoint", "--checkpoint=50"], "excludes"),
     "json nowhere": ("evaluate", [GO2, "--json=nowhere/x.json"], "there is no folder nowhere"),
-    "note without wandb": ("train", [GO2, "--wandb_note=hello"], "without --wandb"),
     "several gpus": ("train", [GO2, "--distributed"], "start `torchrun --nproc-per-node N"),
     "list_tasks takes none": ("list_tasks", ["--all"], "Unrecognized options: --all"),
 }

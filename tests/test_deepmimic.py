@@ -97,7 +97,7 @@ def test_a_motion_is_laid_over_the_robot_at_the_anchor():
 
 
 def test_worlds_have_the_boxes_of_their_clips():
-    env = env_of(WALK, BOX, task="g1_deepmimic")
+    env = env_of(WALK, BOX, **{"terrain.num_boxes": 1})
     env.motion.place(env.everyone, torch.tensor([0, 1, 0, 1]))
     env.reset()
     half = env.ground.slots()[3]
@@ -123,7 +123,9 @@ def test_worlds_have_the_boxes_of_their_clips():
         ({"deepmimic.anchor_link": "head"}, "no link head"),
         ({"deepmimic.reference_steps": (2, 3)}, "begins with 1"),
         ({"commands.standing_fraction": 0.5}, "follows motions, not commands"),
-        ({"deepmimic.use_amass": True}, "deepmimic.amass_replay_data_path"),
+        ({"deepmimic.use_amass": False, "terrain.num_boxes": 1}, "no clip is on boxes"),
+        ({"deepmimic.amass_replay_data_path": "nowhere/*.pkl"}, "deepmimic.amass_replay_data_path: there is no"),
+        ({"deepmimic.amass_terrain_difficulty": 2}, "uneven ground is made of boxes"),
     ],
 )
 def test_one_line_for_a_mistake(settings, message):
@@ -143,7 +145,7 @@ def test_a_file_without_a_rate_names_the_flag(tmp_path):
 
 def test_too_few_boxes_are_named():
     with pytest.raises(UserError, match=r"stairs_6cm_26cm has 3 boxes: set --env.terrain.num_boxes=3"):
-        env_of("motions/g1/stairs_6cm_26cm.npz", task="g1_deepmimic", **{"terrain.num_boxes": 1})
+        env_of("motions/g1/stairs_6cm_26cm.npz", **{"terrain.num_boxes": 1})
 
 
 # -- rewards -----------------------------------------------------------------------------------------------------------
@@ -248,10 +250,10 @@ def test_the_threshold_follows_the_episodes_survived():
 
 
 # -- what a CUDA graph needs -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("task", ["g1_deepmimic_mocap", "g1_deepmimic"])
+@pytest.mark.parametrize("task", ["g1_deepmimic_mocap", "g1_deepmimic_root_heightfield_no_history_dagger"])
 def test_the_step_never_waits_for_the_host_and_rebinds_no_tensor(task):
     env = make(task, 6, **SHORT, **{"domain_rand.push_interval_s": 0.1, "deepmimic.motions": (WALK, BOW, BOX)})
-    env.step(torch.zeros(6, 29))  # what is made on first use is made before a capture
+    env.step(torch.zeros(6, env.num_actions))  # what is made on first use is made before a capture
 
     def addresses():
         kept = {name: value.data_ptr() for name, value in env._all_state().items()}
@@ -262,7 +264,7 @@ def test_the_step_never_waits_for_the_host_and_rebinds_no_tensor(task):
     torch.manual_seed(0)
     for _ in range(80):
         with NoHostSync():
-            dones = env.step(torch.randn(6, 29))[2]
+            dones = env.step(torch.randn(6, env.num_actions))[2]
         ended += int(dones.sum())
     assert ended >= 1 and addresses() == before
 

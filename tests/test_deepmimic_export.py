@@ -23,13 +23,14 @@ from rsl_rl.factory import make_policy
 from rsl_rl.runners.on_policy_runner import FORMAT
 from rsl_rl.utils.checkpoint import save_atomic
 
-TASK = "g1_deepmimic"
+TASK = "g1_deepmimic_mocap"
 CLIPS = ("motions/g1/walk_slow.npz", "motions/g1/box_8cm.npz")
 AS_TRAINED = Physics(dt=0.005, integrator="euler", cone="pyramidal", motor_delay=0.0, noise=0.0)
 
 
 def config():
     cfg = get_task(TASK).env_cfg()
+    cfg.terrain.num_boxes = 3
     cfg.deepmimic.motions, cfg.deepmimic.mirrored, cfg.sim.num_threads, cfg.env.num_envs = CLIPS, False, 1, 4
     return cfg
 

@@ -24,7 +24,9 @@ from windy_env import make_runner as make_rma_runner
 from legged_gym.cli.processes import rank_seed
 from legged_gym.parts.statistics import Statistics
 from legged_gym.registry import get_task
+from rsl_rl.algorithms.cloning_ppo import CloningPPO
 from rsl_rl.algorithms.phases import due
+from rsl_rl.cloning_config import CloningCfg
 from rsl_rl.config import AlgorithmCfg, DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaAlgorithmCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm, make_policy
 from rsl_rl.utils import distributed
@@ -175,6 +177,29 @@ def learn_ppo(rma: bool):
     return copies(algorithm.state_tensors()[:-1]), losses  # without the sums of this rank's losses
 
 
+def learn_cloning():
+    """An update with two teachers, robots that have none, and returns on their own scale."""
+    torch.manual_seed(0)
+    dims, small = {"proprio": 5, "privileged": 3, "map": 4}, dict(actor_hidden_dims=(16,), critic_hidden_dims=(16,))
+    policy = make_policy(dims, 2, PolicyCfg(**small, normalize_returns=True, actor_projected_groups=("map",)))
+    teachers = [make_policy(dims, 2, PolicyCfg(**small, init_noise_std=0.5)) for _ in range(2)]
+    settings = dict(num_mini_batches=1, num_learning_epochs=3, max_grad_norm=0.05, use_multi_teacher=True)
+    cfg, count = CloningCfg(bc_loss_coef=0.5, **settings), ENVS // distributed.world_size()
+    dims |= {cfg.multi_teacher_select_obs_var: 1}
+    algorithm = CloningPPO(policy, dims, STEPS, count, cfg, teachers=teachers)
+    storage = algorithm.storage
+    fill({name: storage.observations[name] for name in dims}, 1)
+    numbers = storage.observations[cfg.multi_teacher_select_obs_var]
+    numbers.mul_(3.0).round_().clamp_(-1.0, 1.0)
+    fill({name: getattr(storage, name) for name in ("actions", "means", "rewards", "dones")}, 1)
+    storage.rewards.mul_(100.0)
+    last = {name: torch.zeros(count, width) for name, width in dims.items()}
+    fill(last, 0)
+    algorithm.begin(None, 0)
+    losses = algorithm.update(last)
+    return copies(algorithm.state_tensors()[:-1]), losses
+
+
 def learn_distillation():
     torch.manual_seed(0)
     dims = {"student_proprio": 8, "student_history": 80, "depth": 58 * 87, "new_image": 1, "new_episode": 1}
@@ -194,7 +219,9 @@ def learn_distillation():
 
 
 @pytest.mark.parametrize(
-    "learn", [(learn_ppo, False), (learn_ppo, True), (learn_distillation,)], ids=["ppo", "rma", "distillation"]
+    "learn",
+    [(learn_ppo, False), (learn_ppo, True), (learn_cloning,), (learn_distillation,)],
+    ids=["ppo", "rma", "cloning", "distillation"],
 )
 def test_two_ranks_learn_what_one_with_all_samples_would(on_ranks, learn):
     function, *args = learn

@@ -114,7 +114,7 @@ def test_gaussian_formulas():
 
 def test_bounds_loss():
     means = torch.tensor([[0.5, -1.5], [3.0, 1.0]])
-    assert bounds_loss(means, 1.0).item() == pytest.approx((0.25 + 4.0) / 4)
+    assert bounds_loss(means, 1.0).item() == pytest.approx((0.5 + 2.0) / 2)
     plain, bounded = make_ppo(), make_ppo(bounds_loss_coef=0.1, bounds=0.01)
     assert "bounds" not in plain.update(fill(plain))
     assert bounded.update(fill(bounded))["bounds"] > 0.0

@@ -57,7 +57,7 @@ class Args(Script):
     device: Text = None
     """sets --sim_device and --rl_device"""
     headless: bool = False
-    """no viewer"""
+    """no viewer, unless --env.viser.enable=True asks for the page"""
     enable_cameras: bool = False
     """taken as Isaac Lab's scripts have it; nothing has to be switched on here: a task with a camera renders it"""
     no_graph: bool = False
@@ -75,8 +75,6 @@ class Args(Script):
         """Sets what these flags say in the two configs."""
         if self.num_envs is not None:
             env.env.num_envs = self.num_envs
-        if self.headless:
-            env.viser.enable = False
         if self.experiment_name is not None:
             train.runner.experiment_name = self.experiment_name
         if self.seed is not None:
@@ -118,7 +116,7 @@ class TrainArgs(Args):
     wandb: bool = False
     """log to Weights & Biases too"""
     wandb_note: str = ""
-    """note of the wandb run"""
+    """note of the wandb run; without --wandb it is kept in config.yaml, with the command"""
     no_eval: bool = False
     """do not evaluate the policy at the end"""
     viewer: bool = False
@@ -151,8 +149,6 @@ class TrainArgs(Args):
                 "--use_pretrained_checkpoint names the teacher of a new training: the task has to learn from one, "
                 "and --resume, --load_run and --checkpoint exclude it"
             )
-        if self.wandb_note and not self.wandb:
-            raise UserError("--wandb_note has no meaning without --wandb")
         if self.multi_gpu and not under_torchrun():
             raise UserError(
                 "--multi_gpu needs one process per GPU: start `torchrun --nproc-per-node N legged_gym/scripts/train.py "
@@ -307,6 +303,20 @@ class ShipArgs(LoadArgs):
         for name in ("use_pretrained_checkpoint", "use_depth_encoder"):
             if getattr(self, name):
                 raise UserError(f"--{name} has no meaning here: a run's policy is shipped, its student with it")
+
+
+@dataclass(kw_only=True)
+class ImportArgs(Script):
+    """Flags of import_policy.py."""
+
+    task: str
+    """name of the task that the policy is for: its networks have to read and be the same"""
+    checkpoint: Path
+    """a model_<iteration>.pt that VideoMimic's training wrote"""
+    log_root: Path = Path("logs")
+    """folder of all experiments"""
+    run_name: str = "imported"
+    """added to the name of the run's folder"""
 
 
 @dataclass(kw_only=True)

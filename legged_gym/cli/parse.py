@@ -17,9 +17,10 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from legged_gym import RESOURCES_DIR
-from legged_gym.cli import runs
+from legged_gym.cli import run_config, runs
 from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
 from legged_gym.cli.names import Saved, named
+from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
 from legged_gym.cli.run_config import changes, check_configs, trained_configs
@@ -86,7 +87,7 @@ def parse(
     `variant` names the method of the environment's config (`play`, `evaluation`) that is applied before the user's
     overrides; training on the CPU applies `cpu`.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = translated(sys.argv[1:] if argv is None else argv)
     task = _task(args_type, argv)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
     _vary(env_cfg, variant)
@@ -94,7 +95,10 @@ def parse(
     _check(args, task)
 
     checkpoint, teacher, saved = _checkpoint(args, task), _teacher(args, task), None
-    if checkpoint is not None:
+    across = checkpoint is not None and variant == "train" and run_config.task_of(checkpoint) in task.continues
+    if across:
+        print(f"--resume: {checkpoint} is of {run_config.task_of(checkpoint)}: {task.name} starts with its networks")
+    elif checkpoint is not None:
         env_cfg, train_cfg, notes = trained_configs(checkpoint, task)
         for note in notes:
             print(f"note: {note}", file=sys.stderr)
@@ -102,14 +106,18 @@ def parse(
         if isinstance(args, LoadArgs) and args.depth_checkpoint is not None:
             _check_student(args.depth_checkpoint, checkpoint, task, saved.env)
         _vary(env_cfg, variant)
+    if isinstance(args, TrainArgs) and args.wandb_note and not args.wandb:
+        print("--wandb_note: kept in config.yaml, with the command; --wandb logs it too")
     if args.enable_cameras:
         print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
     device = choose_device(args)
     try_gl()
-    if checkpoint is None and variant == "train" and device == "cpu":
+    if (checkpoint is None or across) and variant == "train" and device == "cpu":
         env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
         env_cfg.cpu()
         train_cfg.cpu()
+    if args.headless:
+        env_cfg.viser.enable = False
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
     if saved is not None and variant == "train":
@@ -206,7 +214,12 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
         return None
     if isinstance(args, LoadArgs) and args.use_pretrained_checkpoint:
         return runs.pretrained_checkpoint(task.name)
-    return runs.locate_checkpoint(args.log_root, args.train.runner.experiment_name, args.load_run, args.checkpoint)
+    where = [args.train.runner.experiment_name]
+    if isinstance(args, TrainArgs) and args.load_run not in runs.LATEST:
+        # A run that is named may be of a task before this one.
+        where += [get_task(name).train_cfg().runner.experiment_name for name in task.continues]
+    found = next((name for name in where if (args.log_root / name / (args.load_run or "")).is_dir()), where[0])
+    return runs.locate_checkpoint(args.log_root, found, args.load_run, args.checkpoint)
 
 
 def _check_student(student: Path, checkpoint: Path, task: Task, env: dict[str, Any]) -> None:

@@ -27,6 +27,16 @@ def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> No
         file.write(yaml.safe_dump(tree, sort_keys=False, width=120).encode())
 
 
+def task_of(checkpoint: Path) -> str | None:
+    """Name of the task that the run of `checkpoint` was a training of, if its `config.yaml` says one."""
+    path = checkpoint.parent / "config.yaml"
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):  # load_config says what is the matter with it
+        return None
+    return tree.get("task") if isinstance(tree, dict) else None
+
+
 def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str], list[str]]:
     """Lays a saved `config.yaml` over the task's own configs, in place.
 

@@ -56,8 +56,8 @@ class DeployedPolicy:
     def act(self, measured: Mapping[str, Array]) -> Array:
         """Joint targets (J,), rad, from the terms of `observations.proprio` by name, in SI units.
 
-        Where the policy asks for them also `scan` and `undersides` (P,), m, and, in the steps in which an image came,
-        `depth` (h, w), m.
+        Where the policy asks for them also `scan` and `undersides` (P,) or a height map (P,), m, and, in the steps in
+        which an image came, `depth` (h, w), m.
         """
         frame = self.frame(measured)
         if self._history is None:  # the past of an episode is its first frame
@@ -65,8 +65,10 @@ class DeployedPolicy:
         if self.encoder is not None and "depth" in measured:
             self._look(frame, measured["depth"])
         inputs = {"proprio": frame, "history": self._history, **self._memory}
-        for layer in ("scan", "undersides"):
-            if layer in self._inputs:
+        for layer in self._inputs:
+            if layer not in inputs:
+                if layer not in measured:
+                    raise UserError(f"nothing measures what the policy reads as {layer}")
                 inputs[layer] = np.asarray(measured[layer], np.float32)[None]
         found = self._run("policy", self.actor, {name: inputs[name] for name in self._inputs})
         self.actions = found["actions"][0]

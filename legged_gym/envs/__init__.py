@@ -1,9 +1,15 @@
 """The task table: name, class, environment config, training config, one line about it."""
 
 from legged_gym.envs.g1.g1_config import G1Cfg
-from legged_gym.envs.g1.g1_deepmimic_config import G1DeepMimicCfg, G1DeepMimicMocapCfg
+from legged_gym.envs.g1.g1_deepmimic_config import G1DeepMimicMocapCfg
 from legged_gym.envs.g1.g1_depth_config import G1DepthCfg
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
+from legged_gym.envs.g1.g1_videomimic_config import (
+    G1DeepMimicCfg,
+    G1DeepMimicDaggerCfg,
+    G1DeepMimicProjHeightfieldCfg,
+    G1DeepMimicRootHeightfieldCfg,
+)
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourStudentCfg, GalileoParkourTeacherCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_parkour_config import Go2ParkourStudentCfg, Go2ParkourTeacherCfg
@@ -17,6 +23,7 @@ DEPTH_PARKOUR_ROBOT = "legged_gym.envs.base.depth_robot:DepthParkourRobot"
 G1_TRAINING = "legged_gym.envs.g1.g1_train_config"
 BAR_ROBOT = "legged_gym.envs.base.bar_robot:BarRobot"
 DEPTH_BAR_ROBOT = "legged_gym.envs.base.bar_robot:DepthBarRobot"
+VIDEOMIMIC_TRAINING = "legged_gym.envs.g1.g1_videomimic_train_config"
 GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 GALILEO_TRAINING = "legged_gym.envs.galileo.galileo_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
@@ -84,8 +91,33 @@ register(
     "g1_deepmimic",
     DEEPMIMIC_ROBOT,
     G1DeepMimicCfg,
-    f"{G1_TRAINING}:G1DeepMimicTrainCfg",
-    "Unitree G1 follows motions on flat ground, on stairs, platforms and seats",
+    f"{VIDEOMIMIC_TRAINING}:G1DeepMimicTrainCfg",
+    "Unitree G1 follows motions on flat ground, on stairs, platforms and seats: VideoMimic's first stage",
+    MOTION_EVALUATION,
+)
+register(
+    "g1_deepmimic_proj_heightfield",
+    DEEPMIMIC_ROBOT,
+    G1DeepMimicProjHeightfieldCfg,
+    f"{VIDEOMIMIC_TRAINING}:G1DeepMimicProjHeightfieldTrainCfg",
+    "Unitree G1 does it with a height map: the second stage, from the first one's networks",
+    MOTION_EVALUATION,
+    continues=("g1_deepmimic",),
+)
+register(
+    "g1_deepmimic_dagger",
+    DEEPMIMIC_ROBOT,
+    G1DeepMimicDaggerCfg,
+    f"{VIDEOMIMIC_TRAINING}:G1DeepMimicDaggerTrainCfg",
+    "Unitree G1 goes where its root is told to, blind, taught by the first stage",
+    MOTION_EVALUATION,
+)
+register(
+    "g1_deepmimic_root_heightfield_no_history_dagger",
+    DEEPMIMIC_ROBOT,
+    G1DeepMimicRootHeightfieldCfg,
+    f"{VIDEOMIMIC_TRAINING}:G1DeepMimicRootHeightfieldTrainCfg",
+    "Unitree G1 goes where its root is told to with a noisy height map: the third stage, and the fourth",
     MOTION_EVALUATION,
 )
 register(

@@ -62,6 +62,8 @@ def describe(
         points = {"x": perception.scan_x, "y": perception.scan_y, "interval": perception.interval}
         points |= {"samples": perception.scan_samples, "undersides": perception.undersides}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
+    if maps := [name for name in networks["policy"]["inputs"] if name.startswith("terrain_height")]:
+        tree["height_map"] = {"input": maps[0], **_height_map(cfg.height_map)}
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
     if "motion" in env.parts:
@@ -186,6 +188,14 @@ def _camera(camera: Any) -> dict[str, Any]:
         "edge_holes": camera.edge_holes,
         "edge_step": camera.edge_step,
         "far_holes": camera.far_holes,
+    }
+
+
+def _height_map(height_map: Any) -> dict[str, Any]:
+    return {
+        **{name: getattr(height_map, name) for name in ("link", "size", "resolution", "max_range")},
+        "meaning": "m from the link's height down to the ground; the square turns with the link's heading",
+        "order": "point k is in row k // n, of y from right to left, and column k % n, of x from back to front",
     }
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def _export(
         which = dict(estimated=deployment.estimated, student=student)
         reference = load_policy(checkpoint, "cpu", env, task_cfg=task_cfg, **which)
     layout, networks = deployment.layout, deployment.networks
-    recorded = list(_record(env, reference, layout))
+    recorded = list(_record(env, reference, layout, tuple(getattr(networks["policy"], "maps", ()))))
     env.close()
 
     with _told(folder), drafting(folder) as draft:
@@ -305,7 +305,7 @@ def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: 
         if name == "proprio":
             return offset + normal(layout.frame_width) / scale
         if name == "history":
-            return offset + normal(env.groups["history"].length, layout.frame_width) / scale
+            return offset + normal(layout.history, layout.frame_width) / scale
         if name in env.observation_layout.get("scan", {}):  # its layers
             return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
         if name == "depth":
@@ -327,10 +327,13 @@ def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, In
     return parts
 
 
-def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
+def _record(
+    env: Any, reference: Callable, layout: DeployedLayout, maps: Sequence[str]
+) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
     """What robots measure at every step of a rollout, the actions (N, J) that follow, and for which (N,) these hold.
 
-    The actions are what the environment made of the checkpoint's answer to its own observations.
+    `maps`: groups of one term each that are inputs of their own. The actions are what the environment made of the
+    checkpoint's answer to its own observations.
     """
     torch.random.default_generator.manual_seed(1)
     env.reset()
@@ -340,8 +343,9 @@ def _record(env: Any, reference: Callable, layout: DeployedLayout) -> Iterator[t
         inputs = {"proprio": frame}
         if "scan" in env.groups:
             inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
-        if "history" in env.groups:
-            frames = frame[:, None].repeat(1, env.groups["history"].length, 1)
+        inputs |= {name: env.groups[name].terms[0].read() for name in maps}
+        if layout.history:
+            frames = frame[:, None].repeat(1, layout.history, 1)
             history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
             inputs["history"] = history
             history = torch.cat([history[:, 1:], frame[:, None]], 1)

@@ -34,6 +34,7 @@ class DeployedLayout:
     clip_actions: float
     beta: float  # of the actions' moving average
     rest: str = ""  # term of the joint angles (J,), rad, that a zero action means; empty: default_joint_pos
+    history: int = 0  # frames before the present one that networks read
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -67,6 +68,8 @@ class DeployedLayout:
 
 def deployed_layout(env: Any, group: str) -> DeployedLayout:
     """How a robot makes the observation group `group` of `env`; UserError if it has a term that no robot can know."""
+    if group not in env.groups:
+        raise UserError(f"export: this task has no observation group {group}, which exported policies read")
     cfg, found = env.cfg, env.groups[group]
     for term in found.terms:
         if term.on_robot == "privileged":
@@ -80,6 +83,7 @@ def deployed_layout(env: Any, group: str) -> DeployedLayout:
         clip_actions=cfg.normalization.clip_actions,
         beta=cfg.control.beta,
         rest=env.rest_term,
+        history=env.groups["history"].length if "history" in env.groups else 0,
     )
 
 
@@ -325,6 +329,11 @@ def deployed(policy: nn.Module, env: Any) -> Deployment:
 
 @deployed.register
 def _(policy: ActorCritic, env: Any) -> Deployment:
+    if policy.cfg.actor_projected_groups or "proprio" not in policy.cfg.actor_groups:
+        from legged_gym.export.tracker import DeployedTracker  # which is made of the networks above
+
+        tracker = DeployedTracker(policy, env)
+        return Deployment({"policy": tracker.eval()}, tracker.layout)
     layout = deployed_layout(env, "proprio")
     if "scan" in policy.cfg.actor_groups:
         actor = DeployedScanActor(policy, layout, env.groups["scan"].terms[0])

@@ -107,6 +107,8 @@ class DomainRandCfg:
     push_interval_s: Positive = 15.0
     max_push_vel_xy: NotNegative = 1.0
     """m/s, each axis, added to the base's velocity"""
+    max_push_vel_z: NotNegative = 0.0
+    """m/s, likewise, up or down"""
     p_gain_rand: bool = False
     p_gain_rand_scale: NotNegative = 0.03
     """kp (1 + scale * N(0, 1)), per joint and episode"""

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from legged_gym.motion.clip import Clip, velocities
 from legged_gym.motion.library import MotionLibrary
-from legged_gym.motion.load import Reading, cache_folder, load_clips, motion_files
+from legged_gym.motion.load import Reading, cache_folder, load_clips
 from legged_gym.motion.mirror import mirror
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.part import Part
 from legged_gym.parts.motion_config import DeepMimicCfg
 from legged_gym.parts.motion_sampler import MotionSampler
+from legged_gym.parts.motion_sources import Source, sources
 from legged_gym.robots.spec import RobotSpec
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import (
@@ -26,44 +27,83 @@ from legged_gym.utils.math import (
     quat_yaw,
 )
 
+FLAGS = {  # of legged-motion, in its messages, and what they are on the command line of a training
+    "--fps": "--env.deepmimic.default_data_fps",
+    "--quat": "legged-motion --quat",
+    "--accept_scene": "--env.deepmimic.accept_scene=True",
+}
 
-def load_library(
-    cfg: DeepMimicCfg, robot: RobotSpec, dt: float, num_boxes: int, device: torch.device
-) -> tuple[MotionLibrary, Skeleton]:
+
+class Motions(NamedTuple):
+    """What a task follows: C clips, how often, and by whom they are taught."""
+
+    library: MotionLibrary
+    skeleton: Skeleton
+    weights: list[float]
+    """of each clip, on top of what its length gives it"""
+    teacher: list[int]
+    """of each clip, which one of `teachers` has learnt it; -1: none of them"""
+    teachers: list[str]
+    """names or folders of runs, in the order in which the clips name them"""
+
+
+def load_library(cfg: DeepMimicCfg, robot: RobotSpec, dt: float, num_boxes: int, device: torch.device) -> Motions:
     """The clips that `cfg` names, with a frame for each control step of `dt` s, on worlds with `num_boxes` box slots.
 
     Raises UserError for what is no motion of this robot, or needs more boxes than there are. Without slots, clips that
     need boxes are left out, which a line says.
     """
     skeleton = Skeleton(robot)
-    reading = Reading(rate=1.0 / dt, fps=cfg.default_data_fps or None, height=cfg.height)
+    pairs = [(clip, source) for source in sources(cfg) for clip in _read(source, cfg, skeleton, dt)]
+    on_boxes = [clip for clip, _ in pairs if len(clip.boxes)]
+    if num_boxes == 0 and on_boxes:
+        pairs = [(clip, source) for clip, source in pairs if not len(clip.boxes)]
+        print(f"motions: {len(on_boxes)} clips are left out, as they stand on boxes and terrain.num_boxes is 0")
+    most = max((len(clip.boxes) for clip, _ in pairs), default=0)
+    if most > num_boxes:
+        name = next(clip.name for clip, _ in pairs if len(clip.boxes) == most)
+        raise UserError(f"deepmimic.motions: {name} has {most} boxes: set --env.terrain.num_boxes={most}")
+    if not pairs:
+        raise UserError(_nothing_left(cfg, num_boxes))
+    if cfg.mirrored:
+        pairs += [(mirror(clip, skeleton), source) for clip, source in pairs]
+    if cfg.cut_off_import_length > 0:
+        pairs = [(_cut(clip, slice(cfg.cut_off_import_length)), source) for clip, source in pairs]
+    clips = [clip for clip, _ in pairs]
+    short = [clip.name for clip in clips if len(clip.qpos) < 3]
+    if short:
+        raise UserError(f"deepmimic.motions: {short[0]} has fewer than 3 frames")
+    teachers = list(dict.fromkeys(source.teacher for _, source in pairs if source.teacher))
+    return Motions(
+        _with_some_held_out(clips, cfg, device),
+        skeleton,
+        [float(cfg.human_video_oversample_factor) if len(clip.boxes) else 1.0 for clip in clips],
+        [teachers.index(source.teacher) if source.teacher else -1 for _, source in pairs],
+        teachers,
+    )
+
+
+def _read(source: Source, cfg: DeepMimicCfg, skeleton: Skeleton, dt: float) -> list[Clip]:
+    """The clips of a file that are used."""
+    fps = cfg.default_data_fps or None
+    fps = source.fps or (1.0 / dt if fps == -1.0 else fps)
+    reading = Reading(rate=1.0 / dt, fps=fps, height=cfg.height, scene=source.scene, accept_scene=cfg.accept_scene)
     try:
-        clips = [c for f in motion_files(cfg.files) for c in load_clips(f, skeleton, reading, cache_folder())]
+        clips = load_clips(source.path, skeleton, reading, cache_folder())
     except ValueError as error:
-        message = (
-            str(error).replace("--fps", "--env.deepmimic.default_data_fps").replace("--quat", "legged-motion --quat")
-        )
+        message = str(error)
+        for flag, here in FLAGS.items():
+            message = message.replace(flag, here)
         raise UserError(f"deepmimic.motions: {message}") from error  # with the flags of this command line
     scenes = [clip.name for clip in clips if clip.scene is not None]
     if scenes:
         raise UserError(f"deepmimic.motions: {scenes[0]} stands on a mesh that is not made of boxes")
-    on_boxes = [clip for clip in clips if len(clip.boxes)]
-    if num_boxes == 0 and on_boxes:
-        clips = [clip for clip in clips if not len(clip.boxes)]
-        print(f"motions: {len(on_boxes)} clips are left out, as they stand on boxes and terrain.num_boxes is 0")
-    most = max((len(clip.boxes) for clip in clips), default=0)
-    if most > num_boxes:
-        name = next(clip.name for clip in clips if len(clip.boxes) == most)
-        raise UserError(f"deepmimic.motions: {name} has {most} boxes: set --env.terrain.num_boxes={most}")
-    if not clips:
-        raise UserError("deepmimic.motions: no clip is on the plane alone; --env.terrain.num_boxes gives worlds boxes")
-    if cfg.mirrored:
-        clips += [mirror(clip, skeleton) for clip in clips]
-    if cfg.cut_off_import_length > 0:
-        clips = [_cut(clip, cfg.cut_off_import_length) for clip in clips]
-    short = [clip.name for clip in clips if len(clip.qpos) < 3]
-    if short:
-        raise UserError(f"deepmimic.motions: {short[0]} has fewer than 3 frames")
+    if source.frames != (None, None):
+        clips = [_cut(clip, slice(*source.frames)) for clip in clips]
+    return [clip for clip in clips if (source.on_boxes if len(clip.boxes) else source.on_plane)]
+
+
+def _with_some_held_out(clips: list[Clip], cfg: DeepMimicCfg, device: torch.device) -> MotionLibrary:
     library = MotionLibrary(clips, device, cfg.held_out)
     if all(library.held_out):
         raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
@@ -72,12 +112,19 @@ def load_library(
         print(f"motions: held out of training: {', '.join(held_out)}")
     if missing := [name for name in cfg.held_out if name not in held_out]:
         print(f"motions: deepmimic.held_out names clips that are not here: {', '.join(missing)}")
-    return library, skeleton
+    return library
 
 
-def _cut(clip: Clip, length: int) -> Clip:
-    qpos = clip.qpos[:length]
-    return replace(clip, qpos=qpos, qvel=velocities(qpos, clip.fps), contacts=clip.contacts[:length])
+def _nothing_left(cfg: DeepMimicCfg, num_boxes: int) -> str:
+    if num_boxes == 0:
+        return "deepmimic.motions: no clip is on the plane alone; --env.terrain.num_boxes gives worlds boxes"
+    where, flag = ("on boxes", "use_amass") if cfg.use_human_videos else ("on the plane", "use_human_videos")
+    return f"deepmimic.motions: no clip is {where}; --env.deepmimic.{flag}=True takes the others"
+
+
+def _cut(clip: Clip, frames: slice) -> Clip:
+    qpos = clip.qpos[frames]
+    return replace(clip, qpos=qpos, qvel=velocities(qpos, clip.fps), contacts=clip.contacts[frames])
 
 
 class MotionCommand(Part):
@@ -92,6 +139,9 @@ class MotionCommand(Part):
         links: (N, B, 13) of the tracked links, in the world's frame: place, orientation, velocity, angular velocity
         contacts: (N, F) bool, which feet stand
         ahead: (N, S, 7 + J) positions, `cfg.reference_steps` later
+        next_places: (N, B, 3) of the tracked links, in the next frame
+        next_contacts, previous_contacts: (N, F) bool, in the next and in the last one
+        teacher: (N, 1) number of the teacher who has learnt the clip, -1: none
     """
 
     settings = ("deepmimic",)
@@ -99,14 +149,14 @@ class MotionCommand(Part):
     def __init__(
         self,
         cfg: DeepMimicCfg,
-        library: MotionLibrary,
-        skeleton: Skeleton,
+        motions: Motions,
         links: Sequence[str],
         num_envs: int,
         dt: float,
         bin_steps: int,
     ):
         """`links`: names of those that are tracked; `dt`: control step, s."""
+        library, skeleton = motions.library, motions.skeleton
         self.cfg, self.library, self.dt, self._n = cfg, library, dt, num_envs
         device = library.qpos.device
         indices = [skeleton.body_names.index(name) for name in links]
@@ -123,7 +173,17 @@ class MotionCommand(Part):
         self.last = library.length - 1 + cfg.n_append  # (C,) frame at whose end an episode is over
         self.longest = int(self.last.max()) + cfg.n_prepend  # control steps from a clip's beginning to its end
         self.steps = torch.tensor(cfg.reference_steps, device=device)
-        self.sampler = MotionSampler(cfg.sampling, cfg.clip_weighting_strategy, library, bin_steps, dt)
+        self.sampler = MotionSampler(
+            cfg.sampling,
+            cfg.clip_weighting_strategy,
+            library,
+            bin_steps,
+            dt,
+            weights=motions.weights,
+            linear=cfg.weighting_strategy == "linear",
+        )
+        self.teachers = motions.teachers
+        self._teacher_of_clip = torch.tensor(motions.teacher, dtype=torch.float32, device=device)
         long = torch.zeros(num_envs, dtype=torch.long, device=device)
         rows = torch.zeros(num_envs, dtype=torch.long, device=device)
         self.keep(
@@ -138,6 +198,9 @@ class MotionCommand(Part):
         self.qpos, self.qvel = library.qpos[rows], library.qvel[rows]
         self.links, self.contacts = self._link_table[rows], library.contacts[rows]
         self.ahead = self.qpos[:, None].repeat(1, len(self.steps), 1)
+        self.next_places = self.links[..., :3].clone()
+        self.next_contacts, self.previous_contacts = self.contacts.clone(), self.contacts.clone()
+        self.teacher = torch.zeros(num_envs, 1, device=device)
 
     # -- time ---------------------------------------------------------------------------------------------------------
     def advance(self) -> None:
@@ -156,6 +219,11 @@ class MotionCommand(Part):
         self.contacts.copy_(self.library.contacts.index_select(0, rows))
         ahead = self.library.rows(self.clip[:, None], self.frame[:, None] + self.steps)
         self.ahead.copy_(self.library.qpos.index_select(0, ahead.flatten()).view_as(self.ahead))
+        following, last = (self.library.rows(self.clip, self.frame + by) for by in (1, -1))
+        self.next_places.copy_(self._link_table.index_select(0, following)[..., :3])
+        self.next_contacts.copy_(self.library.contacts.index_select(0, following))
+        self.previous_contacts.copy_(self.library.contacts.index_select(0, last))
+        self.teacher.copy_(self._teacher_of_clip.index_select(0, self.clip)[:, None])
 
     def restore(self) -> None:
         """Make all that depends on the state current."""

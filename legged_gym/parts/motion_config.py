@@ -1,9 +1,6 @@
 """Configuration of the motion command, of which `deepmimic` is the name that VideoMimic's users type."""
 
-import glob
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 from legged_gym.utils.bounds import (
@@ -19,6 +16,7 @@ from legged_gym.utils.bounds import (
 from legged_gym.utils.errors import UserError
 
 ClipWeighting = Literal["uniform_step", "uniform_clip", "success_rate_adaptive"]
+StartWeighting = Literal["uniform", "linear"]
 
 
 @dataclass
@@ -41,27 +39,64 @@ class SamplingCfg:
 
 
 @dataclass
+class OffsetScales:
+    """Standard deviations of what is off for a whole episode (VideoMimic's `offset_scales`)."""
+
+    gravity: NotNegative = 0.0
+    """of the measured unit vector of gravity"""
+    dof_pos: NotNegative = 0.0
+    """of measured joint angles, rad"""
+    action: NotNegative = 0.0
+    """of actions, before they are clipped"""
+
+
+@dataclass
 class DeepMimicCfg:
     """Which motions are followed, and how."""
 
     motions: tuple[str, ...] = ()
     """files and folders of motions, in any format of docs/motions.md; a relative one that is not there is looked for
     in resources/"""
+    use_amass: bool = True
+    """VideoMimic's name for motion capture: clips on the plane are followed"""
+    amass_data_root: str = "../data/unitree_lafan"
+    """where the next is looked for, else in ../retargeted_data, else it is a path of its own"""
+    amass_replay_data_path: str = ""
+    """files of motion capture, with wildcards; they take the place of the clips of `motions` that are on the plane"""
+    amass_terrain_difficulty: Annotated[int, Bounds(1, 5)] = 1
+    """1: clips on the plane have it as it is; up to 5: an episode's ground is one of so many, from flat to ±0.125 m"""
+    use_human_videos: bool = True
+    """VideoMimic's name for clips with a terrain: those that stand on boxes are followed"""
+    human_motion_source: str = ""
+    """YAML list of folders with a motion and a mesh each, or one such folder; they take the place of the clips of
+    `motions` that stand on boxes"""
+    human_video_folders: tuple[str, ...] = ()
+    """such folders, by VideoMimic's older name"""
+    data_root: str = "../data/videomimic_captures"
+    """where these folders are looked for, else in ../retargeted_data, else they are paths of their own"""
+    human_video_data_pattern: str = "retarget_poses_g1.h5"
+    """motions in such a folder, with wildcards; a list's entry may have its own"""
+    human_video_terrain_pattern: str = "background_mesh.obj"
+    """the mesh in it, likewise"""
+    accept_scene: bool = False
+    """boxes that are fitted to a mesh are taken even if they fail their checks (docs/scenes.md)"""
+    human_video_oversample_factor: AtLeastOne = 1
+    """how much more often than by the strategies below episodes begin in clips with a terrain"""
+    teacher_checkpoint_run_name: str = ""
+    """run whose policy teaches clips of which a list says no other; empty: algorithm.policy_to_clone alone"""
     mirrored: bool = False
     """each clip also with left and right exchanged"""
     held_out: tuple[str, ...] = ()
     """names of clips that no episode of the training begins in, with their mirrored ones: evaluate.py follows all, and
     tells of those apart"""
-    default_data_fps: NotNegative = 0.0
-    """frames per second of files that do not say theirs; 0: such files are refused"""
+    default_data_fps: Annotated[float, Bounds(low=-1.0)] = 0.0
+    """frames per second of files that do not say theirs; 0: such files are refused; -1: that of the control steps"""
+    is_csv_joint_only: bool = False
+    """VideoMimic's, for tables without links; here files are told by their content, and either value means the same"""
     height: Literal["shift", "follow", "keep"] = "shift"
     """how clips on the plane are put on it (docs/motions.md)"""
     cut_off_import_length: Annotated[int, Bounds(low=-1)] = -1
     """control steps of each clip that are used, from its start; -1: all"""
-    use_amass: bool = False
-    """VideoMimic's name for more motions: the files amass_replay_data_path in amass_data_root"""
-    amass_data_root: str = "../data/unitree_lafan"
-    amass_replay_data_path: str = "lafan_walk_and_dance/*.pkl"
     n_prepend: SizeOrNone = 0
     """control steps for which the first pose is held before a clip"""
     n_append: SizeOrNone = 50
@@ -76,6 +111,8 @@ class DeepMimicCfg:
     """m by which they start higher than the motion"""
     clip_weighting_strategy: ClipWeighting = "success_rate_adaptive"
     """uniform_step: all frames alike; uniform_clip: all clips alike; success_rate_adaptive: by failures (sampling)"""
+    weighting_strategy: StartWeighting = "uniform"
+    """where in a clip episodes begin: anywhere alike, or linearly less often towards its end"""
     sampling: SamplingCfg = field(default_factory=SamplingCfg)
     anchor_link: str = "torso_link"
     """link at which motion and robot are laid over each other, in place and heading, before other links are compared"""
@@ -91,13 +128,20 @@ class DeepMimicCfg:
     link_pos_error_threshold: Positive = 0.5
     """m that a tracked link may be off; more ends the episode"""
     start_link_pos_error_threshold: Positive = 1.0
-    """the same at the start of training; it falls while more than `threshold_survival` of the episodes are survived"""
+    """the same at the start of training, if that is more; it falls while more than `threshold_survival` of the episodes
+    are survived"""
     threshold_survival: Share = 0.6
     """share of episodes survived above which the threshold falls; below two thirds of it, it rises"""
     height_error_threshold: Positive = 0.3
     """m that the base may be too high or too low"""
     gravity_error_threshold: Positive = 0.8
     """largest difference of the vertical components of gravity in the base's frame, of robot and motion"""
+    observations: tuple[str, ...] = ("proprio", "privileged")
+    """observation groups: these two, and VideoMimic's (docs/videomimic.md)"""
+    zero_torso_xy: bool = False
+    """torso_xy_rel is 0: the policy is not told where the motion is"""
+    zero_torso_yaw: bool = False
+    """torso_yaw_rel is 0: nor where it looks"""
 
     def check(self, key: str) -> None:
         if not self.reference_steps or self.reference_steps[0] != 1:
@@ -106,29 +150,12 @@ class DeepMimicCfg:
             raise UserError(f"{key}.reference_steps is {self.reference_steps}: each is there once")
         if self.cut_off_import_length == 0:
             raise UserError(f"{key}.cut_off_import_length is 0: no frame is left; -1 means all")
+        if not (self.use_amass or self.use_human_videos):
+            raise UserError(f"{key}.use_amass and use_human_videos are both False: no motion is left")
+        if -1.0 < self.default_data_fps < 0.0:
+            raise UserError(f"{key}.default_data_fps is {self.default_data_fps:g}: -1 is the rate of the control steps")
         if self.link_pos_error_threshold > self.start_link_pos_error_threshold:
             raise UserError(
                 f"{key}.link_pos_error_threshold is {self.link_pos_error_threshold:g}: it has to be at most "
                 f"start_link_pos_error_threshold, which is {self.start_link_pos_error_threshold:g}"
             )
-
-    @property
-    def files(self) -> list[Path]:
-        """What is to be read; UserError where there is nothing of that name."""
-        from legged_gym import RESOURCES_DIR
-
-        found = []
-        for name in self.motions:
-            path = Path(os.path.expanduser(name))
-            found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
-            if not os.path.exists(found[-1]):
-                raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
-        if self.use_amass:
-            matches = glob.glob(os.path.join(os.path.expanduser(self.amass_data_root), self.amass_replay_data_path))
-            if not matches:
-                where = f"{self.amass_data_root}/{self.amass_replay_data_path}"
-                raise UserError(f"deepmimic.amass_replay_data_path: there is no {where}")
-            found += map(Path, sorted(matches))
-        if not found:
-            raise UserError("deepmimic.motions is empty: it names files or folders of motions")
-        return found

@@ -1,7 +1,7 @@
 """Where in their clips episodes start: everywhere, or more often where robots fail."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,8 +24,19 @@ class MotionSampler(Part):
 
     settings = ("deepmimic",)
 
-    def __init__(self, cfg: SamplingCfg, weighting: ClipWeighting, library: MotionLibrary, bin_steps: int, dt: float):
-        """`bin_steps`: frames in a bin; `dt`: of a frame, s."""
+    def __init__(
+        self,
+        cfg: SamplingCfg,
+        weighting: ClipWeighting,
+        library: MotionLibrary,
+        bin_steps: int,
+        dt: float,
+        *,
+        weights: Sequence[float] | None = None,
+        linear: bool = False,
+    ):
+        """`bin_steps`: frames in a bin; `dt`: of a frame, s. `weights`: of the clips, on top of all else. `linear`: the
+        weight of a frame is how much of its clip is left then."""
         self._cfg, self._adaptive, self._bin_steps = cfg, weighting == "success_rate_adaptive", bin_steps
         device = library.length.device
         self._length = library.length
@@ -39,6 +50,12 @@ class MotionSampler(Part):
         base = self._frames.float().masked_fill(held_out[clip], 0.0)
         if weighting == "uniform_clip":
             base = base / library.length[clip]
+        left = (library.length[clip] - self._start - 0.5 * self._frames).float()  # of the clip, in a bin's middle
+        self._steeper = 0.5 * self._frames / left if linear else None  # share of starts that are drawn by the slope
+        if linear:
+            base = base * 2.0 * left / library.length[clip]
+        if weights is not None:
+            base = base * torch.tensor(weights, device=device)[clip]
         self._base = base / base.sum()
         self._blamed = [k * bin_steps for k in range(1 + round(cfg.blame_s / (bin_steps * dt)))]
         self._names, self._sizes = library.names, self._bins.tolist()
@@ -59,7 +76,11 @@ class MotionSampler(Part):
         steps = torch.cumsum(self.share, 0)
         at = torch.rand(number, device=steps.device) * steps[-1]
         drawn = torch.searchsorted(steps, at, right=True).clamp(max=len(steps) - 1)  # never a bin without a share
-        within = (torch.rand(number, device=steps.device) * self._frames[drawn]).long()
+        within = torch.rand(number, device=steps.device)
+        if self._steeper is not None:  # the lower one of two has the density of a slope
+            lower = torch.minimum(within, torch.rand(number, device=steps.device))
+            within = torch.where(torch.rand(number, device=steps.device) < self._steeper[drawn], lower, within)
+        within = (within * self._frames[drawn]).long()
         frame = self._start[drawn] + torch.minimum(within, self._frames[drawn] - 1)
         return self._clip[drawn], frame
 

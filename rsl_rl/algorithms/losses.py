@@ -37,9 +37,10 @@ class Loss:
     """What some of `groups` have to have as columns."""
 
 
-def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
-    """PPO's clipped objective () to be minimised; both inputs (B,)."""
-    return -torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages).mean()
+def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float, weights: Tensor | None = None) -> Tensor:
+    """PPO's clipped objective () to be minimised; inputs (B,). `weights` of the rows, 1 unless given."""
+    gain = torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages)
+    return -gain.mean() if weights is None else -(weights * gain).mean()
 
 
 def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float | None) -> Tensor:
@@ -52,8 +53,8 @@ def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float 
 
 
 def bounds_loss(means: Tensor, bounds: float) -> Tensor:
-    """Mean squared excess () of the absolute mean actions (B, A) over `bounds`."""
-    return (means.abs() - bounds).clamp(min=0.0).square().mean()
+    """What the absolute mean actions (B, A) exceed `bounds` by (), summed over actions; VideoMimic's."""
+    return (means.clamp(-bounds, bounds) - means).abs().sum(-1).mean()
 
 
 def latent_distance(latents: Tensor, targets: Tensor) -> Tensor:

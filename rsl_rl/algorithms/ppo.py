@@ -102,12 +102,12 @@ class PPO:
         self.phases: tuple[Phase, ...] = (self.phase("ppo", self.rollout_step, self.update),)
 
     @classmethod
-    def make(cls, policy: ActorCritic, env: VecEnv, num_steps: int, cfg: AlgorithmCfg, *, graph: bool) -> "PPO":
-        """With storage for `num_steps` control steps of all robots in `env`."""
+    def make(cls, policy: ActorCritic, env: VecEnv, num_steps: int, cfg: AlgorithmCfg, *, graph: bool, **own) -> "PPO":
+        """With storage for `num_steps` control steps of all robots in `env`. `own`: what a subclass is made with."""
         obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         mirrors = cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0
         symmetry = Symmetry(env, policy.obs_dims) if mirrors else None
-        return cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph, symmetry=symmetry)
+        return cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph, symmetry=symmetry, **own)
 
     def phase(self, name: str, collect: Callable, update: Callable, **when) -> Phase:
         """A phase that collects into this storage."""
@@ -241,6 +241,8 @@ class PPO:
         self.old_log_std.copy_(self.policy.log_std)
         last_values = self.policy.evaluate(self.storage.last_observations)
         self.storage.compute_returns(last_values, self.cfg.gamma, self.cfg.lam)
+        if self.policy.return_scale is not None:
+            self.policy.return_scale.renew(samples.returns, self.policy.critic[-1])
         for name, rows in self.derived.items():
             samples.observations[name].copy_(rows.function(samples.observations))
 
@@ -266,11 +268,12 @@ class PPO:
         kl = self._adapt_learning_rate(batch.means[:collected], means[:collected])
 
         ratio = (policy.log_prob(means, batch.actions) - batch.log_probs).exp()
-        surrogate = surrogate_loss(ratio, batch.advantages, cfg.clip_param)
-        clip = cfg.clip_param if cfg.use_clipped_value_loss else None
-        value = value_loss(values, batch.values, batch.returns, clip)
+        weights = self.reward_weights(batch)
+        surrogate = surrogate_loss(ratio, batch.advantages, cfg.clip_param, weights)
+        value = self.value_loss(batch, values)
         entropy = policy.entropy()
-        loss = surrogate + cfg.value_loss_coef * value - cfg.entropy_coef * entropy
+        bonus = cfg.entropy_coef if weights is None else cfg.entropy_coef * weights.mean()
+        loss = surrogate + cfg.value_loss_coef * value - bonus * entropy
         self.note(value_function=value, surrogate=surrogate, entropy=entropy, kl=kl)
         for auxiliary in self.auxiliary:
             value = auxiliary.function(policy, batch, means)
@@ -279,6 +282,18 @@ class PPO:
         with torch.no_grad():
             self.note(**{name: figure(policy, batch) for name, figure in self.extras.figures.items()})
         return loss
+
+    def reward_weights(self, batch: Samples) -> Tensor | None:
+        """How much of each row (B,) of a minibatch is learnt from rewards; None: all of all."""
+        return None
+
+    def value_loss(self, batch: Samples, values: Tensor) -> Tensor:
+        """Of what the critic now says (B,), on the scale that it learns on."""
+        clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
+        compared = [values, batch.values, batch.returns]
+        if self.policy.return_scale is not None:
+            compared = [x / self.policy.return_scale.std for x in compared]  # differences count: the mean drops out
+        return value_loss(*compared, clip)
 
     def note(self, **losses: Tensor) -> None:
         """Adds this step's losses (), named as in `loss_names`, to their sums."""
@@ -303,6 +318,7 @@ class PPO:
         return {
             "Loss/learning_rate": self.learning_rate.item(),
             "Train/action_noise_std": self.policy.std.mean().item(),
+            **self.policy.figures(),
             **self.extras.scalars(),
         }
 
@@ -318,8 +334,10 @@ class PPO:
         """In place."""
 
     def state_tensors(self) -> list[Tensor]:
-        """Every tensor that a minibatch step changes and the next one reads; all ranks start with the same."""
-        return [*(tensor for adam in self.optimizers().values() for tensor in adam.state_tensors()), self.losses]
+        """Every tensor that an update changes and the next one reads; all ranks start with the same."""
+        scale = self.policy.return_scale
+        learnt = [tensor for adam in self.optimizers().values() for tensor in adam.state_tensors()]
+        return [*learnt, *(() if scale is None else scale.buffers()), self.losses]
 
     def state_dict(self) -> dict:
         """Networks, optimisers and learning rate."""

@@ -58,7 +58,8 @@ class RmaPPO(PPO):
 
     def read_groups(self) -> tuple[str, ...]:
         """Without the history, by far the widest, unless the critic asks for it."""
-        return (*self.policy.cfg.critic_groups, "proprio", "scan", "priv_explicit", "priv_latent")
+        cfg = self.policy.cfg
+        return (*cfg.critic_groups, *cfg.critic_projected_groups, "proprio", "scan", "priv_explicit", "priv_latent")
 
     # -- collecting ---------------------------------------------------------------------------------------------------
     def behaviour(self, observations: Mapping[str, Tensor]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rsl_rl.algorithms.distillation import Distillation
-from rsl_rl.algorithms.losses import Derived, Loss, value_loss
+from rsl_rl.algorithms.losses import Derived, Loss
 from rsl_rl.algorithms.phases import Phase
 from rsl_rl.algorithms.ppo import PPO
 from rsl_rl.config import EncoderCfg, PolicyCfg, StudentPpoCfg
@@ -25,6 +25,7 @@ from rsl_rl.modules.depth_student import DepthStudent
 from rsl_rl.storage.rollout_storage import Samples
 from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
+from rsl_rl.utils.typed import misfit
 
 TOLD, SEEN, ESTIMATED, HISTORY = "told", "seen", "estimated", "student_history"  # what the actor reads, in its order
 LABELS, YAW_ERROR = "teacher_actions", "yaw_error"
@@ -48,6 +49,8 @@ def with_critic(student: DepthStudent, obs_dims: Mapping[str, int], init_noise_s
         critic_groups=teacher.critic_groups,
         actor_encoders={HISTORY: EncoderCfg(latent_dim=teacher.priv_encoder_dims[-1])},
         critic_encoders=teacher.critic_encoders,
+        critic_projected_groups=teacher.critic_projected_groups,
+        normalize_returns=teacher.normalize_returns,
     )
     own = {TOLD: "student_proprio", ESTIMATED: "priv_explicit"}
     dims = {**obs_dims, SEEN: student.depth_encoder.latent_dim, **{name: obs_dims[like] for name, like in own.items()}}
@@ -81,7 +84,8 @@ class SeeingPPO(PPO):
         """
         super().__init__(policy, *args, **kwargs)
         self.see, self.with_sight, self.finish_step, self.changed = see, with_sight, finish_step, changed
-        critic = self.part_parameters("critic") | self.part_parameters("critic_encoders")
+        parts = [self.part_parameters(part) for part in policy.critic_parts]
+        critic = {name: parameter for part in parts for name, parameter in part.items()}
         self.critic_optimizer = self._adam(critic, self.cfg.learning_rate)
 
     def means(self, batch: Samples) -> Tensor:
@@ -104,9 +108,9 @@ class SeeingPPO(PPO):
 
     def critic_step(self) -> None:
         """One gradient step of the critic on the rows in `storage.indices`, in place and without host sync."""
-        batch = self.storage.gather(self.policy.cfg.critic_groups)
-        clip = self.cfg.clip_param if self.cfg.use_clipped_value_loss else None
-        value = value_loss(self.policy.evaluate(batch.observations), batch.values, batch.returns, clip)
+        cfg = self.policy.cfg
+        batch = self.storage.gather((*cfg.critic_groups, *cfg.critic_projected_groups))
+        value = self.value_loss(batch, self.policy.evaluate(batch.observations))
         self.critic_optimizer.minimize(value)
         self.note(value_function=value)
 
@@ -128,6 +132,7 @@ class StudentPPO(Distillation):
     of_the_teacher = (
         *Distillation.of_the_teacher,
         *("critic_class_name", "critic_hidden_dims", "critic_groups", "critic_encoders"),
+        *("critic_projected_groups", "normalize_returns"),
     )
     cfg: StudentPpoCfg
 
@@ -163,8 +168,9 @@ class StudentPPO(Distillation):
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
         """As `Distillation`'s; the critic begins as the teacher's."""
         super().load_teacher(teacher, path, start_from_it=start_from_it)
-        for name in ("critic", "critic_encoders"):
-            getattr(self.ppo.policy, name).load_state_dict(getattr(teacher, name).state_dict())
+        for name in teacher.critic_parts:
+            if (part := getattr(teacher, name)) is not None:
+                getattr(self.ppo.policy, name).load_state_dict(part.state_dict())
 
     # -- collecting ---------------------------------------------------------------------------------------------------
     def begin_training(self, last: int) -> None:
@@ -245,8 +251,10 @@ class StudentPPO(Distillation):
         super().load_state_dict(state)
         self.tuning = state.get("tuning", False)
         if "ppo" in state:
-            settings = {"algorithm_cfg": state.get("algorithm_cfg", {}).get("ppo", {})}
-            self.ppo.load_state_dict({**state["ppo"], **settings})
+            settings = state.get("algorithm_cfg", {}).get("ppo", {})
+            if wrong := misfit(settings, dict, "algorithm_cfg.ppo"):
+                raise ValueError(wrong)
+            self.ppo.load_state_dict({**state["ppo"], "algorithm_cfg": settings})
 
 
 def _distance(policy: ActorCritic, batch: Samples, means: Tensor) -> Tensor:

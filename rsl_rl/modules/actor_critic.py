@@ -1,5 +1,6 @@
 """Actor with a Gaussian of state-independent width, and critic. Both read named observation groups."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 from rsl_rl.config import EncoderCfg, PolicyCfg
 from rsl_rl.modules.gated_experts import GatedExperts
+from rsl_rl.modules.mlp import MLP, GatedProjection
+from rsl_rl.modules.return_scale import ReturnScale
 from rsl_rl.utils.resolve import resolve
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -17,18 +20,21 @@ class ActorCritic(nn.Module):
     """Maps observation groups {name: (N, d)} to actions (N, A) and values (N,).
 
     Its parts are the actor, the critic, and encoders of single groups in front of each, of the classes that the config
-    names.
+    names; and projections of single groups into the first hidden layer of each.
     """
 
     config_class: type = PolicyCfg
     separate_parts: frozenset[str] = frozenset()
     """Parts that learn from losses of their own, and not from PPO's."""
+    critic_parts = ("critic", "critic_encoders", "critic_projections", "return_scale")
+    """What `evaluate` follows from."""
 
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: PolicyCfg):
         """`obs_dims`: width of every group that the environment offers."""
         super().__init__()
-        groups = dict.fromkeys((*cfg.actor_groups, *cfg.critic_groups))
-        for key in ("actor_groups", "critic_groups"):
+        projected = (*cfg.actor_projected_groups, *cfg.critic_projected_groups)
+        groups = dict.fromkeys((*cfg.actor_groups, *cfg.critic_groups, *projected))
+        for key in ("actor_groups", "critic_groups", "actor_projected_groups", "critic_projected_groups"):
             if missing := [group for group in getattr(cfg, key) if group not in obs_dims]:
                 there_is = f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}"
                 raise ValueError(f"policy.{key}: {there_is}")
@@ -41,6 +47,9 @@ class ActorCritic(nn.Module):
         self.critic = critic(critic_in, cfg.critic_hidden_dims, 1, cfg.activation)
         self.actor_encoders = self._make_encoders(cfg.actor_encoders)
         self.critic_encoders = self._make_encoders(cfg.critic_encoders)
+        self.actor_projections = self._make_projections("actor")
+        self.critic_projections = self._make_projections("critic")
+        self.return_scale = ReturnScale(self.critic) if cfg.normalize_returns else None
         # The logarithm is what is learned: the deviation itself can then never become negative.
         self.log_std = nn.Parameter(torch.empty(num_actions))
         self.reset_std()
@@ -61,10 +70,28 @@ class ActorCritic(nn.Module):
             made[group] = encoder(*dims, cfg.activation, out_activation=cfg.out_activation)
         return made
 
+    def _make_projections(self, key: str) -> nn.ModuleDict:
+        """Of the groups that are projected into the first hidden layer of the network `key`."""
+        groups, dims = getattr(self.cfg, f"{key}_projected_groups"), getattr(self.cfg, f"{key}_hidden_dims")
+        if groups and not (isinstance(getattr(self, key), MLP) and dims):
+            name = getattr(self.cfg, f"{key}_class_name")
+            raise ValueError(f"policy.{key}_projected_groups: the {key}, {name}, is no MLP with a hidden layer")
+        return nn.ModuleDict({group: GatedProjection(self.obs_dims[group], dims[0]) for group in groups})
+
     @staticmethod
     def _read(observations: Mapping[str, Tensor], groups: Sequence[str], encoders: nn.ModuleDict) -> list[Tensor]:
         """(N, ...) of each of `groups`: the latent of its encoder where there is one, else the observations."""
         return [encoders[name](observations[name]) if name in encoders else observations[name] for name in groups]
+
+    @staticmethod
+    def _answer(
+        network: nn.Module, parts: list[Tensor], observations: Mapping[str, Tensor], projections: nn.ModuleDict
+    ) -> Tensor:
+        """What `network` makes of the `parts` of its input and of the projected groups."""
+        if not projections:
+            return network(parts)
+        added = [projection(observations[group]) for group, projection in projections.items()]
+        return network(parts, functools.reduce(torch.add, added))
 
     def reset_std(self) -> None:
         """Sets the action noise back to `init_noise_std`."""
@@ -88,7 +115,8 @@ class ActorCritic(nn.Module):
 
     def act_inference(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
-        return self.actor(self._read(observations, self.cfg.actor_groups, self.actor_encoders))
+        parts = self._read(observations, self.cfg.actor_groups, self.actor_encoders)
+        return self._answer(self.actor, parts, observations, self.actor_projections)
 
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> Callable[[Mapping[str, Tensor]], Tensor]:
         """What acts when nobody learns: observations to mean actions.
@@ -105,8 +133,24 @@ class ActorCritic(nn.Module):
         return torch.addcmul(means, torch.randn_like(means), self.std)
 
     def evaluate(self, observations: Mapping[str, Tensor]) -> Tensor:
-        """Values (N,)."""
-        return self.critic(self._read(observations, self.cfg.critic_groups, self.critic_encoders)).squeeze(-1)
+        """Values (N,), in the units of the rewards."""
+        parts = self._read(observations, self.cfg.critic_groups, self.critic_encoders)
+        values = self._answer(self.critic, parts, observations, self.critic_projections).squeeze(-1)
+        return values if self.return_scale is None else self.return_scale(values)
+
+    def figures(self) -> dict[str, float]:
+        """What is logged of the networks once an iteration, by log key: gates of projections, and the returns' scale.
+        Syncs with the host."""
+        found = {}
+        for key, projections in (("actor", self.actor_projections), ("critic", self.critic_projections)):
+            for group, projection in projections.items():
+                gate = projection.gate.detach().abs()
+                found[f"Network/attention_{group}_{key}"] = gate.mean().item()
+                found[f"Network/max_attention_{group}_{key}"] = gate.max().item()
+        if self.return_scale is not None:
+            found["Loss/return_mean"] = self.return_scale.mean.item()
+            found["Loss/return_std"] = self.return_scale.std.item()
+        return found
 
     def log_prob(self, means: Tensor, actions: Tensor) -> Tensor:
         """Log-density (N,) of `actions` (N, A) around `means` (N, A)."""

@@ -83,6 +83,32 @@ class MLP(nn.Sequential):
             layers.append(make_activation(out_activation))
         super().__init__(*layers)
 
+    def forward(self, x: Tensor | Sequence[Tensor], added: Tensor | None = None) -> Tensor:
+        """`added`: (..., H), comes on top of what the first layer gives, before its activation."""
+        if added is None:
+            return super().forward(x)
+        hidden = self[0](x) + added
+        for layer in list(self)[1:]:
+            hidden = layer(hidden)
+        return hidden
+
+
+class GatedProjection(Linear):
+    """A linear map, each of whose outputs goes through a gate of its own; all gates start at zero.
+
+    Added to a trained network's first hidden layer it changes nothing at first: height maps in VideoMimic, where the
+    gate is called attention.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int):
+        super().__init__(in_dim, out_dim)
+        orthogonal(self)
+        self.gate = nn.Parameter(torch.zeros(out_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in) to (B, out)."""
+        return super().forward(x) * self.gate
+
 
 def make_activation(name: str) -> nn.Module:
     """Activation by its name in the config; ValueError if there is none."""

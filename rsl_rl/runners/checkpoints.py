@@ -177,13 +177,15 @@ def _first_difference(group: str, saved: Mapping[str, int], present: Mapping[str
             return
 
 
-def check_network(path: Path, checkpoint: Mapping[str, Any], cfg: ClassCfg) -> None:
-    """ValueError unless the networks are of the sizes that `cfg` says."""
+def check_network(
+    path: Path, checkpoint: Mapping[str, Any], cfg: ClassCfg, free: tuple[str, ...] = NOT_OF_THE_NETWORK
+) -> None:
+    """ValueError unless the networks are of the sizes that `cfg` says; in its fields `free` they may differ."""
     saved = asdict(saved_policy_cfg(checkpoint, path, cfg))
     differences = [
         f"policy.{name} is {saved[name]}, not {value}"
         for name, value in asdict(cfg).items()
-        if name not in NOT_OF_THE_NETWORK and saved[name] != value
+        if name not in free and saved[name] != value
     ]
     if differences:
         raise ValueError(f"{path} holds another network: {'; '.join(differences)}")
@@ -195,7 +197,7 @@ def changed_rates(checkpoint: Mapping[str, Any], present: Mapping[str, float]) -
     for name, value in present.items():
         saved = checkpoint.get("algorithm_cfg", {})
         for key in name.split("."):
-            saved = saved.get(key, {})
+            saved = saved.get(key, {}) if isinstance(saved, Mapping) else {}
         if saved not in ({}, value):
             lines.append(f"algorithm.{name} is {value}, as configured now; the saved run's was {saved}")
     return lines

@@ -34,6 +34,7 @@ from rsl_rl.runners.checkpoints import (
     uncommitted,
 )
 from rsl_rl.runners.resuming import take_up_curricula, take_up_episodes
+from rsl_rl.runners.warm_start import take_weights
 from rsl_rl.utils import distributed
 from rsl_rl.utils.checkpoint import check_rng_state, rng_state, save_atomic, seed_rank, set_rng_state, try_saving
 from rsl_rl.utils.files import holding, reason
@@ -352,6 +353,10 @@ class OnPolicyRunner:
         """
         path = Path(path)
         checkpoint = read_checkpoint(path)
+        if "optimizer" not in checkpoint:
+            self._say(f"{path} holds networks only, as shipped policies do: a new training starts with them")
+            self.load_weights(path)
+            return
         if distributed.rank() == 0:
             tidy(path.parent)
         policy_cfg = self.algorithm.policy.cfg
@@ -359,8 +364,6 @@ class OnPolicyRunner:
         check_observations(path, checkpoint, self.env)
         check_network(path, checkpoint, policy_cfg)
         refuse_foreign(checkpoint.get("teacher_cfg", {}), class_names(policy_cfg), f"{path}")
-        if "optimizer" not in checkpoint:
-            raise ValueError(f"{path} holds networks only, as shipped policies do: there is nothing to resume from")
         check_resumable(path, checkpoint, self.algorithm.state_dict())
         try:
             check_rng_state(checkpoint["rng"])
@@ -386,6 +389,15 @@ class OnPolicyRunner:
             set_rng_state(checkpoint["rng"], self.device)
         else:
             seed_rank(self.cfg.seed, distributed.rank(), self.iteration)
+
+    def load_weights(self, path: Path) -> None:
+        """A new training that starts with the networks of a checkpoint, of this task or of one before it; says what is
+        new in them. ValueError where they do not fit (`warm_start.take_weights`)."""
+        path, algorithm = Path(path), self.algorithm
+        for line in take_weights(path, read_checkpoint(path), algorithm.policy, self.env):
+            self._say(line)
+        cfg = self.cfg.algorithm
+        self._say(f"a new training starts with them: learning rate {cfg.learning_rate}, {cfg.schedule} schedule")
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

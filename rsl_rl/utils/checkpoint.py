@@ -2,12 +2,13 @@
 
 import random
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import torch
 
 from rsl_rl.utils.files import lock, part_of, writing
+from rsl_rl.utils.typed import told
 
 
 def save_atomic(data: dict, path: Path) -> None:
@@ -57,21 +58,39 @@ def _dump(data: dict, file: IO[bytes]) -> None:
         raise
 
 
-def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
+def load_plain(path: Path, kind: str = "checkpoint") -> Any:
     """Loads tensors and plain data to the CPU, never code; ValueError when the file is anything else."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"no {kind} at {path}")
     try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive can fail in as many ways as there are bytes
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path} is damaged or no {kind} of tensors and plain data ({reason[:120]})") from error
+
+
+def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
+    """As `load_plain`, of what this project wrote in the format `version`."""
+    data = load_plain(path, kind)
     if not isinstance(data, dict) or "format" not in data:
         raise ValueError(f"{path} is no {kind} of this project")
-    if data["format"] != version:
-        raise ValueError(f"{path} has format {data['format']}, this version reads format {version}")
+    if type(data["format"]) is not int or data["format"] != version:
+        raise ValueError(f"{path} has format {told(data['format'])}, this version reads format {version}")
     return data
+
+
+def find_checkpoint(name: str, key: str) -> Path:
+    """The checkpoint `name`, or the newest in the run's folder of that name; ValueError names the setting `key`."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ValueError(f"{key} is '{name}': there is no such checkpoint or folder of a run, seen from {Path.cwd()}")
+    found = [file for file in path.glob("model_*.pt") if file.stem.removeprefix("model_").isdecimal()]
+    if not found:
+        raise ValueError(f"{key} is '{name}': there is no model_<iteration>.pt in that folder")
+    return max(found, key=lambda file: int(file.stem.removeprefix("model_")))
 
 
 def rng_state(device: torch.device) -> dict:

@@ -15,7 +15,8 @@ from legged_gym.envs.base.legged_robot_config import (
     TerrainCfg,
 )
 from legged_gym.parts.config import CommandsCfg
-from legged_gym.parts.motion_config import DeepMimicCfg
+from legged_gym.parts.motion_config import DeepMimicCfg, OffsetScales
+from legged_gym.sensors.height_map_config import HeightMapCfg
 from legged_gym.utils.bounds import AngleNoise, AtLeastOne, Bounds, NotNegative, Positive
 from legged_gym.utils.errors import UserError
 
@@ -130,11 +131,16 @@ class DeepMimicRewardsCfg(RewardsCfg):
 class DeepMimicNoiseScales(NoiseScales):
     root_pos: NotNegative = 0.03
     """m, of odometry"""
+    torso_xy: NotNegative = 0.0173
+    """m, of torso_xy_rel; as wide as VideoMimic's normal noise of 0.01"""
+    torso_yaw: NotNegative = 0.0173
+    """rad, of torso_yaw_rel, likewise"""
 
 
 @dataclass
 class DeepMimicNoiseCfg(NoiseCfg):
     noise_scales: DeepMimicNoiseScales = field(default_factory=DeepMimicNoiseScales)
+    offset_scales: OffsetScales = field(default_factory=OffsetScales)
 
 
 @dataclass
@@ -152,6 +158,7 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
     rewards: DeepMimicRewardsCfg = field(default_factory=DeepMimicRewardsCfg)
     noise: DeepMimicNoiseCfg = field(default_factory=DeepMimicNoiseCfg)
     deepmimic: DeepMimicCfg = field(default_factory=DeepMimicCfg)
+    height_map: HeightMapCfg = field(default_factory=HeightMapCfg)
 
     def check(self, key: str) -> None:
         if self.commands != CommandsCfg():
@@ -180,3 +187,6 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         self.noise.add_noise = random.push_robots = random.randomize_friction = random.randomize_base_mass = False
         random.randomize_base_com = random.randomize_motor_strength = random.control_delays = False
         random.p_gain_rand = random.d_gain_rand = random.torque_rfi_rand = False
+        self.noise.offset_scales = OffsetScales()
+        self.height_map.undisturbed()
+        self.deepmimic.amass_terrain_difficulty = 1

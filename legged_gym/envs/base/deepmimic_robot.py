@@ -1,19 +1,21 @@
 """A robot that does as a motion does: rewards of BeyondMimic and VideoMimic, over many clips, on planes and boxes."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from legged_gym.envs.base import terms
 from legged_gym.envs.base.deepmimic_config import DeepMimicRobotCfg
 from legged_gym.envs.base.legged_robot import LeggedRobot
+from legged_gym.envs.base.motion_observations import MotionObservations
 from legged_gym.envs.base.motion_rewards import MotionRewards
-from legged_gym.mirror import UNCHANGED, VECTOR
-from legged_gym.observations import Term
+from legged_gym.envs.base.videomimic_observations import VideoMimicObservations
+from legged_gym.observations import Group, Term
 from legged_gym.parts.motion_command import MotionCommand, load_library, re_anchored
+from legged_gym.parts.motion_ground import MotionGround
 from legged_gym.parts.motion_velocity import MotionVelocity
+from legged_gym.parts.root_command import RootCommand
+from legged_gym.parts.sensor_bias import SensorBias
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import (
@@ -21,10 +23,7 @@ from legged_gym.utils.math import (
     projected_gravity,
     quat_angle,
     quat_from_roll_pitch_yaw,
-    quat_from_yaw,
     quat_multiply,
-    quat_rotate_inverse,
-    quat_yaw,
     uniform,
 )
 
@@ -33,7 +32,7 @@ FORGETTING = 1e-3  # of the count of episodes survived, in a control step
 TIGHTENING = 1e-4  # share by which the threshold changes in a control step
 
 
-class DeepMimicRobot(MotionRewards, LeggedRobot):
+class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, LeggedRobot):
     """Robots that follow the clips of their `motion`, each in its own world, which has the clip's boxes.
 
     After a step robot and motion are compared: `link_pos` (N, B, 3), `link_quat` (N, B, 4), `link_lin_vel` and
@@ -58,19 +57,23 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         if cfg.anchor_link not in cfg.tracked_links:
             raise UserError(f"deepmimic.anchor_link is {cfg.anchor_link}: it has to be one of deepmimic.tracked_links")
         num_boxes = self.cfg.terrain.num_boxes
-        library, skeleton = load_library(cfg, self.robot_spec, self.dt, num_boxes, device)
-        if tuple(skeleton.joint_names) != tuple(self.robot.joint_names):
+        motions = load_library(cfg, self.robot_spec, self.dt, num_boxes, device)
+        if tuple(motions.skeleton.joint_names) != tuple(self.robot.joint_names):
             raise UserError(f"{self.robot_spec.label}: the motions' joints are not those of the model, in its order")
         bins = self.in_steps(cfg.sampling.bin_s, "deepmimic.sampling.bin_s")
-        self.motion = MotionCommand(cfg, library, skeleton, cfg.tracked_links, n, self.dt, bins)
-        self.parts |= {"motion": self.motion, "sampler": self.motion.sampler}
+        self.motion = MotionCommand(cfg, motions, cfg.tracked_links, n, self.dt, bins)
+        self.root_command = RootCommand(n, device, zero_way=cfg.zero_torso_xy, zero_turn=cfg.zero_torso_yaw)
+        scales = self.cfg.noise.offset_scales
+        self.sensor_bias = SensorBias(scales, n, len(self.robot.joint_names), self.num_actions, device)
+        self.parts |= {"motion": self.motion, "sampler": self.motion.sampler, "root_command": self.root_command}
+        self.parts["sensor_bias"] = self.sensor_bias
         self.velocity_commands.follow(self.motion)
         longest = cfg.truncate_rollout_length or self.max_episode_length
         self.max_episode_length = min(longest, self.motion.longest)
-        self.ground = BoxGround(_tiles(library.boxes, num_boxes, device), n) if num_boxes else None
+        self.footing = MotionGround(motions.library, num_boxes, cfg.amass_terrain_difficulty, n)
+        self.ground: BoxGround | None = self.footing.ground if num_boxes else None
         if self.ground is not None:
-            self.parts["ground"] = self.ground
-            self._no_level = torch.zeros(n, dtype=torch.long, device=device)
+            self.parts |= {"ground": self.ground, "footing": self.footing}
         self.tracked = torch.tensor([names.index(link) for link in cfg.tracked_links], device=device)
         self.anchor = cfg.tracked_links.index(cfg.anchor_link)
         ankles = [i for i, name in enumerate(self.robot.joint_names) if "ankle" in name]
@@ -90,9 +93,11 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         self.measured_matches = zeros(n, 2)  # feet that stand in both; in either
         self.measured_actions = zeros(n, self.num_actions)
         self.anchor_drift = zeros(n)  # m over the ground from the motion's anchor
-        self.start_threshold = cfg.start_link_pos_error_threshold
+        self._down = torch.tensor([0.0, 0.0, -1.0], device=device)
+        self.start_threshold = max(cfg.start_link_pos_error_threshold, cfg.link_pos_error_threshold)
         self.keep(
             second_last_actions=zeros(n, self.num_actions),
+            previous_contacts=torch.zeros(n, len(self.feet), dtype=torch.bool, device=device),
             link_threshold=torch.full((), self.start_threshold, device=device),
             episodes=zeros(2),  # that ended of late, and that were survived
         )
@@ -104,6 +109,8 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
             texts.append("terrain.n_rows: each robot has a world of its own, so there are no rows to spread them over")
         if cfg.asset.use_alt_files:
             texts.append("asset.use_alt_files: there is one file of this robot, whose soles are capsules")
+        if cfg.deepmimic.is_csv_joint_only:
+            texts.append("deepmimic.is_csv_joint_only: files are told by what is in them, and links follow from joints")
         return texts
 
     def _figures(self) -> list[str]:
@@ -115,7 +122,11 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
     # -- the control step ---------------------------------------------------------------------------------------------
     def _take_actions(self, actions: Tensor) -> None:
         self.second_last_actions.copy_(self.last_actions)
-        super()._take_actions(actions)
+        super()._take_actions(actions + self.sensor_bias.action if self.cfg.noise.offset_scales.action else actions)
+
+    def _update_contacts(self) -> None:
+        self.previous_contacts.copy_(self.last_raw_contacts)
+        super()._update_contacts()
 
     @property
     def rest_term(self) -> str:
@@ -179,10 +190,13 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         return (error > self.link_threshold).any(1) | off
 
     def check_termination(self) -> None:
-        """Robots that lost their motion have failed; the end of a clip is a time-out."""
+        """Robots that lost their motion have failed; the end of a clip is a time-out. Who is driven by hand has none:
+        he fails when he lies."""
         super().check_termination()
-        self.falls.logical_or_(self.lost())
-        self.time_outs.copy_((self.time_outs | self.motion.ended) & ~self.falls)
+        driven = self.root_command.manual
+        lies = (self.gravity_b[:, 2] > -0.5) & driven
+        self.falls.logical_or_((self.lost() & ~driven) | lies)
+        self.time_outs.copy_((self.time_outs | (self.motion.ended & ~driven)) & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
 
     def _measure(self) -> None:
@@ -213,11 +227,15 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
     # -- episodes -----------------------------------------------------------------------------------------------------
     def reset_where(self, mask: Tensor) -> None:
         self.motion.reset(mask)
+        self.footing.move(mask, self.motion.clip)
         if self.ground is not None:
-            self.ground.move(mask, self._no_level, self.motion.clip)
             self.sim.set_ground(mask, *self.ground.slots())
+        self.sensor_bias.reset(mask)
+        if "height_map" in self.parts:
+            self.parts["height_map"].reset(mask)
         super().reset_where(mask)
-        assign_where(mask, self.second_last_actions, 0.0)
+        for buffer in (self.second_last_actions, self.previous_contacts):
+            assign_where(mask, buffer, 0)
         if self.cfg.deepmimic.residual_actions:  # an action that comes late finds the motion's pose in force
             assign_where(mask, self.drive.action_history, self._means(self.motion.qpos[:, 7:])[:, None])
 
@@ -230,6 +248,8 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         offset = [uniform(-width, width, n, device=device) for width in init.root_pos_noise]
         qpos[:, :3].add_(torch.stack(offset, 1))
         qpos[:, 2].add_(cfg.respawn_z_offset)
+        if cfg.amass_terrain_difficulty > 1:
+            qpos[:, 2].add_(self.footing.rise(self.motion.links[..., :2]))
         turn = torch.stack([uniform(-width, width, n, device=device) for width in init.root_rot_noise], 1)
         qpos[:, 3:7] = quat_multiply(quat_from_roll_pitch_yaw(turn), self.motion.qpos[:, 3:7])
         joints = qpos[:, 7:] + uniform(-init.joint_pos_noise, init.joint_pos_noise, n, self.num_actions, device=device)
@@ -254,126 +274,22 @@ class DeepMimicRobot(MotionRewards, LeggedRobot):
         self.motion.load_curriculum_state_dict(state["motions"])
 
     # -- observations -------------------------------------------------------------------------------------------------
-    def _proprio_terms(self) -> list[Term]:
-        """What a robot measures, and what it is told of the motion: all of it from the clip and the robot's heading,
-        and, with `deepmimic.observe_position`, its place."""
-        own = [terms.base_ang_vel(self), terms.gravity(self), *terms.joints(self)]
-        told = [self._reference_terms(k, step) for k, step in enumerate(self.cfg.deepmimic.reference_steps)]
-        place: list[Term] = []
-        if self.cfg.deepmimic.observe_position:
-            meaning, noise = "m, from the base to the motion's, next frame, in the heading's frame", self.cfg.noise
-            noise_width = noise.noise_scales.root_pos
-            place = [Term("root_pos_error", self._root_pos_error, "told", meaning, noise=noise_width, mirror=VECTOR)]
-        scale = self.cfg.normalization.obs_scales.dof_vel
-        meaning = "rad/s, of the motion's joints now"
-        velocity = Term("reference_vel", lambda: self.motion.qvel[:, 6:], "told", meaning, scale=scale, mirror="joints")
-        return [*own, *(term for group in told for term in group), velocity, *place]
-
-    def _reference_terms(self, k: int, step: int) -> list[Term]:
-        """Of the motion `step` frames ahead."""
-        when = f"of the motion {step} frames ahead"
-        scale, rest = self.cfg.normalization.obs_scales.dof_pos, self.default_joint_pos
-        gravity = f"unit vector of gravity in the base's frame, {when}"
-        turned = f"cosine and sine of the heading {when}, less the robot's"
-        gone = f"m, place of the base {when}, from where the motion is now and in its heading's frame; z: the height"
-        joints = Term(
-            f"reference_joints_{step}",
-            lambda: self.motion.ahead[:, k, 7:],
-            "told",
-            f"rad, {when}",
-            scale,
-            rest,
-            mirror="joints",
-        )
-        return [
-            joints,
-            Term(f"reference_gravity_{step}", lambda: self.ahead_gravity[:, k], "told", gravity, mirror=VECTOR),
-            Term(f"reference_heading_{step}", lambda: self.ahead_turn[:, k], "told", turned, mirror=(1.0, -1.0)),
-            Term(f"reference_way_{step}", lambda: self.ahead_way[:, k], "told", gone, mirror=VECTOR),
-        ]
-
-    def _tell(self) -> None:
-        """What the policy is told of the frames ahead, of all at a time: as many small kernels would cost more."""
-        motion = self.motion
-        self.ahead_gravity.copy_(projected_gravity(motion.ahead[..., 3:7]))
-        turn = quat_yaw(motion.ahead[..., 3:7]) - quat_yaw(self.sim.root_quat_w)[:, None]
-        self.ahead_turn.copy_(torch.stack([turn.cos(), turn.sin()], -1))
-        offset = motion.ahead[..., :3] - (motion.qpos[:, :3] * self._over_ground)[:, None]
-        heading = quat_from_yaw(quat_yaw(motion.qpos[:, 3:7]))[:, None].expand(*offset.shape[:2], 4)
-        self.ahead_way.copy_(quat_rotate_inverse(heading, offset))
-
-    def _root_pos_error(self) -> Tensor:
-        offset = self.motion.ahead[:, 0, :3] - self.sim.root_pos_w
-        return quat_rotate_inverse(quat_from_yaw(quat_yaw(self.sim.root_quat_w)), offset)
-
     def _privileged_terms(self) -> list[Term]:
-        """For a critic: where the tracked links are and should be, as the anchor's heading has it."""
-        n = self.num_envs
+        return [*super()._privileged_terms(), *self._motion_privileged_terms()]
 
-        def in_frame(vectors: Tensor) -> Tensor:
-            turn = quat_from_yaw(quat_yaw(self.seen_quat[:, self.anchor]))[:, None]
-            return quat_rotate_inverse(turn.expand(*vectors.shape[:2], 4), vectors).flatten(1)
-
-        def links() -> Tensor:
-            return in_frame(self.seen_pos - self.seen_pos[:, self.anchor, None])
-
-        def off() -> Tensor:
-            return in_frame(self.motion.links[..., :3] - self.seen_pos)
-
-        def turned() -> Tensor:
-            """Two columns of the rotation from each link to the motion's."""
-            turn = quat_multiply(self.motion.links[..., 3:7], self.seen_quat * self._conjugate)
-            w, x, y, z = turn.unbind(-1)
-            first = torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], -1)
-            second = torch.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], -1)
-            return torch.cat([first, second], -1).view(n, -1)
-
-        def velocity() -> Tensor:
-            return quat_rotate_inverse(self.sim.root_quat_w, self.motion.qvel[:, :3])
-
-        hidden = dict(on_robot="privileged")
-        return [
-            *super()._privileged_terms(),
-            Term("link_pos", links, meaning="m, of the tracked links from the anchor", **hidden),
-            Term("link_pos_error", off, meaning="m, from these to the motion's", **hidden),
-            Term("link_rot_error", turned, meaning="two columns of the rotations from these to the motion's", **hidden),
-            Term("reference_lin_vel", velocity, meaning="m/s, of the motion's base, in the base's frame", **hidden),
-            Term("reference_contacts", lambda: self.motion.contacts.float(), mirror="per_foot", **hidden),
-            Term("time_left", self._time_left, meaning="1 s and more before the end: 1", mirror=UNCHANGED, **hidden),
-        ]
-
-    def _time_left(self) -> Tensor:
-        left = self.motion.last.index_select(0, self.motion.clip) - self.motion.frame
-        return (left[:, None] * self.dt).clamp(max=1.0)
-
-    def _observation_groups(self) -> list:
-        n, b, device = self.num_envs, len(self.tracked), self.device
-        self.seen_pos, self.seen_quat = torch.zeros(n, b, 3, device=device), torch.zeros(n, b, 4, device=device)
-        steps = len(self.cfg.deepmimic.reference_steps)
-        self.ahead_gravity, self.ahead_way = (torch.zeros(n, steps, 3, device=device) for _ in range(2))
-        self.ahead_turn = torch.zeros(n, steps, 2, device=device)
-        self._conjugate = torch.tensor([1.0, -1.0, -1.0, -1.0], device=device)
-        self._over_ground = torch.tensor([1.0, 1.0, 0.0], device=device)
-        return super()._observation_groups()
+    def _observation_groups(self) -> list[Group]:
+        """Those that `deepmimic.observations` names, with what they need."""
+        self._prepare_observations()
+        self._prepare_videomimic()
+        names = self.cfg.deepmimic.observations
+        own = {"proprio": self._proprio_terms, "privileged": self._privileged_terms}
+        groups = [self._group(name, own[name]()) for name in names if name in own]
+        return groups + self._videomimic_groups(tuple(name for name in names if name not in own))
 
     def compute_observations(self) -> None:
-        """As ever. Links of robots that have just been put in place are the motion's: the engine's are older."""
-        fresh = (self.episode_length == 0)[:, None, None]
-        position = self.sim.body_pos_w.index_select(1, self.tracked)
-        orientation = self.sim.body_quat_w.index_select(1, self.tracked)
-        self.seen_pos.copy_(torch.where(fresh, self.motion.links[..., :3], position))
-        self.seen_quat.copy_(torch.where(fresh, self.motion.links[..., 3:7], orientation))
-        self._tell()
+        """Every group, in order, of links, ground and motion as they are now."""
+        self._see_links()
+        self._see_terrain()
+        if "proprio" in self.groups:
+            self._tell()
         super().compute_observations()
-
-
-def _tiles(boxes: list, num_boxes: int, device: torch.device) -> Any:
-    """For `BoxGround`: a row of tiles, one for each clip's `boxes` (K, 10), with `num_boxes` slots."""
-    clips = len(boxes)
-    rows = torch.zeros(1, clips, num_boxes, 10)
-    rows[..., 3] = 1.0
-    for k, own in enumerate(boxes):
-        rows[0, k, : len(own)] = torch.as_tensor(own, dtype=torch.float32)
-    rows = rows.to(device)
-    parts = {"centre": rows[..., :3], "quat": rows[..., 3:7], "half_size": rows[..., 7:]}
-    return SimpleNamespace(plane_z=torch.zeros(1, clips, device=device), **parts)

@@ -291,7 +291,8 @@ class LeggedRobot(BaseTask):
             return
         due = (self.episode_length % self.push_period == 0) & (self.episode_length > 0)
         push = uniform(-random.max_push_vel_xy, random.max_push_vel_xy, self.num_envs, 3, device=self.device)
-        push[:, 2] = 0.0
+        highest = random.max_push_vel_z
+        push[:, 2] = uniform(-highest, highest, self.num_envs, device=self.device) if highest else 0.0
         self.sim.add_root_velocity(due, push)
 
     # -- curriculum, part of a checkpoint -----------------------------------------------------------------------------

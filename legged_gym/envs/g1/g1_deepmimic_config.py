@@ -1,13 +1,8 @@
-"""Unitree G1 that follows motions: on the plane, and on the boxes of its clips."""
+"""Unitree G1 that follows motions on the plane."""
 
 from dataclasses import dataclass, field
 
-from legged_gym.envs.base.deepmimic_config import (
-    DeepMimicAssetCfg,
-    DeepMimicInitStateCfg,
-    DeepMimicRobotCfg,
-    DeepMimicTerrainCfg,
-)
+from legged_gym.envs.base.deepmimic_config import DeepMimicAssetCfg, DeepMimicInitStateCfg, DeepMimicRobotCfg
 from legged_gym.envs.base.legged_robot_config import SimCfg
 from legged_gym.parts.config import ControlCfg, DomainRandCfg
 from legged_gym.parts.motion_config import DeepMimicCfg
@@ -67,12 +62,3 @@ class G1DeepMimicMocapCfg(DeepMimicRobotCfg):
 
     def cpu(self) -> None:
         self.env.num_envs = 512
-
-
-@dataclass
-class G1DeepMimicCfg(G1DeepMimicMocapCfg):
-    """Clips on the plane and on boxes: stairs, platforms, seats."""
-
-    terrain: DeepMimicTerrainCfg = field(default_factory=lambda: DeepMimicTerrainCfg(num_boxes=3))
-    deepmimic: DeepMimicCfg = field(default_factory=lambda: _motions(("clap", "curve", "stairs_8cm_30cm")))
-    sim: SimCfg = field(default_factory=lambda: SimCfg(contacts_per_env=48, constraints_per_env=240))

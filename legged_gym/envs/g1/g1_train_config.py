@@ -48,21 +48,14 @@ class G1DepthTrainCfg(InterleavedTrainCfg):
         self.algorithm.student_envs, self.algorithm.student.num_mini_batches = 32, 8
 
 
-def _deepmimic_runner(experiment_name: str) -> RunnerCfg:
-    return RunnerCfg(experiment_name=experiment_name, num_steps_per_env=24, max_iterations=4000, save_interval=500)
-
-
 @dataclass
-class G1DeepMimicTrainCfg(TrainCfg):
+class G1DeepMimicMocapTrainCfg(TrainCfg):
     """Networks and PPO of BeyondMimic, with half of its noise at the start: actions are around the motion."""
 
     policy: PolicyCfg = field(default_factory=lambda: PolicyCfg(init_noise_std=0.5))
     algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
-    runner: RunnerCfg = field(default_factory=lambda: _deepmimic_runner("g1_deepmimic"))
-
-
-@dataclass
-class G1DeepMimicMocapTrainCfg(G1DeepMimicTrainCfg):
-    """The same, in a folder of its own."""
-
-    runner: RunnerCfg = field(default_factory=lambda: _deepmimic_runner("g1_deepmimic_mocap"))
+    runner: RunnerCfg = field(
+        default_factory=lambda: RunnerCfg(
+            experiment_name="g1_deepmimic_mocap", num_steps_per_env=24, max_iterations=4000, save_interval=500
+        )
+    )

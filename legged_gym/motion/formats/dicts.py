@@ -11,6 +11,7 @@ from legged_gym.motion.formats.arrays import names_of, numbers, rate_of
 from legged_gym.motion.formats.recording import FileError, Recording
 from legged_gym.motion.quaternions import exponential, from_xyzw
 
+EXPORTED_AT = 50.0  # Hz of VideoMimic's own exports of roll-outs, which do not say it
 SCENE = "background_mesh.obj"  # VideoMimic's, beside the motion
 
 
@@ -84,7 +85,7 @@ def _videomimic(found: dict, name: str, kind: str, folder: Path) -> Recording:
     return Recording(
         name,
         kind,
-        rate_of(found),
+        rate_of(found) or (EXPORTED_AT if "trajectory_name" in found else None),
         numbers(found, "root_pos", 2),
         from_xyzw(numbers(found, "root_quat", 2)),
         numbers(found, "joints", 2),

@@ -11,6 +11,7 @@ from legged_gym.viewer.page.command_folder import CommandFolder
 from legged_gym.viewer.page.disturbance_folder import DisturbanceFolder
 from legged_gym.viewer.page.motion_folder import MotionFolder
 from legged_gym.viewer.page.requests import Action, Requests
+from legged_gym.viewer.page.root_folder import RootFolder
 from legged_gym.viewer.playing.player import Player
 
 SPEEDS = (0.25, 4.0)  # slowest and fastest, times real time
@@ -41,6 +42,9 @@ class ControlTab:
         if "motion" in self._env.parts:
             with server.gui.add_folder("motion"):
                 self.motion = MotionFolder(server, player, requests, self._mask, self._end_episode)
+        if "torso_xy_rel" in self._env.groups:
+            with server.gui.add_folder("root"):
+                self.root = RootFolder(server, player.env.parts["root_command"], requests, self._mask)
         self.show_robot()
 
     def _button(self, label: str, hint: str, action: Action, key: str | None = None) -> viser.GuiButtonHandle:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import viser
 
+from legged_gym.observations import has_term
 from legged_gym.utils.math import quat_multiply, quat_yaw
 
 ABOVE = 0.3  # m from the base to the command's arrow
@@ -90,7 +91,7 @@ class Overlays:
         """(3,) m/s, the commanded velocity, in the world's frame; where goals are aimed at, towards the goal."""
         env = self._env
         vx, vy, _ = env.commands[robot].tolist()
-        if "yaw_errors" in env.groups["proprio"].layout:  # else commands are in the base's frame
+        if has_term(env, "proprio", "yaw_errors"):  # else commands are in the base's frame
             x, y = env.parts["course"].to_goal[robot].tolist()
             return np.array([vx * x, vx * y, 0.0])
         yaw = float(quat_yaw(env.sim.root_quat_w[robot]))

@@ -11,6 +11,7 @@ from legged_gym.viewer.page.control_tab import ControlTab
 from legged_gym.viewer.page.curves import CurvesTab
 from legged_gym.viewer.page.depth_view import DepthView
 from legged_gym.viewer.page.follow import FollowCamera
+from legged_gym.viewer.page.height_map_view import HeightMapView
 from legged_gym.viewer.page.motion_view import MotionView
 from legged_gym.viewer.page.overlays import Overlays
 from legged_gym.viewer.page.policy_tab import PolicyTab, Source
@@ -55,6 +56,9 @@ class ViserViewer:
             self.motion = None
             if "motion" in self._env.parts:
                 self.motion = MotionView(self._server, self._env, self.scene.offsets)
+            self.height_map = None
+            if "height_map" in self._env.parts:
+                self.height_map = HeightMapView(self._server, self._env, self.scene.offsets)
         with tabs.add_tab("rewards"):
             self.rewards = RewardsTab(self._server, self._env)
         with tabs.add_tab("curves"):
@@ -91,6 +95,8 @@ class ViserViewer:
             self.overlays.draw(robot)
             if self.motion is not None:
                 self.motion.draw(robot)
+            if self.height_map is not None:
+                self.height_map.draw(robot)
             self.follow.draw(robot)
         if self.depth is not None:
             self.depth.draw(robot)

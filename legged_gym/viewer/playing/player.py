@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from legged_gym.observations import has_term
 from legged_gym.utils.math import quat_yaw, wrap_to_pi
 from rsl_rl.modules.depth_student import StudentPolicy
 
@@ -22,7 +23,7 @@ class Player:
 
     def __init__(self, env: Any, policy: Policy, *, graph: bool = True):
         self.env, self._graph = env, graph
-        self.heading = Heading(env) if "yaw_errors" in env.groups["proprio"].layout else None
+        self.heading = Heading(env) if has_term(env, "proprio", "yaw_errors") else None
         self.use(policy)
 
     def use(self, policy: Policy, beside: Policy | None = None) -> None:

@@ -1,0 +1,131 @@
+"""Which files a task's motions are, where their scenes lie, how often they are followed and who teaches them."""
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from legged_gym import RESOURCES_DIR
+from legged_gym.motion.load import motion_files
+from legged_gym.parts.motion_config import DeepMimicCfg
+from legged_gym.utils.errors import UserError, nearest
+
+OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
+# Of VideoMimic's lists; a `folder_path` is looked for in data_root by its last part, as there.
+ENTRY_KEYS = ("folder_path", "teacher_checkpoint_run_name", "human_video_data_pattern", "human_video_terrain_pattern")
+ENTRY_KEYS += ("default_data_fps_override", "start_frame", "end_frame")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of motions."""
+
+    path: Path
+    scene: Path | None = None
+    """mesh that they stand on; None: what the file itself has"""
+    fps: float | None = None
+    """of a file that does not say it"""
+    frames: tuple[int | None, int | None] = (None, None)
+    """first and end of those that are used, at the rate of the control steps"""
+    on_plane: bool = True
+    """its clips without boxes are used"""
+    on_boxes: bool = True
+    """those with boxes are"""
+    teacher: str = ""
+    """run whose policy teaches them; empty: nobody in particular"""
+
+
+def sources(cfg: DeepMimicCfg) -> list[Source]:
+    """The files that `cfg` names. UserError, naming the setting, where one is not there."""
+    captured = _captured(cfg) if cfg.use_amass and cfg.amass_replay_data_path else []
+    filmed = list(_filmed(cfg)) if cfg.use_human_videos else []
+    own = {"on_plane": cfg.use_amass and not captured, "on_boxes": cfg.use_human_videos and not filmed}
+    found = [*captured, *filmed]
+    if any(own.values()):
+        teacher = cfg.teacher_checkpoint_run_name
+        found = [*(Source(path, teacher=teacher, **own) for path in _named(cfg.motions)), *found]
+    if not found:
+        raise UserError("deepmimic.motions is empty: it names files or folders of motions")
+    return found
+
+
+def _named(names: tuple[str, ...]) -> list[Path]:
+    found = []
+    for name in names:
+        path = Path(os.path.expanduser(name))
+        found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
+        if not os.path.exists(found[-1]):
+            raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
+    return motion_files(found)
+
+
+def _captured(cfg: DeepMimicCfg) -> list[Source]:
+    pattern, key = os.path.expanduser(cfg.amass_replay_data_path), "deepmimic.amass_replay_data_path"
+    roots = [""] if os.path.isabs(pattern) else [os.path.expanduser(cfg.amass_data_root), OLDER_ROOT, ""]
+    for root in roots:
+        if matches := _matching(root, pattern):
+            teacher = cfg.teacher_checkpoint_run_name
+            return [Source(match, teacher=teacher, on_boxes=False) for match in motion_files(matches)]
+    raise UserError(f"{key}: there is no {' nor '.join(os.path.join(root, pattern) for root in roots)}")
+
+
+def _matching(folder: Path | str, pattern: str) -> list[Path]:
+    """The files of `folder` whose names are like `pattern`, in order."""
+    return [Path(name) for name in sorted(glob.glob(os.path.join(glob.escape(str(folder)), pattern)))]
+
+
+# -- folders with a motion and the mesh of what it stands on -----------------------------------------------------------
+def _filmed(cfg: DeepMimicCfg) -> Iterator[Source]:
+    entries: list[dict[str, Any]] = [{"folder_path": name} for name in cfg.human_video_folders]
+    source = cfg.human_motion_source
+    if source.endswith((".yaml", ".yml")):
+        entries += _listed(Path(os.path.expanduser(source)))
+    elif source:
+        entries.append({"folder_path": source})
+    for entry in entries:
+        yield from _in_folder(cfg, entry)
+
+
+def _listed(path: Path) -> list[dict[str, Any]]:
+    key = f"deepmimic.human_motion_source: {path}"
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{key} cannot be read: {' '.join(str(error).split())}") from error
+    rows = [{"folder_path": row} if isinstance(row, str) else row for row in tree] if isinstance(tree, list) else []
+    if not rows or not all(isinstance(row, dict) and "folder_path" in row for row in rows):
+        raise UserError(f"{key} is no list of entries with a folder_path each")
+    for row in rows:
+        if unknown := [name for name in row if name not in ENTRY_KEYS]:
+            raise UserError(f"{key}: an entry has {unknown[0]}; {nearest(str(unknown[0]), ENTRY_KEYS)}")
+    return rows
+
+
+def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any]) -> list[Source]:
+    named = Path(os.path.expanduser(str(entry["folder_path"])))
+    places = [Path(os.path.expanduser(cfg.data_root)) / named.name, Path(OLDER_ROOT) / named.name, named]
+    folder = next((place for place in places if os.path.isdir(place)), None)
+    if folder is None:
+        raise UserError(f"deepmimic.human_motion_source: there is no folder {' nor '.join(map(str, places))}")
+    motions, mesh = (
+        _matching(folder, entry.get(key) or getattr(cfg, key))
+        for key in ("human_video_data_pattern", "human_video_terrain_pattern")
+    )
+    for key, found in (("human_video_data_pattern", motions), ("human_video_terrain_pattern", mesh)):
+        if not found:
+            raise UserError(f"deepmimic.{key}: {folder} has no {entry.get(key) or getattr(cfg, key)}")
+    return [
+        Source(
+            motion,
+            mesh[0],
+            entry.get("default_data_fps_override"),
+            (entry.get("start_frame"), entry.get("end_frame")),
+            on_plane=True,
+            teacher=entry.get("teacher_checkpoint_run_name") or cfg.teacher_checkpoint_run_name,
+        )
+        for motion in motions
+    ]

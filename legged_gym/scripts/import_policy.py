@@ -1,0 +1,41 @@
+"""Takes over a policy that VideoMimic released: `import_policy.py --task=g1_deepmimic --checkpoint=model_12000.pt`.
+
+Writes a run with it, which play.py, evaluate.py, export.py and `--resume` load, and `policy_to_clone` names.
+"""
+
+import shlex
+import sys
+
+from legged_gym.cli import process, run_config, runs
+from legged_gym.cli.args import ImportArgs
+from legged_gym.cli.parse import parse_flags
+from legged_gym.registry import get_task
+from legged_gym.utils.errors import script, value_errors_are_the_users
+
+
+@script
+def main(argv: list[str] | None = None) -> None:
+    process.tune()
+    args = parse_flags(ImportArgs, __doc__, argv)
+    task = get_task(args.task)
+    env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+
+    from rsl_rl.runners.videomimic import released_checkpoint  # slow: after the command line has been found good
+    from rsl_rl.utils.checkpoint import save_atomic
+
+    small = task.env_cfg()
+    small.env.num_envs = small.sim.num_threads = 1
+    with value_errors_are_the_users():
+        env = task.make_env(small, "cpu")
+        checkpoint = released_checkpoint(args.checkpoint, train_cfg.policy, env)
+    env.close()
+    run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, runs.check_name("--run_name", args.run_name))
+    path = run / f"model_{checkpoint['iteration']}.pt"
+    save_atomic(checkpoint, path)
+    command = shlex.join(sys.argv if argv is None else argv)
+    run_config.save_config(run, task.name, env_cfg, train_cfg, command=command, imported=str(args.checkpoint))
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Exported actors of several groups: each is held against the environment's own observations as it is written."""
+
+import numpy as np
+import pytest
+import torch
+from deepmimic_envs import WALK
+
+from legged_gym.deploy.description import load_description
+from legged_gym.deploy.policy import DeployedPolicy
+from legged_gym.export.files import export_policy
+from legged_gym.registry import get_task
+from legged_gym.utils.errors import UserError
+from rsl_rl.factory import make_policy
+from rsl_rl.runners.checkpoints import FORMAT, describe
+from rsl_rl.utils.checkpoint import save_atomic
+
+STUDENT = "g1_deepmimic_root_heightfield_no_history_dagger"
+
+
+def export(task: str, folder):
+    """The folder of a policy that has learnt nothing, with gates that are open, and its network."""
+    task, cfg = get_task(task), get_task(task).env_cfg()
+    cfg.deepmimic.motions, cfg.deepmimic.mirrored, cfg.deepmimic.held_out = (WALK,), False, ()
+    cfg.sim.num_threads, cfg.env.num_envs = 1, 4
+    train_cfg = task.train_cfg()
+    train_cfg.policy.actor_hidden_dims, train_cfg.policy.critic_hidden_dims = (32,), (8,)
+    env = task.make_env(cfg, "cpu")
+    torch.manual_seed(0)
+    policy = make_policy({name: x.shape[1] for name, x in env.observations.items()}, env.num_actions, train_cfg.policy)
+    for projection in policy.actor_projections.values():
+        projection.gate.data.normal_()
+    saved = describe(policy, train_cfg.algorithm, env) | {"format": FORMAT, "iteration": 1}
+    path = folder / "model_1.pt"
+    save_atomic(saved | {"policy": policy.state_dict()}, path)
+    env.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("legged_gym.export.files.RANDOM_INPUTS", 20)
+        patch.setattr("legged_gym.export.files.RECORDED_STEPS", 12)
+        export_policy(path, folder / "exported", task, cfg)
+    return folder / "exported", policy
+
+
+def test_a_student_with_a_height_map(tmp_path):
+    """By hand: the newest frame first, then those before it; the first frame stands for what was before an episode."""
+    folder, network = export(STUDENT, tmp_path)
+    tree = load_description(folder, STUDENT)
+    terms = {row["term"]: row for row in tree["observations"]["proprio"]}
+    assert list(terms)[-2:] == ["torso_xy_rel", "torso_yaw_rel"] and terms["torso_xy_rel"]["on_robot"] == "told"
+    assert tree["history"]["length"] == 4 and tree["height_map"]["input"] == "terrain_height_noisy"
+    assert tree["height_map"]["link"] == "torso_link" and "motion" in tree
+    policy, rng = DeployedPolicy(folder, tree), np.random.default_rng(0)
+    inside = {row["term"]: row for row in tree["observations"]["inside"]}
+    frames = []
+    for _ in range(3):
+        measured = {name: rng.normal(size=row["width"]) for name, row in terms.items() if name != "actions"}
+        height_map = rng.uniform(0.5, 1.2, 121)
+        own = {**measured, "actions": policy.actions}
+        targets = policy.act(measured | {"terrain_height_noisy": height_map})
+        row = [inside[name]["scale"] * (own[name] - np.asarray(inside[name]["offset"])) for name in terms]
+        row = torch.as_tensor(np.concatenate(row), dtype=torch.float32).clamp(-100.0, 100.0)
+        frames = [row[:-3], *(frames or [row[:-3]] * 4)][:5]
+        observations = {"history_torso_real": torch.cat(frames), "torso_xy_rel": row[-3:-1], "torso_yaw_rel": row[-1:]}
+        observations["terrain_height_noisy"] = torch.as_tensor(height_map, dtype=torch.float32)
+        expected = network.act_inference({name: value[None] for name, value in observations.items()})[0]
+        np.testing.assert_allclose(policy.actions, expected.detach().clamp(-8.0, 8.0), atol=1e-4)
+        rest, scale = (np.asarray(tree["control"][name]) for name in ("default_joint_pos", "action_scale"))
+        np.testing.assert_allclose(targets, rest + scale * policy.actions, atol=1e-5)
+    with pytest.raises(UserError, match="nothing measures what the policy reads as terrain_height_noisy"):
+        policy.act(measured)
+
+
+def test_what_no_robot_has_is_refused(tmp_path):
+    with pytest.raises(UserError, match="terrain_height.terrain_height is privileged: no robot has it"):
+        export("g1_deepmimic_proj_heightfield", tmp_path)
