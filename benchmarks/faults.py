@@ -20,12 +20,30 @@ from pathlib import Path
 
 import torch
 import tyro
-from fault_tools import COLUMNS, FAULTS, Child, Row, digest, file_system, fill, folder, models, stale, unreadable
+from fault_tools import (
+    COLUMNS,
+    FAULTS,
+    SCRIPTS,
+    Child,
+    Row,
+    digest,
+    file_system,
+    fill,
+    folder,
+    models,
+    stale,
+    unreadable,
+)
 from rich.console import Console
 from rich.table import Table
 
+from legged_gym.cli.args import TrainArgs
+from legged_gym.cli.parse import parse
+from legged_gym.cli.processes import seed_everything
+from legged_gym.cli.runs import find_checkpoint
 from legged_gym.utils.errors import UserError, script
 from legged_gym.viewer.film.gl import choose_gl
+from rsl_rl.runners import OnPolicyRunner
 
 RESOURCES = Path(__file__).resolve().parents[1] / "resources"
 COMMON = ("--device=cpu", "--env.sim.num_threads=1")
@@ -39,7 +57,9 @@ OLD = b"what was there before"
 @dataclass
 class Args:
     kills: int = 100
-    """times that a training is killed"""
+    """times that a training is killed while it learns"""
+    starts: int = 20
+    """times that train.py is killed, its start counted in"""
     signals: int = 10
     """times that each script is sent each of SIGTERM and SIGKILL"""
     seed: int = 1
@@ -52,23 +72,49 @@ class Args:
 
 
 def kill_trainings(number: int) -> Row:
+    """train.py from its start; resumed by `train.py --resume`, which also tidies."""
+    endless = [*TINY, f"--max_iterations={ITERATIONS}"]
+    return _kill("train.py, kill -9", number, ("train", endless), ("train", [*TINY, "--resume", "--max_iterations=1"]))
+
+
+def kill_learners(number: int) -> Row:
+    """What train.py does once it has made its environment, which is here made once for all tries."""
+    command = parse(TrainArgs, "train", list(TINY))
+    env = command.task.make_env(command.env_cfg, "cpu")
+
+    def learn(flags: list[str]) -> None:
+        seed_everything(5 if flags == ["start"] else 6)
+        runner = OnPolicyRunner(env, command.train_cfg, None, "cpu", console=Console())
+        run = Path("run")
+        if flags == ["resume"]:
+            runner.load(find_checkpoint(run, None))
+            run = Path("resumed")
+        runner.log_dir = run
+        runner.learn(1 if flags == ["resume"] else ITERATIONS)
+
+    SCRIPTS["learner"] = learn
+    return _kill("its learning, kill -9", number, ("learner", ["start"]), ("learner", ["resume"]))
+
+
+def _kill(name: str, number: int, start: tuple[str, list[str]], resume: tuple[str, list[str]]) -> Row:
     """Kills, looks, resumes for one iteration, and compares that with a training that nobody killed."""
-    row = Row("training, kill -9, then resumed")
+    row = Row(name)
     with folder() as path:
-        Child("train", [*TINY, f"--max_iterations={ITERATIONS + 1}"], path).wait()
+        if Child(*start, path).wait() != 0 or len(models(path)) < ITERATIONS:
+            raise UserError(
+                f"the training to compare with does not come to its end: {(path / 'stderr.txt').read_text()}"
+            )
         expected = {iteration: digest(file) for iteration, file in models(path).items()}
-    if len(expected) < ITERATIONS:
-        raise UserError("the training that is to compare with did not come to its end")
     while row.counts["tries"] < number:
         with folder() as path:
-            child = Child("train", [*TINY, f"--max_iterations={ITERATIONS}"], path)
+            child = Child(*start, path)
             child.until(lambda path=path: bool(models(path)))
             child.until(lambda: False, random.uniform(0.0, 1.5))
             seen = models(path)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.pid, signal.SIGKILL)
-            if child.wait() != -signal.SIGKILL:
-                continue  # it had ended
+            if child.wait() != -signal.SIGKILL or max(models(path)) >= ITERATIONS:
+                continue  # it had ended, or would have
             row.add("tries")
             row.add("tidied", bool(stale(path)))
             found = models(path)
@@ -76,13 +122,12 @@ def kill_trainings(number: int) -> Row:
                 row.add("half files", unreadable(file), f"{file.name} is half")
                 row.add("lost", not unreadable(file) and digest(file) != expected[iteration], f"{file.name} differs")
             row.add("lost", len(seen.keys() - found.keys()))
-            newest = max(found)
-            resume = Child("train", [*TINY, "--resume", "--max_iterations=1"], path)
-            status = resume.wait()
-            row.add("wrong endings", status != 0, f"resumed: {status}: {resume.errors[-300:]}")
+            again = Child(*resume, path)
+            status, next_one = again.wait(), max(found) + 1
+            row.add("wrong endings", status != 0, f"resumed: {status}: {again.errors[-300:]}")
             after = models(path)
-            exact = newest + 1 in after and digest(after[newest + 1]) == expected[newest + 1]
-            row.add("inexact resumes", not exact, f"from {newest}: {resume.out.read_text()[:300]}")
+            exact = next_one in after and digest(after[next_one]) == expected[next_one]
+            row.add("inexact resumes", not exact, f"to {next_one}: {again.out.read_text()[:300]}")
             row.add("stale files", len(stale(path)), str(stale(path)))
         if row.counts["tries"] % 10 == 0:
             print(f"{row.counts['tries']} of {number} kills: {row.counts}", flush=True)
@@ -296,7 +341,8 @@ def train_and_stop(number: int) -> Row:
 def run(args: Args) -> Iterator[Row]:
     parts = args.only or ("training", "signals", "full", "read-only", "stdout")
     if "training" in parts:
-        yield kill_trainings(args.kills)
+        yield kill_learners(args.kills)
+        yield kill_trainings(args.starts)
     with folder() as path:
         exporting = Child("export", ["--task=go2", *SHIPPED[:2], f"--out={path}/go2"], path)
         if exporting.wait() != 0:
@@ -354,7 +400,6 @@ def preload() -> None:
     import legged_gym.viewer.film.film  # noqa: F401
     from legged_gym.export import files
     from legged_gym.registry import get_task
-    from rsl_rl.runners import OnPolicyRunner  # noqa: F401
 
     files.RANDOM_INPUTS, files.RECORDED_STEPS = 20, 10  # what is looked at here are files, not networks
     for task in ("go2", "go2_parkour_teacher", "go2_parkour_student"):

@@ -8,6 +8,7 @@ needed, so that parsing a command line and listing the tasks load neither torch 
 import copy
 import functools
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -49,9 +50,11 @@ class Task:
         return with_own_rewards(cfg, self.env_class) if isinstance(self.env_class, type) else cfg
 
     def check_robot(self, cfg: Any, key: str) -> None:
-        """Refuses in `cfg` another robot than the task's, which would have its pose, start height and gains. UserError,
-        naming the field after `key`, as "--env"."""
+        """Refuses in `cfg` a robot that is not there, or another than the task's, which would have its pose, start
+        height and gains. UserError, naming the field after `key`, as "--env"."""
         own, asset = self.env_cfg(), cfg.asset
+        if asset.file and not os.path.isfile(asset.file):
+            raise UserError(f"{key}.asset.file: there is no file {asset.file}")
         robot = known_robot(own.asset.name)
         if robot is None or asset.file or asset.name == own.asset.name:
             return

@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from test_cli import files, run
 
 from legged_gym import make
 from legged_gym.cli.args import TrainArgs
+from legged_gym.cli.names import Saved, named
 from legged_gym.cli.parse import parse
+from legged_gym.cli.run_config import trained_configs
 from legged_gym.registry import all_tasks
+from legged_gym.training import _learn
 from legged_gym.utils.bounds import check_env_cfg, check_values
+from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError
+from rsl_rl.runners.on_policy_runner import Diverged
 
 GO2, TEACHER, STUDENT = "go2", "go2_parkour_teacher", "go2_parkour_student"
 BAD = [
@@ -75,6 +81,8 @@ BAD = [
     (GO2, "env.num_envs=5000000", "at most 1e+06"),
     (GO2, "asset.name=galileo", "take galileo_parkour_teacher or galileo_parkour_student"),
     (GO2, "asset.name=g3", "there is no robot 'g3'"),
+    (GO2, "asset.foot_name=", "is empty: it names links, shapes or sites that are feet"),
+    (GO2, "asset.file=nowhere.xml", "there is no file nowhere.xml"),
     (TEACHER, "rules.feet_in_pit=0", "above 0"),
 ]
 BAD_TRAIN = [
@@ -194,3 +202,86 @@ def test_a_number_without_bounds_is_noticed_and_works() -> None:
     check_env_cfg(Cfg(), "env")
     with pytest.raises(UserError, match=r"^env\.gusts is inf: it has to be finite$"):
         check_env_cfg(Cfg(gusts=(math.inf,)), "env")
+
+
+# -- config.yaml -------------------------------------------------------------------------------------------------------
+
+BAD_IN_FILE = [
+    ("env.sim.dt", None, "is None, not a float"),
+    ("env.sim.dt", "fast", "is 'fast', not a float"),
+    ("env.sim.dt", 0.0, "is 0.0: it has to be above 0"),
+    ("env.sim", None, "is not a table"),
+    ("env.control.decimation", 4.5, "is 4.5, not an int"),
+    ("env.control.decimation", True, "is True, not an int"),
+    ("env.control.control_type", "PID", "is 'PID': choose from P, DC"),
+    ("env.commands.ranges.lin_vel_x", [1.0], "is 1.0: it takes 2 values"),
+    ("env.commands.ranges.lin_vel_x", [1.0, -1.0], "a range goes from low to high"),
+    ("env.commands.ranges.lin_vel_x", [1.0, "2"], "is '2', not a float"),
+    ("env.asset.penalize_contacts_on", "thigh", "is 'thigh', not a list"),
+    ("env.asset.name", "galileo", "take galileo_parkour_teacher or galileo_parkour_student"),
+    ("env.init_state.default_joint_angles", [0.1], "not a table"),
+    ("env.control.stiffness", {"joint": "soft"}, "joint is 'soft', not a float"),
+    ("train.policy.actor_hidden_dims", None, "is None, not a list"),
+    ("train.policy.actor_hidden_dims", [64, -3], "is -3: it has to be at least 1"),
+    ("train.policy.actor_encoders", 3, "is 3, not a table"),
+    ("train.algorithm.gamma", 2, "is 2.0: it has to be at most 1"),
+    ("train.algorithm.learning_rate", 0.5, "the adaptive schedule stays within 1e-05 .. 0.01"),
+    ("train.runner.run_name", "../x", "cannot name a folder"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), BAD_IN_FILE, ids=[f"{key}={v}" for key, v, _ in BAD_IN_FILE])
+def test_bad_values_in_a_file(tmp_path: Path, key: str, value: Any, message: str) -> None:
+    task = all_tasks()[GO2]
+    tree = {"task": GO2, "env": plain(task.env_cfg()), "train": plain(task.train_cfg())}
+    place = tree
+    *groups, name = key.split(".")
+    for group in groups:
+        place = place[group]
+    place[name] = value
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    with pytest.raises(UserError) as told:
+        trained_configs(tmp_path / "model_1.pt", task)
+    assert str(told.value).startswith(f"{path}: {key}") and message in str(told.value)
+
+
+# -- what only the robot or the learner can tell -----------------------------------------------------------------------
+
+
+def test_late_messages_name_the_flag_or_the_file() -> None:
+    task = all_tasks()[GO2]
+    env, train = task.env_cfg(), task.train_cfg()
+    saved = Saved(Path("run/config.yaml"), plain(env), plain(train))
+    for message, typed, in_file in (
+        ("asset.name: none (asset.file)", "--env.asset.name: none (--env.asset.file)", "env.asset.name: none (env."),
+        ("/go2.xml: feet (asset.foot_name)", "/go2.xml: feet (--env.asset.foot_name)", "/go2.xml: feet (env.asset.f"),
+        (
+            "--env.camera.link and policy.gating",
+            "--env.camera.link and --train.policy.gating",
+            "--env.camera.link and ",
+        ),
+        ("seed is 3", "--train.seed is 3", "train.seed is 3"),
+        ("no env has a seed", "no env has a seed", "no env has a seed"),
+    ):
+        assert named(message, env, train, None) == typed
+        found = named(message, env, train, saved)
+        assert in_file in found and found.startswith("run/config.yaml: ") == (found != message)
+    env.asset.name = "other"
+    assert named("asset.name: none", env, train, saved) == "--env.asset.name: none"
+
+
+def test_hips_that_are_not_there() -> None:
+    with pytest.raises(UserError, match="asset.hip_name: no joint's name contains 'hop'; joints: FL_hip_joint"):
+        make(GO2, 1, **{"asset.hip_name": "hop", "sim.num_threads": 1})
+
+
+def test_a_training_that_diverges_is_one_line() -> None:
+    class Runner:
+        log_dir, iteration = None, 0
+
+        def learn(self, num_iterations: int) -> None:
+            raise Diverged("iteration 1: loss surrogate is not finite")
+
+    with pytest.raises(UserError, match="surrogate is not finite; a smaller --train.algorithm.learning_rate may help"):
+        _learn(Runner(), 1)

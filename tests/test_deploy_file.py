@@ -147,6 +147,12 @@ EDITS = {
         "observations.proprio.1.sensor is 'roll_pitch'",
         "observations.proprio says that gravity is 3 wide; what measures it gives 2 values",
     ),
+    "a scan of other points": (
+        ("networks", "policy", "inputs", "scan"),
+        [1, 132],
+        "networks.policy.inputs.scan is [1, 132]",
+        "networks.policy.inputs.scan is [1, 132], the entry scan describes none",
+    ),
     "another policy's figures": (("figures",), {"fall_rate": "low"}, "figures is {", "figures.fall_rate is 'low'"),
     "a file elsewhere": (
         ("networks", "policy", "onnx"),

@@ -23,7 +23,7 @@ from legged_gym.utils.errors import UserError
 from rsl_rl.runners import load_policy
 
 generated = hypothesis.settings(
-    max_examples=40,
+    max_examples=34,
     database=None,
     deadline=None,
     derandomize=True,

@@ -75,7 +75,8 @@ def test_the_state_goes_through_a_checkpoint():
 
 def test_a_run_goes_on_exactly():
     """With the same starts of new episodes, which follow from the failures counted so far."""
-    env, actions = env_of(WALK, BOW), 2.0 * torch.randn(70, 4, 29, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    env, actions = env_of(WALK, BOW), 2.0 * torch.randn(70, 4, 29)
     for k in range(35):
         env.step(actions[k])
     state, random = env.state_dict(), torch.random.get_rng_state()
@@ -85,7 +86,7 @@ def test_a_run_goes_on_exactly():
         return [*map(torch.cat, zip(*found, strict=True)), env.motion.clip, env.motion.frame, env.motion.sampler.share]
 
     expected = go_on(env)
-    assert env.motion.sampler.counts[1].sum() > 4.0 and expected[1].sum() > 3, "episodes end and begin"
+    assert env.motion.sampler.counts[1].sum() > 2.0 and expected[1].sum() > 2, "episodes end and begin"
     again = env_of(WALK, BOW)
     again.load_state_dict(state)
     torch.random.set_rng_state(random)

@@ -174,7 +174,13 @@ FORKS = {
         "https://github.com/hongsukchoi/VideoMimic",
         ("simulation/videomimic_gym/legged_gym/utils/helpers.py",),
         ("simulation/videomimic_rl", "simulation/videomimic_gym"),
-        (Run("legged_gym/scripts/train.py", f"--task=g1_deepmimic {_SMALL}", "simulation/videomimic_gym"),),
+        (
+            Run(  # its own parser of flags knows no fallback to the CPU
+                "legged_gym/scripts/train.py",
+                f"--task=g1_deepmimic --sim_device=cpu --rl_device=cpu --pipeline=cpu {_SMALL}",
+                "simulation/videomimic_gym",
+            ),
+        ),
         stand_ins=("torchvision",),
     ),
 }

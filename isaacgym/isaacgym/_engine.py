@@ -232,7 +232,7 @@ class Engine(ABC):
         """Write the actuators' input (N, D) to `out`: force on DOF = ctrl - kp q - (kd + kp dt) q', within forcerange.
 
         PhysX takes drives implicitly: kp (q* - q_next) + kd (q'* - q'_next). As q_next = q + dt q'_next, the spring's
-        part is damping kp dt; and damping is implicit in the integrator that is used with drives (implicit).
+        part is damping kp dt; and damping is implicit in the integrators that are used with drives.
         In place, without the host, so that it can stand inside a captured graph.
         """
         if not self.has_drives:  # known on the host: changes only in write_fields

@@ -265,9 +265,10 @@ def test_gravity_at_run_time(shared):
     np.testing.assert_allclose(velocity[1] - velocity[0], [2 * DT, 0.0, 2 * DT * 9.81], atol=1e-3)
 
 
-def test_drives_and_properties_per_world():
+@pytest.mark.parametrize("integrator", [mujoco.mjtIntegrator.mjINT_IMPLICITFAST, mujoco.mjtIntegrator.mjINT_IMPLICIT])
+def test_drives_and_properties_per_world(integrator):
     """Values at creation equal values written later, and those of a MuJoCo model that has them."""
-    model, _ = robot_model()
+    model, _ = robot_model(integrator=integrator)
     mass = np.repeat(model.body_mass[None], N, 0)
     mass[1, 1] += 3.0
     ipos = np.repeat(model.body_ipos[None], N, 0)
@@ -277,7 +278,7 @@ def test_drives_and_properties_per_world():
     friction = np.repeat(model.geom_friction[None], N, 0)
     friction[1, :, 0] = 0.1
     fields = {"body_mass": mass, "body_ipos": ipos, "actuator_biasprm": bias, "geom_friction": friction}
-    early, late = engine_of(**fields), engine_of()
+    early, late = engine_of(integrator=integrator, **fields), engine_of(integrator=integrator)
     set_all(late)
     state = late.state_of(1)
     late.write_fields(fields, np.array([1]))

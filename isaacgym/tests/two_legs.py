@@ -10,11 +10,13 @@ from isaacgym._engine_warp import WarpEngine
 N, DT = 3, 0.005
 
 
-def robot_model(ground: str = "plane") -> tuple[mujoco.MjModel, Layout]:
+def robot_model(
+    ground: str = "plane", integrator: int = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+) -> tuple[mujoco.MjModel, Layout]:
     """A box on two legs of one joint each, with balls as feet, beside a fixed block; 2 actors."""
     spec = mujoco.MjSpec()
     spec.option.timestep = DT
-    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICIT
+    spec.option.integrator = integrator
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC  # a pyramid's edges lie differently in the two engines
     if ground == "plane":
         spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], contype=1, conaffinity=0)
@@ -64,8 +66,8 @@ def start_of(model: mujoco.MjModel) -> Start:
     return Start(*(np.repeat(x[None], N, 0) for x in rows))
 
 
-def engine_of(engine: type = WarpEngine, **fields):
-    model, layout = robot_model()
+def engine_of(engine: type = WarpEngine, integrator: int = mujoco.mjtIntegrator.mjINT_IMPLICITFAST, **fields):
+    model, layout = robot_model(integrator=integrator)
     return engine(model, layout, N, torch.device("cpu"), start_of(model), fields)
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import tyro
 
 from legged_gym.cli.processes import under_torchrun
-from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.files import check_folder, check_place
@@ -25,6 +24,8 @@ INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that 
 SHORT = {
     "num_envs": "--env.env.num_envs",
     "seed": "--train.seed",
+    "experiment_name": "--train.runner.experiment_name",
+    "run_name": "--train.runner.run_name",
     "max_iterations": "--train.runner.max_iterations",
     **{name: f"--train.algorithm.{name}" for name in INTERLEAVING},
 }
@@ -88,7 +89,6 @@ class Args(Script):
 
     def check(self, task: Task, train: Any) -> None:
         """Refuses values that no run of `task` can work with."""
-        check_name("--experiment_name", train.runner.experiment_name)
         if self.checkpoint is not None and not self.checkpoint:
             raise UserError("--checkpoint is empty: give an iteration or a path")
 
@@ -136,7 +136,6 @@ class TrainArgs(Args):
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)
-        check_name("--run_name", train.runner.run_name)
         for name in INTERLEAVING:
             if getattr(self, name) is not None and not hasattr(train.algorithm, name):
                 raise UserError(

@@ -33,9 +33,9 @@ def named(message: str, env: Any, train: Any, saved: Saved | None) -> str:
     def call(word: re.Match) -> str:
         nonlocal from_file
         key = word[1]
-        # A word without a dot may be any word; a message that is about a field begins with it.
-        about = "." in word[0] or (word.start() == 0 and message[word.end() :].startswith((":", " is ")))
-        if not about or key not in settings:
+        about = word.start() == 0 and message[word.end() :].startswith((":", " is "))
+        # Elsewhere a flag is one that is advised, and a word without a dot may be any word.
+        if key not in settings or not (about or (word[0] == key and "." in key)):
             return word[0]
         name, unchanged = settings[key]
         from_file |= unchanged

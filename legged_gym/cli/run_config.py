@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
 from legged_gym.utils.config import bare, differences, plain, type_of, typed
@@ -62,6 +63,8 @@ def check_configs(env: Any, train: Any, env_key: str, train_key: str) -> None:
     """Refuses values that no run can work with: UserError, naming the field after the key of its config."""
     check_env_cfg(env, env_key)
     check_values(train, train_key)
+    for name in ("experiment_name", "run_name"):
+        check_name(f"{train_key}.runner.{name}", getattr(train.runner, name))
     try:
         train.check()
     except ValueError as error:

@@ -181,12 +181,25 @@ def _check_terms(tree: dict[str, Any]) -> None:
     remembered = [row["width"] for row in rows if row["term"] == "actions"]
     if remembered != [len(driven)]:
         raise UserError(f"observations.proprio has no term 'actions' that is {len(driven)} wide")
-    reads = networks["policy"]["inputs"]
+    _check_sight(tree, networks)
+
+
+def _check_sight(tree: dict[str, Any], networks: dict[str, Any]) -> None:
+    """What looks at the ground gives what the networks read."""
+    wanted = {}
+    if "scan" in tree:
+        points = [1, len(tree["scan"]["x"]) * len(tree["scan"]["y"])]
+        wanted = {"scan": points, "undersides": points if tree["scan"].get("undersides") else None}
     for layer in ("scan", "undersides"):
-        if layer in reads and "scan" not in tree:
-            raise UserError(f"networks.policy.inputs has {layer}, which no entry scan describes")
-    if "depth_encoder" in networks and "camera" not in tree:
-        raise UserError("networks has a depth_encoder, whose camera no entry camera describes")
+        found = networks["policy"]["inputs"].get(layer)
+        if found is not None and found != wanted.get(layer):
+            told_of = f"the entry scan describes {wanted.get(layer) or 'none'}"
+            raise UserError(f"networks.policy.inputs.{layer} is {found}, {told_of}")
+    if "depth_encoder" in networks:
+        camera = tree.get("camera")
+        described = None if camera is None else [1, camera["height"], camera["width"]]
+        if (found := networks["depth_encoder"]["inputs"].get("depth")) != described:
+            raise UserError(f"networks.depth_encoder.inputs.depth is {found}, the entry camera describes {described}")
 
 
 def _check_course(course: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Which files a task's motions are, where their scenes lie, how often they are followed and who teaches them."""
 
+import glob
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,25 +56,23 @@ def sources(cfg: DeepMimicCfg) -> list[Source]:
 def _named(names: tuple[str, ...]) -> list[Path]:
     found = []
     for name in names:
-        path = Path(name).expanduser()
-        found.append(path if path.exists() or path.is_absolute() else RESOURCES_DIR / path)
-        if not found[-1].exists():
+        path = Path(os.path.expanduser(name))  # unlike pathlib's, no error for a user that there is not
+        found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
+        if not os.path.exists(found[-1]):
             raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
     return motion_files(found)
 
 
 def _captured(cfg: DeepMimicCfg) -> list[Source]:
     pattern, key = cfg.amass_replay_data_path, "deepmimic.amass_replay_data_path"
-    path = Path(pattern).expanduser()
-    if path.is_absolute():
-        roots, pattern = [Path(path.anchor)], str(path.relative_to(path.anchor))
-    else:
-        roots = [Path(cfg.amass_data_root).expanduser(), Path(OLDER_ROOT), Path()]
-    for root in roots:
-        if matches := sorted(root.glob(pattern)):
+    roots = (os.path.expanduser(cfg.amass_data_root), OLDER_ROOT, "")
+    # Of an absolute pattern, nothing of a root is left.
+    patterns = list(dict.fromkeys(os.path.join(root, os.path.expanduser(pattern)) for root in roots))
+    for places in patterns:
+        if matches := sorted(glob.glob(places)):
             teacher = cfg.teacher_checkpoint_run_name
             return [Source(match, teacher=teacher, on_boxes=False) for match in motion_files(matches)]
-    raise UserError(f"{key}: there is no {' nor '.join(str(root / pattern) for root in roots)}")
+    raise UserError(f"{key}: there is no {' nor '.join(patterns)}")
 
 
 # -- folders with a motion and the mesh of what it stands on -----------------------------------------------------------
@@ -80,7 +80,7 @@ def _filmed(cfg: DeepMimicCfg) -> Iterator[Source]:
     entries: list[dict[str, Any]] = [{"folder_path": name} for name in cfg.human_video_folders]
     source = cfg.human_motion_source
     if source.endswith((".yaml", ".yml")):
-        entries += _listed(Path(source).expanduser())
+        entries += _listed(Path(os.path.expanduser(source)))
     elif source:
         entries.append({"folder_path": source})
     for entry in entries:
@@ -103,13 +103,13 @@ def _listed(path: Path) -> list[dict[str, Any]]:
 
 
 def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any]) -> list[Source]:
-    named = Path(str(entry["folder_path"])).expanduser()
-    places = [Path(cfg.data_root).expanduser() / named.name, Path(OLDER_ROOT) / named.name, named]
-    folder = next((place for place in places if place.is_dir()), None)
+    named = Path(os.path.expanduser(str(entry["folder_path"])))
+    places = [Path(os.path.expanduser(cfg.data_root)) / named.name, Path(OLDER_ROOT) / named.name, named]
+    folder = next((place for place in places if os.path.isdir(place)), None)
     if folder is None:
         raise UserError(f"deepmimic.human_motion_source: there is no folder {' nor '.join(map(str, places))}")
     motions, mesh = (
-        sorted(folder.glob(entry.get(key) or getattr(cfg, key)))
+        [Path(match) for match in sorted(glob.glob(str(folder / str(entry.get(key) or getattr(cfg, key)))))]
         for key in ("human_video_data_pattern", "human_video_terrain_pattern")
     )
     for key, found in (("human_video_data_pattern", motions), ("human_video_terrain_pattern", mesh)):

@@ -3,6 +3,7 @@
 Free of MuJoCo and torch: configs and the command line read it.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,7 +108,7 @@ def find_robot(name: str) -> Robot:
         return _robots[name]
     folder = RESOURCES_DIR / "robots"
     path = folder / name / f"{name}.xml"
-    if not name.isidentifier() or not path.is_file():
+    if not name.isidentifier() or not os.path.isfile(path):
         known = {*_robots, *(p.parent.name for p in folder.glob("*/*.xml") if p.stem == p.parent.name)}
         raise UserError(
             f"asset.name: there is no robot '{name}', nor {path}; {nearest(name, known)} "

@@ -24,8 +24,7 @@ from rsl_rl.utils import distributed, graphs
 from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
-from rsl_rl.utils.resolve import from_plain
-from rsl_rl.utils.schema import check_weights
+from rsl_rl.utils.schema import saved_network
 
 BLANK = 0.5  # what a pixel shows where nothing is near
 
@@ -353,16 +352,21 @@ class Distillation:
 
     # -- saving -------------------------------------------------------------------------------------------------------
     def state_dict(self) -> dict:
-        """Networks, the teacher's too, and optimisers. `policy` is the average if there is one, and what goes on
-        learning is `learner` then."""
+        """Networks, also the teacher's once there is one, and optimisers. `policy` is the average if there is one, and
+        what goes on learning is `learner` then."""
+        teacher = {}
+        if self.teacher is not None:
+            teacher = {
+                "teacher": self.teacher.state_dict(),
+                "teacher_dims": self.teacher.obs_dims,
+                "teacher_cfg": asdict(self.teacher.cfg),
+            }
         state = {
             "policy": self.policy.state_dict(),
+            **teacher,
             "optimizer": self.optimizer.state_dict(),
             "estimator_optimizer": self.estimator_optimizer.state_dict(),
         }
-        if self.teacher is not None:  # before a resumed training has read it from the checkpoint, there is none
-            dims, cfg = self.teacher.obs_dims, asdict(self.teacher.cfg)
-            state |= {"teacher": self.teacher.state_dict(), "teacher_dims": dims, "teacher_cfg": cfg}
         if self.average is not None:
             state |= {"policy": self.average.state_dict(), "learner": state["policy"]}
         return state
@@ -370,15 +374,7 @@ class Distillation:
     def load_state_dict(self, state: dict) -> None:
         """In place; the teacher as it was. An average that the saved run did not have starts from its weights."""
         # Its critic may be of other sizes than the student's config says.
-        expected = self.policy.cfg.teacher
-        cfg = from_plain(type(expected), state.get("teacher_cfg", asdict(expected)), "the teacher", "teacher_cfg")
-        try:
-            teacher = self.teacher_class(state["teacher_dims"], self.policy.num_actions, cfg)
-        except Exception as error:  # whatever sizes from a file that contradict each other lead to
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ValueError(f"teacher_dims and teacher_cfg are of no network that can be built ({reason})") from error
-        check_weights("teacher", state["teacher"], teacher.state_dict())
-        teacher.load_state_dict(state["teacher"])
+        teacher = saved_network(self.teacher_class, state, "teacher", self.policy.cfg.teacher, self.policy.num_actions)
         self.load_teacher(teacher, "of the checkpoint", start_from_it=False)
         self.policy.load_state_dict(state.get("learner", state["policy"]))
         if self.average is not None:

@@ -6,13 +6,15 @@ a ValueError that names the file and the first entry that is wrong.
 
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsl_rl.utils.checkpoint import load_safe
+from rsl_rl.utils.resolve import from_plain
 from rsl_rl.utils.typed import misfit, told
 
 FORMAT = 1
@@ -67,6 +69,26 @@ def check_weights(where: str, weights: Mapping[str, Any], expected: Mapping[str,
         raise ValueError(f"{where} has {_some(more)}, which its network has not")
     for name, own in expected.items():
         _check_tensor(f"{where}.{name}", weights[name], own, halved=True)
+
+
+def saved_network(cls: type, state: Mapping[str, Any], name: str, cfg: Any, num_actions: int) -> nn.Module:
+    """The network of the class `cls` that an algorithm's state has as `name`, `<name>_dims` and `<name>_cfg`; older
+    ones have no config, and `cfg` holds. ValueError, naming the entry, for one that cannot be made."""
+    for key, hint in ((name, dict[str, Tensor]), (f"{name}_dims", dict[str, int])):
+        if wrong := misfit(state.get(key), hint, key):
+            raise ValueError(wrong)
+    data = state.get(f"{name}_cfg", asdict(cfg))
+    if wrong := misfit(data, dict[str, Any], f"{name}_cfg"):
+        raise ValueError(wrong)
+    own = from_plain(type(cfg), data, f"the {name}", f"{name}_cfg")
+    try:
+        network = cls(state[f"{name}_dims"], num_actions, own)
+    except Exception as error:  # whatever sizes that contradict each other lead to
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{name}_dims and {name}_cfg are of no network that can be built ({reason[:200]})") from error
+    check_weights(name, state[name], network.state_dict())
+    network.load_state_dict(state[name])
+    return network
 
 
 def check_resumable(path: Path, data: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

@@ -134,9 +134,15 @@ def test_teacher_beside_the_student(courses, tmp_path: Path) -> None:
     dims = {name: value.shape[1] for name, value in courses.observations.items()}
     teacher = load_policy(runs.pretrained_checkpoint("go2_parkour_teacher"), "cpu", courses)
     student = DepthStudent(dims, 12, DepthPolicyCfg())
-    saved = {"format": 1, "iteration": 1, "policy_cfg": asdict(student.cfg), "obs_dims": student.obs_dims}
+    saved = {
+        "format": 1,
+        "policy_cfg": asdict(student.cfg),
+        "obs_dims": student.obs_dims,
+        "num_actions": 12,
+        "iteration": 1,
+    }
     path = tmp_path / "model_1.pt"
-    torch.save(saved | {"num_actions": 12, "policy": student.state_dict()}, path)
+    torch.save(saved | {"policy": student.state_dict()}, path)
     player = Player(courses, load_policy(path, "cpu", courses))
     viewer = ViserViewer(player, Source(path, task, tmp_path / "exported"))
     try:

@@ -15,6 +15,7 @@ from legged_gym.utils.bounds import (
     Positive,
     Size,
 )
+from legged_gym.utils.errors import UserError
 
 
 @dataclass
@@ -67,6 +68,10 @@ class AssetCfg:
     """links collide with each other as the asset has it"""
     self_collision_pairs: tuple[str, ...] = ()
     """links that collide with each other: LINK:LINK, by parts of their names"""
+
+    def check(self, key: str) -> None:
+        if not self.foot_name.split():
+            raise UserError(f"{key}.foot_name is empty: it names links, shapes or sites that are feet")
 
 
 @dataclass
