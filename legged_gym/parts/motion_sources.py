@@ -56,7 +56,7 @@ def sources(cfg: DeepMimicCfg) -> list[Source]:
 def _named(names: tuple[str, ...]) -> list[Path]:
     found = []
     for name in names:
-        path = Path(os.path.expanduser(name))  # unlike pathlib's, no error for a user that there is not
+        path = Path(os.path.expanduser(name))
         found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
         if not os.path.exists(found[-1]):
             raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
@@ -64,15 +64,18 @@ def _named(names: tuple[str, ...]) -> list[Path]:
 
 
 def _captured(cfg: DeepMimicCfg) -> list[Source]:
-    pattern, key = cfg.amass_replay_data_path, "deepmimic.amass_replay_data_path"
-    roots = (os.path.expanduser(cfg.amass_data_root), OLDER_ROOT, "")
-    # Of an absolute pattern, nothing of a root is left.
-    patterns = list(dict.fromkeys(os.path.join(root, os.path.expanduser(pattern)) for root in roots))
-    for places in patterns:
-        if matches := sorted(glob.glob(places)):
+    pattern, key = os.path.expanduser(cfg.amass_replay_data_path), "deepmimic.amass_replay_data_path"
+    roots = [""] if os.path.isabs(pattern) else [os.path.expanduser(cfg.amass_data_root), OLDER_ROOT, ""]
+    for root in roots:
+        if matches := _matching(root, pattern):
             teacher = cfg.teacher_checkpoint_run_name
             return [Source(match, teacher=teacher, on_boxes=False) for match in motion_files(matches)]
-    raise UserError(f"{key}: there is no {' nor '.join(patterns)}")
+    raise UserError(f"{key}: there is no {' nor '.join(os.path.join(root, pattern) for root in roots)}")
+
+
+def _matching(folder: Path | str, pattern: str) -> list[Path]:
+    """The files of `folder` whose names are like `pattern`, in order."""
+    return [Path(name) for name in sorted(glob.glob(os.path.join(glob.escape(str(folder)), pattern)))]
 
 
 # -- folders with a motion and the mesh of what it stands on -----------------------------------------------------------
@@ -109,7 +112,7 @@ def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any]) -> list[Source]:
     if folder is None:
         raise UserError(f"deepmimic.human_motion_source: there is no folder {' nor '.join(map(str, places))}")
     motions, mesh = (
-        [Path(match) for match in sorted(glob.glob(str(folder / str(entry.get(key) or getattr(cfg, key)))))]
+        _matching(folder, entry.get(key) or getattr(cfg, key))
         for key in ("human_video_data_pattern", "human_video_terrain_pattern")
     )
     for key, found in (("human_video_data_pattern", motions), ("human_video_terrain_pattern", mesh)):
