@@ -27,7 +27,7 @@ STOPS = (8e-3, 2e-3, 1e-3, 1e-3)
 IF_NEEDED = (5e-4, 2.5e-4)
 WINDOWS = (9, 17, 35)  # cells, of planes through what is still wrong
 GENTLE = 0.35  # slope of such a plane: a worn flight of stairs looks like a steep ramp
-WIDEST = 40.0  # m that a scene may be across, without a way
+WIDEST = 40.0  # m that a scene, or the way in it, may be across
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ def _seen(mesh: Mesh, way: Way | None) -> Surface:
         if (high - low).min() <= CELL:
             raise ValueError("the way is beside the mesh: are motion and mesh in one frame, both in metres?")
     if (high - low).max() > WIDEST:
-        raise ValueError(f"{(high - low).max():.0f} m across is too much for boxes: give the motion that crosses it")
+        size, cure = (high - low).max(), "cut the motion" if way is not None else "give the motion that goes through it"
+        raise ValueError(f"it is {size:.0f} m across, more than {WIDEST:g} m is too much for {MOST} boxes: {cure}")
     return surface(rasterise(mesh, Grid.over(low, high)), way)
 
 

@@ -106,7 +106,7 @@ def edge_yaws(gx: Array, gy: Array, weight: Array, also: list[float]) -> list[fl
         count = np.convolve(np.concatenate([count[-2:], count, count[:2]]), [0.5, 1.0, 1.0, 1.0, 0.5], "valid")
         for _ in range(6):
             peak = int(count.argmax())
-            if count[peak] < 0.08 * edge.sum() * 0.5:
+            if count[peak] < 0.04 * edge.sum():
                 break
             near = np.abs((angle - (2.0 * peak + 1.0) + 45.0) % 90.0 - 45.0) < 4.0
             exact = (angle[near] - 2.0 * peak + 44.0) % 90.0 - 45.0 if near.any() else np.zeros(1)

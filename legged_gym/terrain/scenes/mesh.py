@@ -52,7 +52,9 @@ def load_mesh(path: str | Path) -> Mesh:
 
 
 def check_mesh(mesh: Mesh) -> None:
-    """Raises ValueError for numbers that are none, a scene that is not in metres, and one that lies on its side."""
+    """Raises ValueError for corners that are none, a scene that is not in metres, and one that lies on its side."""
+    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
+        raise ValueError(f"it has {len(mesh.vertices)} corners, and a triangle with a corner that is not one of them")
     corners = mesh.vertices[np.unique(mesh.faces)]
     if not np.isfinite(corners).all():
         raise ValueError("it has corners that are NaN or infinite")
