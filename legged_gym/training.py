@@ -113,6 +113,9 @@ def _learn(runner: Any, num_iterations: int) -> None:
         saved = list(runs.checkpoints(run).values()) if run is not None and run.is_dir() else []
         if run is not None and not saved and runner.iteration == start:
             shutil.rmtree(run, ignore_errors=True)
+            for folder in run.parents[:2]:  # the experiment's and the root of logs, where nothing else is in them
+                with suppress(OSError):
+                    folder.rmdir()
         if isinstance(error, Diverged):
             raise UserError(
                 f"{error}; a smaller --train.algorithm.learning_rate may help, or smaller --env.rewards.scales"

@@ -12,6 +12,7 @@ from rsl_rl.utils.bounds import (
     AtLeastOne,
     Bounds,
     Columns,
+    NoiseStd,
     NotNegative,
     NotNegativeInt,
     Positive,
@@ -68,7 +69,7 @@ class PolicyCfg(ClassCfg):
     """Widths of the critic's hidden layers."""
     activation: Activation = "elu"
     """Activation of the hidden layers."""
-    init_noise_std: Positive = 1.0
+    init_noise_std: NoiseStd = 1.0
     """Standard deviation of the action noise at the start of training."""
     re_init_std: bool = False
     """On resume, start again from init_noise_std instead of the checkpoint's noise."""
@@ -101,6 +102,8 @@ class PolicyCfg(ClassCfg):
         for who, groups in (("actor", self.actor_groups), ("critic", self.critic_groups)):
             if not groups:
                 raise ValueError(f"{key}.{who}_groups is empty: it takes one observation group or more")
+            if len(set(groups)) < len(groups):
+                raise ValueError(f"{key}.{who}_groups is {' '.join(groups)}: each is there once")
             for group, encoder in getattr(self, f"{who}_encoders").items():
                 if group not in groups:
                     raise ValueError(f"{key}.{who}_encoders has one for {group}, which {key}.{who}_groups lacks")
@@ -304,7 +307,7 @@ class StudentPpoCfg(DistillationCfg):
     """Iterations of the run in which the student is distilled; to tune one that was distilled before, those it has."""
     critic_iterations: NotNegativeInt = 20
     """Iterations after these in which the student acts with noise, and the critic learns what that is worth."""
-    init_noise_std: Positive = 0.2
+    init_noise_std: NoiseStd = 0.2
     """Standard deviation of the action noise with which PPO starts."""
     yaw_loss_coef: NotNegative = 0.5
     """Weight of the distance of the told headings to the true ones in PPO's loss."""

@@ -81,7 +81,6 @@ BAD = [
     (GO2, "env.num_envs=5000000", "at most 1e+06"),
     (GO2, "asset.name=galileo", "take galileo_parkour_teacher or galileo_parkour_student"),
     (GO2, "asset.name=g3", "there is no robot 'g3'"),
-    (GO2, "asset.foot_name=", "is empty: it names links, shapes or sites that are feet"),
     (GO2, "asset.file=nowhere.xml", "there is no file nowhere.xml"),
     (TEACHER, "rules.feet_in_pit=0", "above 0"),
 ]
@@ -96,6 +95,8 @@ BAD_TRAIN = [
     (GO2, "algorithm.min_learning_rate=0.1", "the adaptive schedule stays within 0.1 .. 0.01"),
     (GO2, "policy.gating.top=3", "is for actor_class_name GatedExperts"),
     (GO2, "seed=-1", "at least 0"),
+    (GO2, "policy.actor_groups=proprio proprio", "each is there once"),
+    (GO2, "policy.init_noise_std=1e-30", "at least 1e-06"),
     (TEACHER, "algorithm.dagger_interval=1", "at least 2"),
     (TEACHER, "policy.scan_encoder_dims=", "it needs at least one layer"),
     (STUDENT, "policy.teacher.gating.top=3", "is for actor_class_name GatedExperts"),
@@ -271,7 +272,9 @@ def test_late_messages_name_the_flag_or_the_file() -> None:
     assert named("asset.name: none", env, train, saved) == "--env.asset.name: none"
 
 
-def test_hips_that_are_not_there() -> None:
+def test_feet_and_hips_that_are_not_there() -> None:
+    with pytest.raises(UserError, match="asset.foot_name is empty: it names links"):
+        make(GO2, 1, **{"asset.foot_name": " "})
     with pytest.raises(UserError, match="asset.hip_name: no joint's name contains 'hop'; joints: FL_hip_joint"):
         make(GO2, 1, **{"asset.hip_name": "hop", "sim.num_threads": 1})
 

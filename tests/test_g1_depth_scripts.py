@@ -68,7 +68,7 @@ def test_the_seeds_play_line(run):
 
 @pytest.mark.parametrize(("args", "flags", "message"), [
     (TrainArgs, "--task=go2 --depth_steps_per_env 24", "--depth_steps_per_env is for tasks that train a teacher and"),
-    (TrainArgs, "--task=g1_depth --depth_training_interval 0", "algorithm.depth_training_interval is 0"),
+    (TrainArgs, "--task=g1_depth --depth_training_interval 0", "--depth_training_interval is 0: it has to be"),
     (EvaluateArgs, "--task=go2 --use_pretrained_checkpoint --use_depth_encoder", "go2 has one policy"),
     (EvaluateArgs, "--task=g1_depth --depth_checkpoint=model_1.pt", "add --use_depth_encoder, else the teacher would"),
     (EvaluateArgs, "--task=g1_depth --use_depth_encoder --depth_checkpoint=no.pt", "there is no file no.pt"),

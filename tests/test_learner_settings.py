@@ -106,7 +106,7 @@ BAD = [
     ("algorithm", "entropy_coef", -0.1, "algorithm.entropy_coef is -0.1: it has to be at least 0"),
     ("algorithm", "bounds_loss_coef", -1.0, "algorithm.bounds_loss_coef is -1.0"),
     ("algorithm", "max_grad_norm", float("inf"), "algorithm.max_grad_norm is inf"),
-    ("policy", "init_noise_std", 0.0, "policy.init_noise_std is 0.0: it has to be above 0"),
+    ("policy", "init_noise_std", 0.0, "policy.init_noise_std is 0.0: it has to be at least 1e-06"),
     ("policy", "actor_hidden_dims", (64, 0), "policy.actor_hidden_dims is 0: it has to be at least 1"),
     ("runner", "num_steps_per_env", 0, "runner.num_steps_per_env is 0: it has to be at least 1"),
     ("runner", "save_interval", 0, "runner.save_interval is 0: it has to be at least 1"),

@@ -235,7 +235,7 @@ def test_clear_errors(env):
     with pytest.raises(ValueError, match=r"critic_hidden_dims \(512, 256, 128\), not \(64,\)"):
         runner.load_teacher(TEACHER)
     for name, value, message in (
-        ("init_noise_std", 0.0, "algorithm.init_noise_std is 0.0: it has to be above 0"),
+        ("init_noise_std", 0.0, "algorithm.init_noise_std is 0.0: it has to be at least 1e-06"),
         ("distillation_iterations", 0, "algorithm.distillation_iterations is 0: it has to be at least 1"),
         ("critic_iterations", -1, "algorithm.critic_iterations is -1"),
         ("bc_loss_coef", -0.1, "algorithm.bc_loss_coef is -0.1"),

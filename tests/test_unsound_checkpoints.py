@@ -55,12 +55,18 @@ def spoil(value):
 # What any reader refuses: keys, change, what is said.
 OF_THE_POLICY = {
     "no networks": (("policy",), "remove", "is no checkpoint of a policy: it lacks policy"),
+    "no format": (("format",), torch.ones(3), r"has format a tensor \(3,\) of float32, this version reads format 1"),
     "no config": (("policy_cfg",), None, "policy_cfg is None, not a table"),
     "no widths": (("obs_dims", "proprio"), None, "obs_dims.proprio is None, not a whole number"),
     "a width of zero": (("obs_dims", "proprio"), 0, "obs_dims.proprio is 0: it is at least 1"),
     "a text": (("num_actions",), "one", "num_actions is 'one', not a whole number"),
     "a time before": (("total_time",), -1.0, "total_time is -1.0: it is not negative"),
     "a layout of texts": (("observation_layout", "proprio", "x"), "wide", "observation_layout.proprio.x is 'wide'"),
+    "a setting": (
+        ("algorithm_cfg", "learning_rate"),
+        torch.ones(2),
+        r"learning_rate is a tensor \(2,\) of float32, which",
+    ),
     "sizes that are none": (("policy_cfg", "actor_hidden_dims"), None, "policy_cfg.actor_hidden_dims is None, not"),
     "no text for a class": (("policy_cfg", "class_name"), 3, "policy_cfg.class_name is 3, not a text"),
     "a weight too few": (("policy", WEIGHT), "remove", f"policy lacks {WEIGHT}"),

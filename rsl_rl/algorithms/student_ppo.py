@@ -25,6 +25,7 @@ from rsl_rl.modules.depth_student import DepthStudent
 from rsl_rl.storage.rollout_storage import Samples
 from rsl_rl.utils.averaging import renew_average
 from rsl_rl.utils.precision import tensor_float32
+from rsl_rl.utils.typed import misfit
 
 TOLD, SEEN, ESTIMATED, HISTORY = "told", "seen", "estimated", "student_history"  # what the actor reads, in its order
 LABELS, YAW_ERROR = "teacher_actions", "yaw_error"
@@ -250,8 +251,10 @@ class StudentPPO(Distillation):
         super().load_state_dict(state)
         self.tuning = state.get("tuning", False)
         if "ppo" in state:
-            settings = {"algorithm_cfg": state.get("algorithm_cfg", {}).get("ppo", {})}
-            self.ppo.load_state_dict({**state["ppo"], **settings})
+            settings = state.get("algorithm_cfg", {}).get("ppo", {})
+            if wrong := misfit(settings, dict, "algorithm_cfg.ppo"):
+                raise ValueError(wrong)
+            self.ppo.load_state_dict({**state["ppo"], "algorithm_cfg": settings})
 
 
 def _distance(policy: ActorCritic, batch: Samples, means: Tensor) -> Tensor:

@@ -197,7 +197,7 @@ def changed_rates(checkpoint: Mapping[str, Any], present: Mapping[str, float]) -
     for name, value in present.items():
         saved = checkpoint.get("algorithm_cfg", {})
         for key in name.split("."):
-            saved = saved.get(key, {})
+            saved = saved.get(key, {}) if isinstance(saved, Mapping) else {}
         if saved not in ({}, value):
             lines.append(f"algorithm.{name} is {value}, as configured now; the saved run's was {saved}")
     return lines

@@ -43,6 +43,8 @@ Finite = Annotated[float, Bounds()]
 Positive = Annotated[float, Bounds(above=0.0)]
 NotNegative = Annotated[float, Bounds(low=0.0)]
 Share = Annotated[float, Bounds(low=0.0, high=1.0)]
+NoiseStd = Annotated[float, Bounds(low=1e-6)]
+"""of actions; much below, 32-bit floats do not hold its square"""
 Rate = Annotated[float, Bounds(above=0.0, high=1.0)]
 """an optimiser's step size"""
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from rsl_rl.utils.files import lock, part_of, writing
+from rsl_rl.utils.typed import told
 
 
 def save_atomic(data: dict, path: Path) -> None:
@@ -74,8 +75,8 @@ def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
     data = load_plain(path, kind)
     if not isinstance(data, dict) or "format" not in data:
         raise ValueError(f"{path} is no {kind} of this project")
-    if data["format"] != version:
-        raise ValueError(f"{path} has format {data['format']}, this version reads format {version}")
+    if type(data["format"]) is not int or data["format"] != version:
+        raise ValueError(f"{path} has format {told(data['format'])}, this version reads format {version}")
     return data
 
 

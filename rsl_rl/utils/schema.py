@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rsl_rl.utils.checkpoint import load_safe
 from rsl_rl.utils.resolve import from_plain
-from rsl_rl.utils.typed import misfit, told
+from rsl_rl.utils.typed import misfit, not_plain, told
 
 FORMAT = 1
 ENV_STATE = "env_state.pt"  # beside the newest checkpoint, and of its iteration
@@ -47,6 +47,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     _require(path, data, needed, "is no checkpoint of a policy")
     for key, hint in (needed | PROGRESS | OLDER_LACK).items():
         if key in data and (wrong := misfit(data[key], hint, key)):
+            raise ValueError(f"{path}: {wrong}")
+    for key in ("policy_cfg", "algorithm_cfg", "teacher_cfg"):
+        if wrong := not_plain(data.get(key), key):
             raise ValueError(f"{path}: {wrong}")
     if not isinstance(data["policy_cfg"].get("class_name", ""), str):
         raise ValueError(f"{path}: policy_cfg.class_name is {told(data['policy_cfg']['class_name'])}, not a text")

@@ -63,6 +63,19 @@ def _of_sequence(value: Any, kind: type, args: tuple[Any, ...], where: str) -> s
     return None
 
 
+def not_plain(value: Any, where: str) -> str | None:
+    """What in `value`, the entry `where` of a file, is no number, text or None, nor made of such; None: nothing."""
+    if isinstance(value, Mapping):
+        deeper = {f"{where}.{key}": item for key, item in value.items()}
+    elif isinstance(value, list | tuple):
+        deeper = {f"{where}.{k}": item for k, item in enumerate(value)}
+    elif value is None or isinstance(value, bool | int | float | str):
+        return None
+    else:
+        return f"{where} is {told(value)}, which no setting is"
+    return next(filter(None, (not_plain(item, key) for key, item in deeper.items())), None)
+
+
 def told(value: Any) -> str:
     """A value in a message: short, and of a tensor only what it is."""
     if isinstance(value, Tensor):
