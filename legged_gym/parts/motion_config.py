@@ -154,8 +154,3 @@ class DeepMimicCfg:
             raise UserError(f"{key}.use_amass and use_human_videos are both False: no motion is left")
         if -1.0 < self.default_data_fps < 0.0:
             raise UserError(f"{key}.default_data_fps is {self.default_data_fps:g}: -1 is the rate of the control steps")
-        if self.link_pos_error_threshold > self.start_link_pos_error_threshold:
-            raise UserError(
-                f"{key}.link_pos_error_threshold is {self.link_pos_error_threshold:g}: it has to be at most "
-                f"start_link_pos_error_threshold, which is {self.start_link_pos_error_threshold:g}"
-            )
