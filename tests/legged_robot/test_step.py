@@ -18,7 +18,8 @@ def test_every_task_steps(task, engine):
     cfg.rewards.only_positive_rewards = False  # else four robots under random actions may earn nothing at all
     env = task.make_env(cfg, "cpu")
     *observations, rewards, dones, time_outs = rollout(env, steps)
-    assert set(env.observations) == set(env.observation_layout) and "proprio" in env.observations
+    assert set(env.observations) == set(env.observation_layout)
+    assert {"proprio", "history_torso_real"} & set(env.observations), "what a robot measures of itself"
     for value, widths in zip(observations, env.observation_layout.values(), strict=True):
         assert value.shape == (steps, num_envs, sum(widths.values())) and value.isfinite().all()
     assert rewards.isfinite().all() and rewards.shape == (steps, num_envs) and rewards.abs().sum() > 0

@@ -80,7 +80,7 @@ def test_what_cannot_work_is_named():
         policy(DIMS | {"history": 48}, history_length=12)
     with pytest.raises(ValueError, match="policy.actor_groups of ActorCriticRMA has to be proprio, scan"):
         policy(actor_groups=("proprio",))
-    with pytest.raises(ValueError, match="need at least one layer"):
+    with pytest.raises(ValueError, match="scan_encoder_dims is empty: it needs at least one layer"):
         policy(scan_encoder_dims=())
     with pytest.raises(ValueError, match="algorithm PPO does not train the estimator and history_encoder of Actor"):
         make_algorithm(policy(), env_of(6), 4, AlgorithmCfg(), graph=False)

@@ -103,7 +103,7 @@ def exported(cfg: LeggedRobotCfg, task: Task, folder: Path, monkeypatch) -> dict
 @pytest.fixture
 def biped(foreign: Path, tmp_path: Path, monkeypatch) -> Path:
     """An export of the foreign robot, moved away from where it was made; the robot's own file is gone."""
-    task = Task("biped", LEGGED_ROBOT, LeggedRobotCfg, Go2TrainCfg, "", "legged_gym.evaluation.velocity", "")
+    task = Task("biped", LEGGED_ROBOT, LeggedRobotCfg, Go2TrainCfg, "", "legged_gym.evaluation.velocity", "", ())
     tree = exported(config(foreign), task, tmp_path / "exported", monkeypatch)
     assert tree["robot"]["mjcf"] == "robot.xml" and str(tmp_path) not in yaml.safe_dump(tree["robot"])
     assert tree["trial"]["friction"] == pytest.approx([0.3, 0.3])

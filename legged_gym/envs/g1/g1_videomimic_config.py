@@ -118,7 +118,6 @@ def _deepmimic(*observations: str) -> DeepMimicCfg:
         held_out=("clap", "curve", "stairs_8cm_30cm"),  # clips of our own whose likes are learnt from
         tracked_links=TRACKED,
         residual_actions=False,  # who sees no motion cannot act around it, and a student does as its teacher does
-        truncate_rollout_length=500,
         observations=tuple(dict.fromkeys(observations)),
     )
 
