@@ -112,7 +112,8 @@ def test_the_last_observations_are_the_ended_episodes(task: str) -> None:
         for robot, last in enumerate(infos["final_obs"]):
             for name in last.keys() - {"depth"}:  # whose holes are drawn anew
                 np.testing.assert_array_equal(last[name], longer.observations[name][robot].numpy(), err_msg=name)
-            assert not np.array_equal(last["proprio"], observations["proprio"][robot])
+            measured = "proprio" if "proprio" in last else "history_torso_real"
+            assert not np.array_equal(last[measured], observations[measured][robot])
         info = infos["final_info"]
         assert list(info["episode_length"]) == [5, 5, 5] and not info["fall"].any() and info["_fall"].all()
 
