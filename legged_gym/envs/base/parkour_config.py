@@ -77,34 +77,9 @@ class GoalsCfg:
 class PerceptionCfg:
     interval: AtLeastOne = 5
     """control steps from one look to the next (scan and headings); held between"""
-    scan_x: Lines = (
-        -0.45,
-        -0.3,
-        -0.15,
-        0.0,
-        0.15,
-        0.3,
-        0.45,
-        0.6,
-        0.75,
-        0.9,
-        1.05,
-        1.2,
-    )
+    scan_x: Lines = (-0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05, 1.2)
     """lines of the height scan ahead of the base, m"""
-    scan_y: Lines = (
-        -0.75,
-        -0.6,
-        -0.45,
-        -0.3,
-        -0.15,
-        0.0,
-        0.15,
-        0.3,
-        0.45,
-        0.6,
-        0.75,
-    )
+    scan_y: Lines = (-0.75, -0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
     scan_height: NotNegative = 0.3
     """of the base over level ground, which reads 0 in the scan, m"""
     scan_noise: NotNegative = 0.0
