@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from legged_gym.envs.base.depth_config import CameraVariants
 from legged_gym.envs.base.rough_biped_config import RoughBipedCfg, RoughPerceptionCfg
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.utils.bounds import NotNegative, Positive
@@ -16,17 +17,8 @@ class DepthPerceptionCfg(RoughPerceptionCfg):
 
 
 @dataclass
-class DepthBipedCfg(RoughBipedCfg):
+class DepthBipedCfg(CameraVariants, RoughBipedCfg):
     driven_joints: tuple[str, ...] = ("hip", "knee", "ankle")
     """parts of the names of the joints that the policy drives; the others are held at the default pose"""
     perception: DepthPerceptionCfg = field(default_factory=DepthPerceptionCfg)
     camera: DepthCameraCfg = field(default_factory=DepthCameraCfg)
-
-    def play(self) -> None:
-        super().play()
-        self.camera.undisturbed()
-
-    def rehearsal(self) -> None:
-        super().rehearsal()
-        self.camera.undisturbed()
-        self.camera.immediate()

@@ -24,9 +24,10 @@ def head_camera(robot: Robot) -> DepthCameraCfg:
     )
 
 
-@dataclass
-class DepthParkourCfg(ParkourCfg):
-    camera: DepthCameraCfg = field(default_factory=DepthCameraCfg)
+class CameraVariants:
+    """Of a config with a `camera`, in front of its other bases: variants where nothing disturbs it."""
+
+    camera: DepthCameraCfg
 
     def play(self) -> None:
         super().play()
@@ -36,3 +37,8 @@ class DepthParkourCfg(ParkourCfg):
         super().rehearsal()
         self.camera.undisturbed()
         self.camera.immediate()
+
+
+@dataclass
+class DepthParkourCfg(CameraVariants, ParkourCfg):
+    camera: DepthCameraCfg = field(default_factory=DepthCameraCfg)
