@@ -212,7 +212,7 @@ class AlgorithmCfg(ClassCfg):
     """Learn from each step and from its mirror image, left and right swapped."""
     mirror_loss_coef: NotNegative = 0.0
     """Weight of the penalty on actions that are not mirrored where observations are; 0 switches it off."""
-    num_learning_epochs: AtLeastOne = 5
+    num_learning_epochs: Annotated[int, Bounds(low=1, high=1000)] = 5
     """Passes over the collected steps per update."""
     num_mini_batches: AtLeastOne = 4
     """Minibatches per pass."""

@@ -66,7 +66,7 @@ BAD = {
     "half a range": ("train", [GO2, "--env.commands.ranges.lin_vel_x=1"], "Expected 2 values"),
     "no choice": ("train", [GO2, "--train.algorithm.schedule=cosine"], "adaptive"),
     "nan": ("train", [GO2, "--env.rewards.scales.torques=nan"], "--env.rewards.scales.torques is nan"),
-    "stray word": ("train", [GO2, "now"], "Unrecognized options: now"),
+    "stray word": ("train", [GO2, "now"], "--task takes 1 value: now is more than that"),
     "no robots": ("train", [GO2, "--num_envs=0"], "--num_envs is 0: it has to be at least 1"),
     "no iterations": ("train", [GO2, "--max_iterations=0"], "--max_iterations is 0: it has to be at least 1"),
     "no minibatches": (

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks.generated import case, config_file, fields, flags  # noqa: E402
+from benchmarks.generated import case, config_file, fields, flags, training  # noqa: E402
 from legged_gym.cli.run_config import check_configs, load_config  # noqa: E402
 from legged_gym.registry import all_tasks  # noqa: E402
 from legged_gym.utils.config import plain  # noqa: E402
@@ -63,7 +63,7 @@ def test_whole_trainings(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         flag = "--env.rewards.tracking_sigma"
-        argv = ("--task=go2", *flags.SMALL, f"{flag}={value}")
+        argv = ("--task=go2", *training.SMALL, f"{flag}={value}")
         tried = case.Case("train", argv, (flag,))
         end = case.attempt(tried, folder, seconds=120)
         assert end.status == status and case.verdict(tried, end) is None, end.told

@@ -142,7 +142,11 @@ def test_evaluate_writes_figures_and_chart(tmp_path):
         ("train", (TASK, "--num_envs=4", "--env.terrain.num_boxes=5"), "--env.terrain.num_boxes is 5: set it to"),
         ("train", (TASK, "--num_envs=4", "--env.terrain.num_columns=2"), "too few for a column of"),
         ("train", (TASK, "--num_envs=4", "--env.terrain.num_levels=4"), "max_init_level is 5: the levels are 0 to 3"),
-        ("train", (TASK, "--num_envs=4", "--train.policy.history_length=20"), "history is 530 wide"),
+        (
+            "train",
+            (TASK, "--num_envs=4", "--train.policy.history_length=20"),
+            "10, but --train.policy.history_length 20",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(tmp_path, script, flags, message):

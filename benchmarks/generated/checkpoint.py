@@ -11,8 +11,9 @@ import torch.utils.tensorboard  # here and below: what each case would import in
 from hypothesis import strategies as st
 
 from benchmarks.generated.case import Case
-from benchmarks.generated.config_file import RUN, trained
+from benchmarks.generated.config_file import RUN
 from benchmarks.generated.fields import tasks
+from benchmarks.generated.training import lessons, trained
 from benchmarks.generated.tree import changed
 from legged_gym.export import files as _export  # noqa: F401
 from legged_gym.simulators import mujoco_engine as _engine  # noqa: F401
@@ -42,7 +43,7 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     copied = {f"{RUN}/{path.name}": path for path in run.iterdir() if path.name != file and path.suffix != ".0"}
     copied = {name: path for name, path in copied.items() if path.name in ("config.yaml", "model_1.pt", STATE)}
     files = {f"{RUN}/{file}": packed(tree)}
-    return Case(script, (f"--task={task.name}", *argv), (file,), files, copied, f"{file}: {what}")
+    return Case(script, (f"--task={task.name}", *argv), (file,), files, lessons(task) | copied, f"{file}: {what}")
 
 
 @functools.cache

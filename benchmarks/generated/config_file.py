@@ -1,9 +1,5 @@
 """Cases of a kind: a run that is resumed, in whose config.yaml something is another value."""
 
-import functools
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +7,9 @@ import yaml
 from hypothesis import strategies as st
 
 from benchmarks.generated.case import Case
-from benchmarks.generated.fields import counts, numbers, tasks, texts
-from benchmarks.generated.flags import small
-from legged_gym.registry import get_task
+from benchmarks.generated.fields import counts, fields_of, numbers, tasks, texts
+from benchmarks.generated.flags import quiet
+from benchmarks.generated.training import lessons, reject_long, trained
 from legged_gym.utils.config import flat
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,22 +23,16 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     run = trained(task.name)
     tree = yaml.safe_load((run / "config.yaml").read_text())
     what, named = draw(changes(tree))
+    for field in fields_of(task):
+        if field.key == named:
+            value = flat(tree).get(named)
+            with quiet():
+                reject_long(task, field, [str(item) for item in (value if isinstance(value, list) else [value])])
     argv = (f"--task={task.name}", "--resume", "--experiment_name=old", "--device=cpu", "--no_eval", "--headless")
     sizes = ("--env.env.num_envs=8", "--train.runner.max_iterations=1")
     files = {f"{RUN}/config.yaml": yaml.safe_dump(tree, sort_keys=False, width=120, allow_unicode=True)}
-    copied = {f"{RUN}/{path.name}": path for path in run.glob("*.pt")}
+    copied = lessons(task) | {f"{RUN}/{path.name}": path for path in run.glob("*.pt")}
     return Case("train", (*argv, *sizes), (f"{RUN}/config.yaml", named) if named else (), files, copied, what=what)
-
-
-@functools.cache
-def trained(task: str) -> Path:
-    """The folder of a run of one iteration, kept until this process ends."""
-    folder = tempfile.TemporaryDirectory()
-    trained.folders = [*getattr(trained, "folders", ()), folder]  # they go when this does
-    script = ROOT / "legged_gym" / "scripts" / "train.py"
-    command = [sys.executable, script, f"--task={task}", *small(get_task(task))]
-    subprocess.run(command, cwd=folder.name, check=True, capture_output=True)
-    return next(Path(folder.name).glob("logs/*/*"))
 
 
 @st.composite

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from benchmarks.generated.case import Case
 from benchmarks.generated.config_file import ROOT
 from benchmarks.generated.fields import tasks
+from benchmarks.generated.training import shipped
 from benchmarks.generated.tree import changed
-from legged_gym.cli import runs
 from legged_gym.deploy import trial as _trial  # noqa: F401 -- what each case would import in its own process
-from legged_gym.utils.errors import UserError
 
 SHORT, LONG = 0.1, 3.0  # s, of an episode
 FOLDER = "exported"
@@ -25,7 +24,7 @@ FOLDER = "exported"
 @st.composite
 def cases(draw: st.DrawFn, only: str = "") -> Case:
     """Of the shipped policies; one in five without --force, where every change has to be told."""
-    task = draw(tasks(only).filter(lambda task: _shipped(task.name))).name
+    task = draw(tasks(only).filter(lambda task: shipped(task.name))).name
     folder = exported(task)
     tree = yaml.safe_load((folder / "deploy.yaml").read_text())
     forced = draw(st.integers(0, 4)) > 0
@@ -40,14 +39,6 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     files = {f"{FOLDER}/deploy.yaml": yaml.safe_dump(tree, sort_keys=False, width=120, allow_unicode=True)}
     copied = {f"{FOLDER}/{path.name}": path for path in folder.iterdir() if path.suffix == ".onnx"}
     return Case("sim2sim", argv, ("deploy.yaml",), files, copied, what)
-
-
-def _shipped(task: str) -> bool:
-    try:
-        runs.pretrained_checkpoint(task)
-    except UserError:
-        return False
-    return True
 
 
 @functools.cache

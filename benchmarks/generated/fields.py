@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 from hypothesis import strategies as st
 
-from legged_gym.cli.run_config import check_configs
+from legged_gym.cli.run_config import check_configs, check_pairs
 from legged_gym.registry import Task, all_tasks
 from legged_gym.utils.config import bare
 
@@ -50,6 +50,7 @@ def check(task: Task, typed: dict[Field, list[str]]) -> None:
     for field, words in typed.items():
         _put({"env": env, "train": train}, field.key, _parsed(field, words))
     check_configs(env, train, "--env", "--train")
+    check_pairs(env, train, "--env", "--train")
     task.check_robot(env, "--env")
 
 

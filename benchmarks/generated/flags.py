@@ -10,21 +10,9 @@ from hypothesis import strategies as st
 
 from benchmarks.generated.case import Case
 from benchmarks.generated.fields import Field, check, counts, fields_of, numbers, tasks, texts
-from legged_gym.registry import Task
+from benchmarks.generated.training import SIZES, lessons, reject_long, small
 from legged_gym.utils.config import bare
 from legged_gym.utils.errors import UserError
-
-SIZES = {
-    *("num_envs", "num_steps_per_env", "max_iterations", "num_levels", "num_columns", "student_envs"),
-    *("num_learning_epochs", "decimation", "solver_iterations", "line_search_iterations", "depth_steps_per_env"),
-    *("width", "height", "resized", "n_append", "n_prepend", "latent_dim", "gru_hidden_dim", "hidden_dims"),
-    *("actor_hidden_dims", "critic_hidden_dims", "num_threads"),
-}
-"""Fields by which a training takes as long as one likes."""
-SMALL = (
-    *("--device=cpu", "--env.env.num_envs=8", "--train.runner.max_iterations=1", "--no_eval", "--headless"),
-    *("--env.sim.num_threads=1", "--train.runner.num_steps_per_env=5"),
-)
 
 
 @st.composite
@@ -33,10 +21,12 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     task = draw(tasks(only))
     field = draw(st.sampled_from(fields_of(task)))
     typed = [word for word in draw(words(field.hint, field.value)) if "\x00" not in word]
+    with quiet():
+        reject_long(task, field, typed)
     flag = f"--{field.key}"
     argv = [f"{flag}={typed[0]}"] if len(typed) == 1 else [flag, *typed]
     others = [word for word in small(task) if not word.startswith(f"{flag}=")]
-    return Case("train", (f"--task={task.name}", *others, *argv), (flag,))
+    return Case("train", (f"--task={task.name}", *others, *argv), (flag,), copied=lessons(task))
 
 
 @st.composite
@@ -48,25 +38,22 @@ def several(draw: st.DrawFn, only: str = "") -> Case:
         found = draw(words(field.hint, field.value))
         if len(typed) == 10 or field.key.rpartition(".")[2] in SIZES:
             continue
-        with contextlib.suppress(UserError, SystemExit), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.suppress(UserError, SystemExit), quiet():
             check(task, {**typed, field: found})
             typed[field] = found
     keys = {f"--{field.key}" for field in typed}
     argv = [word for word in small(task) if word.partition("=")[0] not in keys]
     for field, found in typed.items():
         argv += [f"--{field.key}={found[0]}"] if len(found) == 1 else [f"--{field.key}", *found]
-    return Case("train", (f"--task={task.name}", *argv), tuple(sorted(keys)), any_of_names=True)
+    names = tuple(sorted(keys))
+    return Case("train", (f"--task={task.name}", *argv), names, copied=lessons(task), any_of_names=True)
 
 
-def small(task: Task) -> list[str]:
-    """Flags with which a training takes a second or two."""
-    sizes = [*SMALL, *(("--use_pretrained_checkpoint",) if task.teacher else ())]
-    for field in fields_of(task):
-        if field.key == "env.terrain.num_levels":
-            sizes += ["--env.terrain.num_levels=2", "--env.terrain.max_init_level=1"]
-        if field.key == "train.algorithm.student_envs":
-            sizes.append("--train.algorithm.student_envs=8")
-    return sizes
+@contextlib.contextmanager
+def quiet():
+    """Without what tyro says of bad values."""
+    with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        yield
 
 
 def words(hint: Any, value: Any) -> st.SearchStrategy[list[str]]:

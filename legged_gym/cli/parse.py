@@ -23,7 +23,8 @@ from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
-from legged_gym.cli.run_config import changes, check_configs, trained_configs
+from legged_gym.cli.run_config import changes, check_configs, check_pairs, trained_configs
+from legged_gym.cli.words import name_in_underscores, read_flags
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
@@ -87,7 +88,7 @@ def parse(
     `variant` names the method of the environment's config (`play`, `evaluation`) that is applied before the user's
     overrides; training on the CPU applies `cpu`.
     """
-    argv = translated(sys.argv[1:] if argv is None else argv)
+    argv = [name_in_underscores(word) for word in translated(sys.argv[1:] if argv is None else argv)]
     task = _task(args_type, argv)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
     _vary(env_cfg, variant)
@@ -120,6 +121,8 @@ def parse(
         env_cfg.viser.enable = False
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
+    with value_errors_are_the_users(args.as_typed):
+        check_pairs(args.env, args.train, "--env", "--train")
     if saved is not None and variant == "train":
         for line in changes(
             {"env": saved.env, "train": saved.train}, {"env": plain(args.env), "train": plain(args.train)}
@@ -130,7 +133,8 @@ def parse(
 
 def parse_flags(args_type: type[S], description: str, argv: Sequence[str] | None = None) -> S:
     """Reads the command line of a script that has no configs, and imports what it names."""
-    args = tyro.cli(args_type, args=argv, description=description, use_underscores=True, config=_MARKERS)
+    typed = sys.argv[1:] if argv is None else argv
+    args = read_flags(args_type, typed, description=description, use_underscores=True, config=_MARKERS)
     import_tasks(args.imports)
     return args
 
@@ -195,7 +199,7 @@ def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, tra
     ]
     whole = dataclasses.make_dataclass(args_type.__name__, groups, bases=(args_type,), kw_only=True)
     default = whole(task=task.name, env=env_cfg, train=train_cfg)
-    args = tyro.cli(whole, args=argv, default=default, description=" ", use_underscores=True, config=_MARKERS)
+    args = read_flags(whole, argv, default=default, description=" ", use_underscores=True, config=_MARKERS)
     args.lay_over(args.env, args.train)
     return args
 

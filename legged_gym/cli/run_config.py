@@ -11,7 +11,7 @@ import yaml
 from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
-from legged_gym.utils.config import bare, differences, plain, type_of, typed
+from legged_gym.utils.config import bare, differences, flat, plain, type_of, typed
 from legged_gym.utils.errors import UserError
 
 
@@ -56,6 +56,7 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str],
     for key, config in {"env": env, "train": train}.items():
         _overlay(config, tree[key], path, key, unknown, missing)
     check_configs(env, train, f"{path}: env", f"{path}: train")
+    check_pairs(env, train, f"{path}: env", f"{path}: train")
     return unknown, missing
 
 
@@ -69,6 +70,26 @@ def check_configs(env: Any, train: Any, env_key: str, train_key: str) -> None:
         train.check()
     except ValueError as error:
         raise UserError(f"{train_key}.{error}") from error
+
+
+_PAIRS = (
+    ("camera.resized", ("policy.image_shape", "policy.student.image_shape")),
+    ("perception.history_length", ("policy.history_length", "policy.teacher.history_length")),
+)
+"""Settings of the environment, and those of the policy that have to be the same."""
+
+
+def check_pairs(env: Any, train: Any, env_key: str, train_key: str) -> None:
+    """Refuses an environment whose images or histories are not of the shape that the policy is for: UserError, naming
+    both fields after the keys of their configs."""
+    made, read = flat(plain(env)), flat(plain(train))
+    for ours, theirs in _PAIRS:
+        for name in theirs:
+            if ours in made and name in read and made[ours] != read[name]:
+                raise UserError(
+                    f"{env_key}.{ours} is {_as_text(made[ours])}, but {train_key}.{name} {_as_text(read[name])}: they "
+                    "have to be the same"
+                )
 
 
 def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:

@@ -3,6 +3,7 @@
 Reads and refuses it as training does, prints it as a tree, drops it on the floor and tries whether it stands.
 """
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from legged_gym.cli.process import try_gl
+from legged_gym.cli.words import read_flags
 from legged_gym.robots import Robot, find_robot
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
@@ -39,7 +41,7 @@ class Args:
 
 @script
 def main(argv: list[str] | None = None) -> None:
-    args = tyro.cli(Args, args=argv, description=__doc__, use_underscores=True)
+    args = read_flags(Args, sys.argv[1:] if argv is None else argv, description=__doc__, use_underscores=True)
     for flag, value in (("--kp", args.kp), ("--kd", args.kd)):
         if value is not None and not 0.0 <= value < float("inf"):
             raise UserError(f"{flag} is {value:g}: it must be at least 0")

@@ -12,6 +12,7 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 
+from legged_gym.cli.words import read_flags
 from legged_gym.terrain.picture import draw_grid, draw_tile
 from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.roughness import roughen
@@ -51,7 +52,8 @@ class Args:
 
 @script
 def main(argv: Sequence[str] | None = None) -> None:
-    args = tyro.cli(Args, args=argv, description=Args.__doc__, use_underscores=True)
+    typed = sys.argv[1:] if argv is None else argv
+    args = read_flags(Args, typed, description=Args.__doc__, use_underscores=True)
     _check(args)
     if args.scene is not None:
         _draw_scene(args, args.scene)

@@ -7,7 +7,6 @@ from legged_gym.parts.config import CommandsCfg, ControlCfg, DomainRandCfg
 from legged_gym.utils.bounds import (
     Angle,
     AngleNoise,
-    AtLeastOne,
     Bounds,
     Finite,
     Limit,
@@ -155,8 +154,8 @@ class SimCfg:
     """physics step, s"""
     num_threads: Annotated[int, Bounds(low=0, most=1024)] = 0
     """of the C engine; 0: all cores"""
-    solver_iterations: AtLeastOne = 10
-    line_search_iterations: AtLeastOne = 20
+    solver_iterations: Annotated[int, Bounds(low=1, most=1000)] = 10
+    line_search_iterations: Annotated[int, Bounds(low=1, most=1000)] = 20
     contacts_per_env: Size = 32
     """Warp: size of the shared contact buffer per robot"""
     constraints_per_env: Size = 160
