@@ -22,6 +22,11 @@ import hypothesis
 import tyro
 from hypothesis.strategies import SearchStrategy
 
+from legged_gym.viewer.film.gl import choose_gl
+
+choose_gl("sim2sim.py of a student")  # as that script does before mujoco is imported, which these modules do
+
+# isort: split
 from benchmarks.generated import checkpoint, config_file, deploy_file, flags
 from benchmarks.generated.case import Case, attempt, verdict
 from legged_gym.cli import process
