@@ -1,6 +1,7 @@
 """Mirror images, worked out by hand and by the physics, and PPO that learns from them."""
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import mujoco
 import pytest
@@ -76,7 +77,7 @@ def test_every_quadruped_says_how_it_mirrors(name):
     found = make(name, 2, "cpu", **{"sim.num_threads": 1})
     for group, values in found.observations.items():
         if group in NO_MIRROR:
-            with pytest.raises(UserError, match=f"^observation group {group} does not say how it mirrors$"):
+            with pytest.raises(ValueError, match=f"^observation group {group} does not say how it mirrors$"):
                 found.mirror(group)
             continue
         index, sign = found.mirror(group)
@@ -247,6 +248,12 @@ def test_who_cannot_learn_so():
     with pytest.raises(ValueError, match="the environment does not say how it looks in a mirror"):
         Symmetry(SimpleNamespace(), OBS_DIMS)
     env = make("go2_parkour_teacher", 2, "cpu", **{"sim.num_threads": 1})
+    for setting, value in (("mirror_augmentation", True), ("mirror_loss_coef", 0.5)):
+        wrong = "scan_of_nobody does not say how it mirrors"
+        env_without = SimpleNamespace(mirror=Mock(side_effect=ValueError(wrong)))
+        with pytest.raises(ValueError, match=f"^algorithm.{setting} is {value}: {wrong}$"):
+            Symmetry.wanted(env_without, OBS_DIMS, AlgorithmCfg(**{setting: value}))
+    assert Symmetry.wanted(SimpleNamespace(), OBS_DIMS, AlgorithmCfg()) is None
     dims = {group: value.shape[1] for group, value in env.observations.items()}
     policy = build_policy(dims, 12, RmaPolicyCfg())
     with pytest.raises(ValueError, match="RmaPPO works out .* once per rollout, which have no mirror images"):

@@ -148,8 +148,7 @@ class InterleavedPPO(PPO):
                 "image_interval or no method apart"
             )
         obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
-        mirrors = cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0
-        symmetry = Symmetry(env, policy.own_groups) if mirrors else None
+        symmetry = Symmetry.wanted(env, policy.own_groups, cfg)
         if cfg.student_envs < cfg.student.num_mini_batches:
             raise ValueError(
                 f"algorithm.student_envs is {cfg.student_envs}: they do not fill algorithm.student.num_mini_batches "

@@ -105,8 +105,7 @@ class PPO:
     def make(cls, policy: ActorCritic, env: VecEnv, num_steps: int, cfg: AlgorithmCfg, *, graph: bool, **own) -> "PPO":
         """With storage for `num_steps` control steps of all robots in `env`. `own`: what a subclass is made with."""
         obs_dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
-        mirrors = cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0
-        symmetry = Symmetry(env, policy.obs_dims) if mirrors else None
+        symmetry = Symmetry.wanted(env, policy.obs_dims, cfg)
         return cls(policy, obs_dims, num_steps, env.num_envs, cfg, graph=graph, symmetry=symmetry, **own)
 
     def phase(self, name: str, collect: Callable, update: Callable, **when) -> Phase:

@@ -5,6 +5,7 @@ actions there (Mittal et al. 2024, "Symmetry Considerations for Learning Task Sy
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,18 @@ class Symmetry:
         if not isinstance(env, HasMirror):
             raise ValueError("the environment does not say how it looks in a mirror (rsl_rl/env.py, HasMirror)")
         self._images = {name: env.mirror(name) for name in (*dict.fromkeys(groups), ACTIONS)}
+
+    @classmethod
+    def wanted(cls, env: VecEnv, groups: Iterable[str], cfg: Any) -> "Symmetry | None":
+        """For the `mirror_...` settings of PPO; None where neither asks for it. ValueError, naming the one that does,
+        where `env` has no mirror image."""
+        setting = next((name for name in ("mirror_augmentation", "mirror_loss_coef") if getattr(cfg, name)), None)
+        if setting is None:
+            return None
+        try:
+            return cls(env, groups)
+        except ValueError as error:
+            raise ValueError(f"algorithm.{setting} is {getattr(cfg, setting)}: {error}") from error
 
     def actions(self, actions: Tensor) -> Tensor:
         """The mirror images of actions (B, A)."""

@@ -99,10 +99,13 @@ class BaseTask(Part):
         `name`: of an observation group, or `actions`.
 
         Raises:
-            UserError: the robot is not the same on both sides, or a term does not say how it mirrors.
+            ValueError: the robot is not the same on both sides, or a term does not say how it mirrors.
         """
-        robot = RobotMirror(self.robot_spec, self.driven_joints.tolist())
-        found = robot.driven if name == "actions" else self.groups[name].mirror(robot)
+        try:
+            robot = RobotMirror(self.robot_spec, self.driven_joints.tolist())
+            found = robot.driven if name == "actions" else self.groups[name].mirror(robot)
+        except UserError as error:  # `HasMirror` has it so: who asks names the setting
+            raise ValueError(str(error)) from error
         index = torch.as_tensor(found.index, dtype=torch.long, device=self.device)
         return index, torch.as_tensor(found.sign, dtype=torch.float32, device=self.device)
 
