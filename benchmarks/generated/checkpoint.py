@@ -21,6 +21,12 @@ from rsl_rl import runners as _runners  # noqa: F401
 
 STATE = "env_state.pt"
 SHORT = ("--experiment_name=old", "--device=cpu", "--headless", "--num_envs=4", "--env.sim.num_threads=1")
+TWO_CLIPS = (
+    "--env.deepmimic.mirrored=False",
+    "--env.deepmimic.motions",
+    "motions/g1/bow.npz",
+    "motions/g1/box_8cm.npz",
+)
 
 
 @st.composite
@@ -36,6 +42,8 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
         "evaluate": (*SHORT, "--env.env.episode_length_s=0.4", "--json=figures.json"),
         "export": ("--experiment_name=old", "--out=out"),
     }[script]
+    if script == "evaluate" and hasattr(task.env_cfg(), "deepmimic"):
+        argv = (*argv, *TWO_CLIPS)
     if script == "train":
         argv = (*argv, "--max_iterations=1")
     if script == "export" and hasattr(task.train_cfg().policy, "student"):
