@@ -10,7 +10,7 @@ from test_distillation import TEACHER, equal, make_env, make_runner
 
 from rsl_rl.algorithms import Distillation
 from rsl_rl.algorithms.phases import counts, due
-from rsl_rl.algorithms.student_ppo import HISTORY, SEEN, TOLD
+from rsl_rl.algorithms.student_ppo import HISTORY, SEEN, TOLD, with_critic
 from rsl_rl.config import StudentPpoCfg
 from rsl_rl.runners import load_policy
 from rsl_rl.storage.rollout_storage import RolloutStorage
@@ -251,3 +251,8 @@ def test_clear_errors(env):
     cfg.ppo.mirror_loss_coef = 0.5
     with pytest.raises(ValueError, match="mirror_loss_coef: what a student sees is not mirrored"):
         cfg.check()
+    student = make_tuned(env).algorithm.policy
+    student.cfg.teacher.critic_groups = ("propriox",)
+    dims = {group: value.shape[1] for group, value in env.observations.items()} | {SEEN: 1}
+    with pytest.raises(ValueError, match=r"^policy\.teacher\.critic_groups: no observation group propriox: the"):
+        with_critic(student, dims, 0.2)

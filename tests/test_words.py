@@ -7,7 +7,7 @@ import pytest
 from legged_gym.cli import parse as cli
 from legged_gym.cli.args import TrainArgs
 from legged_gym.cli.words import read_flags
-from legged_gym.utils.errors import UserError
+from legged_gym.utils.errors import UserError, script
 
 STUDENT = ("--task=go2_parkour_student", "--use_pretrained_checkpoint", "--device=cpu")
 
@@ -68,3 +68,17 @@ def test_of_a_training(flags: tuple[str, ...], message: str) -> None:
             TrainArgs, "train", ["--task=go2_parkour_student", "--use_pretrained_checkpoint", "--device=cpu", *flags]
         )
     assert message in str(told.value)
+
+
+def test_a_message_is_one_line(capsys: pytest.CaptureFixture) -> None:
+    """Whatever is in the name that it repeats."""
+
+    @script
+    def main() -> None:
+        raise UserError("there is no a\x85b\n\u2028\x1b[2Jé x")
+
+    with pytest.raises(SystemExit) as end:
+        main()
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and told == "error: there is no a\\x85b\\n\\u2028\\x1b[2Jé x\n"
+    assert len(told.splitlines()) == 1

@@ -77,7 +77,7 @@ def script(main: Callable[..., None]) -> Callable[..., None]:
             try:
                 main(*args, **kwargs)
             except UserError as error:
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {_in_one_line(str(error))}", file=sys.stderr)
                 sys.exit(2)
             except KeyboardInterrupt:
                 print("interrupted", file=sys.stderr)
@@ -96,6 +96,11 @@ def script(main: Callable[..., None]) -> Callable[..., None]:
                 sys.exit(1)  # what was printed is on no disk
 
     return wrapper
+
+
+def _in_one_line(message: str) -> str:
+    """With what a name that was typed may hold, as line breaks and what moves the cursor, written out."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
 
 
 def nearest(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:

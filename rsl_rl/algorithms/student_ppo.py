@@ -24,6 +24,7 @@ from rsl_rl.modules.actor_critic_rma import ActorCriticRMA
 from rsl_rl.modules.depth_student import DepthStudent
 from rsl_rl.storage.rollout_storage import Samples
 from rsl_rl.utils.averaging import renew_average
+from rsl_rl.utils.bounds import settings_under
 from rsl_rl.utils.precision import tensor_float32
 from rsl_rl.utils.typed import misfit
 
@@ -55,7 +56,8 @@ def with_critic(student: DepthStudent, obs_dims: Mapping[str, int], init_noise_s
     own = {TOLD: "student_proprio", ESTIMATED: "priv_explicit"}
     dims = {**obs_dims, SEEN: student.depth_encoder.latent_dim, **{name: obs_dims[like] for name, like in own.items()}}
     device = student.actor[0].weight.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):  # the weights are others' anyway
+    # The weights are others' anyway.
+    with settings_under("policy.teacher"), torch.random.fork_rng([device] if device.type == "cuda" else []):
         policy = ActorCritic(dims, student.num_actions, cfg).to(device)
     policy.actor, policy.actor_encoders[HISTORY] = student.actor, student.history_encoder
     policy.depth_encoder, policy.sight = student.depth_encoder, student.sight

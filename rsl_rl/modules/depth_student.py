@@ -12,6 +12,7 @@ from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
 from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
 from rsl_rl.modules.mlp import MLP
+from rsl_rl.utils.bounds import settings_under
 
 GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
 
@@ -40,7 +41,8 @@ class DepthStudent(nn.Module):
         self.obs_dims = {group: obs_dims[group] for group in needed}
         teacher, proprio, explicit = cfg.teacher, obs_dims["student_proprio"], obs_dims["priv_explicit"]
         scan_latent, latent = teacher.scan_encoder_dims[-1], teacher.priv_encoder_dims[-1]
-        self.actor = make_actor(actor_widths(proprio, explicit, teacher), num_actions, teacher)
+        with settings_under("policy.teacher"):
+            self.actor = make_actor(actor_widths(proprio, explicit, teacher), num_actions, teacher)
         self.history_encoder = StateHistoryEncoder(proprio, teacher.history_length, latent, teacher.activation)
         self.estimator = Estimator(proprio, teacher.estimator_hidden_dims, explicit, teacher.activation)
         self.depth_encoder = RecurrentDepthBackbone(

@@ -1,6 +1,9 @@
 """What numbers of a config may be: bounds that a field's type names (`gamma: Share = 0.99`), and their check."""
 
 import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_type_hints
 
@@ -68,3 +71,13 @@ def check_bounds(cfg: Any, key: str = "") -> None:
         for number in value if isinstance(value, tuple | list) else (value,):
             if isinstance(number, int | float) and (fault := bounds.fault(number)):
                 raise ValueError(f"{name} is {number}: {fault}")
+
+
+@contextmanager
+def settings_under(key: str) -> Iterator[None]:
+    """Around code that is given the settings `key` ("policy.teacher") as a policy's: its ValueErrors, which call one
+    `policy.x`, are raised as of `key`.x."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(re.sub(rf"\bpolicy\.(?!{key.partition('.')[2]}\.)", f"{key}.", str(error))) from error
