@@ -136,12 +136,14 @@ def _create_run(command: Command, typed: str, runner: Any) -> Path:
     runner_cfg = command.train_cfg.runner
     folders = (command.args.log_root / runner_cfg.experiment_name, command.args.log_root)
     new = [folder for folder in folders if not folder.exists()]
-    run = runs.create_run(command.args.log_root, runner_cfg.experiment_name, runner_cfg.run_name)
+    run = None
     try:
+        run = runs.create_run(command.args.log_root, runner_cfg.experiment_name, runner_cfg.run_name)
         _write_origin(run, command, typed)
         runner.try_saving(run)
     except BaseException as error:
-        shutil.rmtree(run, ignore_errors=True)
+        if run is not None:
+            shutil.rmtree(run, ignore_errors=True)
         for folder in new:
             with suppress(OSError):
                 folder.rmdir()

@@ -230,6 +230,7 @@ BAD_IN_FILE = [
     ("train.algorithm.gamma", 2, "is 2.0: it has to be at most 1"),
     ("train.algorithm.learning_rate", 0.5, "the adaptive schedule stays within 1e-05 .. 0.01"),
     ("train.runner.run_name", "../x", "cannot name a folder"),
+    ("train.runner.run_name", "é" * 101, "is 202 bytes long: a folder's name has at most 200"),
 ]
 
 

@@ -200,9 +200,10 @@ def tell_modes(observations):
 
 
 def test_a_target_that_is_not_there():
-    with pytest.raises(ValueError, match="no observation group sky"):
+    asks = r"loss gate_target \(algorithm.gating.target_group, policy.gating.experts\): "
+    with pytest.raises(ValueError, match=asks + "no observation group sky"):
         gated_ppo(target_group="sky", target_coef=1.0)
-    with pytest.raises(ValueError, match=r"loss gate_target: bars has \d+ columns; it takes 3"):
+    with pytest.raises(ValueError, match=asks + r"bars has \d+ columns; it takes 3"):
         gated_ppo(target_group="bars", target_coef=1.0)
     with pytest.raises(ValueError, match="algorithm.gating.target_coef needs"):
         GateTrainingCfg(target_coef=1.0).check()

@@ -16,6 +16,7 @@ from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest
 
 GIT_PATIENCE = 60.0  # s
+LONGEST_NAME = 200  # bytes: file systems take 255, and the time comes before it
 LATEST = (None, "-1", "latest")
 _CHECKPOINT = re.compile(r"model_(\d+)\.pt")
 
@@ -34,6 +35,8 @@ def check_name(flag: str, name: str) -> str:
     """`name`, when it can be part of a folder's name."""
     if re.search(r"[^\w.+=@-]", name) or name in (".", ".."):
         raise UserError(f"{flag} '{name}' cannot name a folder: use letters, digits and any of . _ - + = @")
+    if len(name.encode()) > LONGEST_NAME:
+        raise UserError(f"{flag} is {len(name.encode())} bytes long: a folder's name has at most {LONGEST_NAME} here")
     return name
 
 

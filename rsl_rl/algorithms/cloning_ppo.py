@@ -64,6 +64,7 @@ class CloningPPO(PPO):
         number = (cfg.multi_teacher_select_obs_var,) if cfg.use_multi_teacher else ()
         rows = {CLONED: Derived(2 * self.policy.num_actions + 1, self.cloned)}
         shared = dict(groups=number, widths=dict.fromkeys(number, 1), derived=rows)
+        shared["settings"] = ("algorithm.multi_teacher_select_obs_var",) if number else ()
         return [*losses, Loss("bc", distance_to_teacher, self.bc_loss_coef, **shared)]
 
     def stored_groups(self) -> tuple[str, ...]:

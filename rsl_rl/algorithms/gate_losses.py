@@ -23,7 +23,9 @@ def _(actor: GatedExperts, cfg: AlgorithmCfg) -> Extras:
         losses.append(Loss("moe_aux", partial(_balance, gating), partial(annealed, gating)))
     if gating.target_coef > 0.0:
         target, each = partial(_target, gating.target_group), {gating.target_group: actor.num_experts}
-        losses.append(Loss("gate_target", target, gating.target_coef, groups=(gating.target_group,), widths=each))
+        asks = dict(groups=(gating.target_group,), widths=each)
+        asks["settings"] = "algorithm.gating.target_group", "policy.gating.experts"
+        losses.append(Loss("gate_target", target, gating.target_coef, **asks))
     usage = {f"gate_usage/{name}": partial(_used, k) for k, name in enumerate(actor.cfg.experts)}
     figures = {"gate_min_usage": lambda policy, batch: _usage(policy, batch).min(), **usage}
 

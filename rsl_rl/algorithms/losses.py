@@ -35,6 +35,18 @@ class Loss:
     actions for example."""
     widths: Mapping[str, int] = field(default_factory=dict)
     """What some of `groups` have to have as columns."""
+    settings: tuple[str, ...] = ()
+    """Those that `groups` and `widths` follow from, as "algorithm.gating.target_group"."""
+
+    def check(self, obs_dims: Mapping[str, int]) -> None:
+        """ValueError where the environment, whose groups are `obs_dims` wide, has not what it reads."""
+        asks = f"loss {self.name}" + (f" ({', '.join(self.settings)})" if self.settings else "")
+        if missing := [group for group in self.groups if group not in obs_dims]:
+            names = ", ".join(missing)
+            raise ValueError(f"{asks}: no observation group {names}: the environment has {', '.join(obs_dims)}")
+        for group, width in self.widths.items():
+            if obs_dims[group] != width:
+                raise ValueError(f"{asks}: {group} has {obs_dims[group]} columns; it takes {width}")
 
 
 def surrogate_loss(ratio: Tensor, advantages: Tensor, clip: float, weights: Tensor | None = None) -> Tensor:

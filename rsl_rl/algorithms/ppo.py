@@ -80,12 +80,8 @@ class PPO:
                 "rollout, which have no mirror images; algorithm.mirror_loss_coef does without"
             )
         more = [group for loss in self.auxiliary for group in loss.groups]
-        if missing := [group for group in more if group not in obs_dims]:
-            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
         for loss in self.auxiliary:
-            for group, width in loss.widths.items():
-                if obs_dims[group] != width:
-                    raise ValueError(f"loss {loss.name}: {group} has {obs_dims[group]} columns; it takes {width}")
+            loss.check(obs_dims)
         stored = {group: obs_dims[group] for group in dict.fromkeys((*self.stored_groups(), *more))}
         widths = {name: rows.width for name, rows in self.derived.items()}
         sizes = (policy.num_actions, cfg.num_mini_batches)

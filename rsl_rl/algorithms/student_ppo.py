@@ -155,7 +155,8 @@ class StudentPPO(Distillation):
         averages = [] if self.average is None else list(self.average.parameters())
         hooks = dict(see=self.seen, with_sight=student.with_sight, finish_step=self._finish_ppo_step, changed=averages)
         sizes = {**dims, **policy.obs_dims}, num_steps, env.num_envs
-        self.ppo = SeeingPPO(policy, *sizes, cfg.ppo, graph=graph, losses=losses, **hooks)
+        with settings_under("algorithm.ppo"), settings_under("policy.teacher"):
+            self.ppo = SeeingPPO(policy, *sizes, cfg.ppo, graph=graph, losses=losses, **hooks)
         self.tuning = False  # whether PPO was begun
         first = cfg.distillation_iterations
         second = first + cfg.critic_iterations

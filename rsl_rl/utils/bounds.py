@@ -75,9 +75,10 @@ def check_bounds(cfg: Any, key: str = "") -> None:
 
 @contextmanager
 def settings_under(key: str) -> Iterator[None]:
-    """Around code that is given the settings `key` ("policy.teacher") as a policy's: its ValueErrors, which call one
-    `policy.x`, are raised as of `key`.x."""
+    """Around code that is given the settings `key` ("policy.teacher") as those of a `policy`: its ValueErrors, which
+    call one `policy.x`, are raised as of `policy.teacher.x`."""
+    whole, _, part = key.partition(".")
     try:
         yield
     except ValueError as error:
-        raise ValueError(re.sub(rf"\bpolicy\.(?!{key.partition('.')[2]}\.)", f"{key}.", str(error))) from error
+        raise ValueError(re.sub(rf"\b{whole}\.(?!{part}\.)", f"{key}.", str(error))) from error
