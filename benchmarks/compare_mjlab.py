@@ -110,8 +110,10 @@ def sides(pair: Pair, args: Args, folder: str) -> tuple[tuple[str, ...], tuple[s
     clip, convert = str(args.clip.resolve()), [sys.executable, "-m", "legged_gym.motion", "convert"]
     done = subprocess.run([*convert, clip, "--to=mjlab", f"--out={folder}"], capture_output=True, text=True)
     files = list(Path(folder).glob("*.npz"))
-    if done.returncode != 0 or len(files) != 1:
-        raise UserError(done.stderr.strip() or f"--clip={clip} holds {len(files)} motions, not one")
+    if done.returncode != 0:
+        raise UserError(f"--clip: {done.stderr.strip().removeprefix('error: ')}")
+    if len(files) != 1:
+        raise UserError(f"--clip={clip} holds {len(files)} motions, not one")
     only = (f"--env.deepmimic.motions={clip}", "--env.deepmimic.mirrored=False", "--env.deepmimic.held_out")
     return (*task, *only), (peer, f"--env.commands.motion.motion-file={files[0]}")
 
