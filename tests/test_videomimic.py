@@ -366,3 +366,11 @@ def test_linear_starts_are_early():
     left = 175.0 - 25.0 * torch.arange(8.0)
     expected = (left[:-1] ** 2 - left[1:] ** 2) / 175.0**2
     torch.testing.assert_close(seen, expected, atol=4e-3, rtol=0)
+
+
+def test_a_folder_without_motions_is_told_by_the_setting(tmp_path):
+    for setting in ({"motions": (str(tmp_path),)}, {"amass_replay_data_path": str(tmp_path)}):
+        with pytest.raises(
+            UserError, match=f"^deepmimic.{next(iter(setting))}: {tmp_path}: there is no motion in this"
+        ):
+            sources(DeepMimicCfg(**setting))

@@ -12,7 +12,7 @@ import yaml
 from legged_gym import RESOURCES_DIR
 from legged_gym.motion.load import motion_files
 from legged_gym.parts.motion_config import DeepMimicCfg
-from legged_gym.utils.errors import UserError, nearest
+from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_users
 
 OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
 # Of VideoMimic's lists; a `folder_path` is looked for in data_root by its last part, as there.
@@ -60,7 +60,13 @@ def _named(names: tuple[str, ...]) -> list[Path]:
         found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
         if not os.path.exists(found[-1]):
             raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
-    return motion_files(found)
+    return _files("deepmimic.motions", found)
+
+
+def _files(key: str, paths: list[Path]) -> list[Path]:
+    """`motion_files`, which may not find any, of the setting `key`."""
+    with value_errors_are_the_users(lambda message: f"{key}: {message}"):
+        return motion_files(paths)
 
 
 def _captured(cfg: DeepMimicCfg) -> list[Source]:
@@ -69,7 +75,7 @@ def _captured(cfg: DeepMimicCfg) -> list[Source]:
     for root in roots:
         if matches := _matching(root, pattern):
             teacher = cfg.teacher_checkpoint_run_name
-            return [Source(match, teacher=teacher, on_boxes=False) for match in motion_files(matches)]
+            return [Source(match, teacher=teacher, on_boxes=False) for match in _files(key, matches)]
     raise UserError(f"{key}: there is no {' nor '.join(os.path.join(root, pattern) for root in roots)}")
 
 
