@@ -60,6 +60,10 @@ def test_the_rest_is_as_tyro_has_it(capsys: pytest.CaptureFixture) -> None:
             ("--env.camera.resized", "87", "58"),
             "--env.camera.resized is 87 58, but --train.policy.image_shape 58 87: they have to be the same",
         ),
+        (
+            ("--env.camera.interval=7",),
+            "--train.runner.num_steps_per_env is 60: it has to be a multiple of --env.camera.interval, 7",
+        ),
     ],
 )
 def test_of_a_training(flags: tuple[str, ...], message: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 from hypothesis import strategies as st
 
-from legged_gym.cli.run_config import check_configs, check_pairs
+from legged_gym.cli.run_config import check_configs, check_pairs, check_steps
 from legged_gym.registry import Task, all_tasks
 from legged_gym.utils.config import bare
 
@@ -51,6 +51,7 @@ def check(task: Task, typed: dict[Field, list[str]]) -> None:
         _put({"env": env, "train": train}, field.key, _parsed(field, words))
     check_configs(env, train, "--env", "--train")
     check_pairs(env, train, "--env", "--train")
+    check_steps(env, train, "--env", "--train")
     task.check_robot(env, "--env")
 
 

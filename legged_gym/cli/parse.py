@@ -23,7 +23,7 @@ from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
-from legged_gym.cli.run_config import changes, check_configs, check_pairs, trained_configs
+from legged_gym.cli.run_config import changes, check_configs, check_pairs, check_steps, trained_configs
 from legged_gym.cli.words import name_in_underscores, read_flags
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
@@ -123,6 +123,8 @@ def parse(
     _check(args, task)
     with value_errors_are_the_users(args.as_typed):
         check_pairs(args.env, args.train, "--env", "--train")
+        if variant == "train":
+            check_steps(args.env, args.train, "--env", "--train")
     if saved is not None and variant == "train":
         for line in changes(
             {"env": saved.env, "train": saved.train}, {"env": plain(args.env), "train": plain(args.train)}

@@ -56,7 +56,8 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str],
     for key, config in {"env": env, "train": train}.items():
         _overlay(config, tree[key], path, key, unknown, missing)
     check_configs(env, train, f"{path}: env", f"{path}: train")
-    check_pairs(env, train, f"{path}: env", f"{path}: train")
+    for check in (check_pairs, check_steps):
+        check(env, train, f"{path}: env", f"{path}: train")
     return unknown, missing
 
 
@@ -90,6 +91,17 @@ def check_pairs(env: Any, train: Any, env_key: str, train_key: str) -> None:
                     f"{env_key}.{ours} is {_as_text(made[ours])}, but {train_key}.{name} {_as_text(read[name])}: they "
                     "have to be the same"
                 )
+
+
+def check_steps(env: Any, train: Any, env_key: str, train_key: str) -> None:
+    """Refuses a student's training whose iterations end between two images; likewise."""
+    made, read = flat(plain(env)), flat(plain(train))
+    steps, interval = read["runner.num_steps_per_env"], made.get("camera.interval", 1)
+    if "policy.image_shape" in read and steps % interval:
+        raise UserError(
+            f"{train_key}.runner.num_steps_per_env is {steps}: it has to be a multiple of {env_key}.camera.interval, "
+            f"{interval}"
+        )
 
 
 def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
