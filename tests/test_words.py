@@ -86,3 +86,10 @@ def test_a_message_is_one_line(capsys: pytest.CaptureFixture) -> None:
     told = capsys.readouterr().err
     assert end.value.code == 2 and told == "error: there is no a\\x85b\\n\\u2028\\x1b[2Jé x\n"
     assert len(told.splitlines()) == 1
+
+
+def test_groups_that_are_settings_are_told_by_the_setting() -> None:
+    command = cli.parse(TrainArgs, "train", ["--task=g1_deepmimic", "--device=cpu", "--env.deepmimic.observations"])
+    told = command.told("policy.actor_groups: no observation group x: the environment has none")
+    assert told.startswith("--train.policy.actor_groups: no observation group x")
+    assert told.endswith("(--env.deepmimic.observations says which)")

@@ -66,6 +66,8 @@ class Command:
     def told(self, message: str) -> str:
         """`message`, in which settings are called as the user types them, or as the loaded run's config.yaml does."""
         saved = self.saved if self.saved is not None and self.saved.path.is_file() else None
+        if "no observation group" in message and hasattr(self.env_cfg, "deepmimic"):
+            message += " (deepmimic.observations says which)"  # a task's groups are settings there alone
         return self.args.as_typed(named(message, self.env_cfg, self.train_cfg, saved))
 
     @property

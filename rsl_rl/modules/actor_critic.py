@@ -37,7 +37,7 @@ class ActorCritic(nn.Module):
         for key in ("actor_groups", "critic_groups", "actor_projected_groups", "critic_projected_groups"):
             if missing := [group for group in getattr(cfg, key) if group not in obs_dims]:
                 names = ", ".join(group or "''" for group in missing)
-                there_is = f"no observation group {names}: the environment has {', '.join(obs_dims)}"
+                there_is = f"no observation group {names}: the environment has {', '.join(obs_dims) or 'none'}"
                 raise ValueError(f"policy.{key}: {there_is}")
         self.cfg = cfg
         self.num_actions = num_actions
