@@ -10,15 +10,23 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-# Not by a folder on sys.path: its viewer.py would stand before tests/viewer.
-spec = importlib.util.spec_from_file_location("reproduce", ROOT / "benchmarks" / "reproduce.py")
-reproduce = importlib.util.module_from_spec(spec)
-sys.modules["reproduce"] = reproduce
-spec.loader.exec_module(reproduce)
+
+
+def load(name):
+    """Not by a folder on sys.path: its viewer.py would stand before tests/viewer."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+reproduce = load("reproduce")
+compare_mjlab = load("compare_mjlab")
 
 
 @pytest.mark.slow
@@ -170,3 +178,26 @@ def test_an_interrupt_ends_the_children(tmp_path):
     parent.communicate(timeout=30)
     assert parent.returncode == 130
     assert all((folder / "saved").is_file() for folder in folders), "they were told, and ended by themselves"
+
+
+def test_mjlab_follows_the_same_clip(tmp_path):
+    """Written with every frame, joint and link, as its tracking task reads it; ours reads the clip itself."""
+    clip = ROOT / "resources" / "motions" / "g1" / "kick.npz"
+    ours, theirs = compare_mjlab.sides("g1_tracking", compare_mjlab.Args(tmp_path / "python", clip=clip), str(tmp_path))
+    assert ours[:2] == ("g1_deepmimic_mocap", f"--env.deepmimic.motions={clip}")
+    assert theirs == ("Mjlab-Tracking-Flat-Unitree-G1", f"--env.commands.motion.motion-file={tmp_path / 'kick.npz'}")
+    written, own = np.load(tmp_path / "kick.npz"), np.load(clip)
+    frames = round((len(own["root_pos"]) - 1) / own["fps"] * 50) + 1
+    assert written["joint_pos"].shape == written["joint_vel"].shape == (frames, 29)
+    for key, width in (("body_pos_w", 3), ("body_quat_w", 4), ("body_lin_vel_w", 3), ("body_ang_vel_w", 3)):
+        assert written[key].shape == (frames, 30, width)
+    assert compare_mjlab.sides("flat", compare_mjlab.Args(tmp_path / "python"), "") == (
+        ("go2", *compare_mjlab.LIKE_MJLAB),
+        ("Mjlab-Velocity-Flat-Unitree-Go1",),
+    )
+
+
+def test_a_clip_that_is_none_is_refused(tmp_path):
+    args = compare_mjlab.Args(tmp_path / "python", clip=tmp_path / "no.npz")
+    with pytest.raises(compare_mjlab.UserError, match="^--clip: /.*no.npz: there is no such file$"):
+        compare_mjlab.sides("g1_tracking", args, str(tmp_path / "out"))

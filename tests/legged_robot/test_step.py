@@ -26,6 +26,7 @@ def test_every_task_steps(task, engine):
     assert dones.dtype == time_outs.dtype == torch.bool and not (time_outs & ~dones).any()
     env.check()
     assert env.pop_statistics()["Sim/non_finite"] == 0
+    env.pop_statistics()  # with no step since the last time
     env.close()
 
 

@@ -76,7 +76,9 @@ class BarRobot(ParkourRobot):
     def pop_statistics(self) -> dict[str, float]:
         """With the stage, and the heights of the bars on all courses in cm, under the names of Galileo's logs."""
         figures, gates = super().pop_statistics(), self.crossings.gates()
-        figures["Metrics/base_parkour/curriculum_stage"] = figures["Metrics/base_parkour/terrain_level_mean"]
+        level = figures.get("Metrics/base_parkour/terrain_level_mean")
+        if level is not None:  # none where no step was taken since the last call
+            figures["Metrics/base_parkour/curriculum_stage"] = level
         opening = 100.0 * (gates.underside - PLATE_HEIGHT)
         there = torch.where(gates.there, opening, 0.0), gates.there
         summed, number = self.ranks.sum_(torch.stack([x.sum() for x in there])).tolist()
