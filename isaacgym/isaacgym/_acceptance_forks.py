@@ -68,7 +68,12 @@ FORKS = {
         "https://github.com/unitreerobotics/unitree_rl_gym",
         ("deploy/pre_train/g1/motion.pt", "legged_gym/scripts/train.py"),
         (".",),
-        (Run("legged_gym/scripts/train.py", f"--task=go2 {_SMALL}"), _walks("g1"), _walks("h1"), _walks("h1_2")),
+        (
+            Run("legged_gym/scripts/train.py", "--task=go2 --headless --num_envs 64 --max_iterations 5"),
+            _walks("g1"),
+            _walks("h1"),
+            _walks("h1_2"),
+        ),
         needs=RSL_RL,
     ),
     "legged_gym": Fork(
@@ -76,8 +81,8 @@ FORKS = {
         ("legged_gym/envs/anymal_c/mixed_terrains/anymal_c_rough_config.py", "legged_gym/envs/cassie/cassie.py"),
         (".",),
         (
-            Run("legged_gym/scripts/train.py", f"--task=anymal_c_flat {_SMALL}"),
-            Run("legged_gym/scripts/train.py", f"--task=a1 {_SMALL}"),
+            Run("legged_gym/scripts/train.py", "--task=anymal_c_flat --headless --num_envs 64 --max_iterations 3"),
+            Run("legged_gym/scripts/train.py", "--task=a1 --headless --num_envs 64 --max_iterations 3"),
         ),
         needs=RSL_RL,
     ),
@@ -88,7 +93,7 @@ FORKS = {
         (
             Run(
                 "train.py",
-                f"--exptid {_TEACHER} --device cpu --debug --num_envs 16 --max_iterations 2",
+                f"--exptid {_TEACHER} --device cpu --debug --max_iterations 4",
                 "legged_gym/legged_gym/scripts",
             ),
             Run(  # the student, of the checkpoint that the first run left

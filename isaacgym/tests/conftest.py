@@ -11,7 +11,15 @@ os.environ.setdefault("ISAACGYM_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from our_robots import QUADRUPED, Sim, write
+import torch
+from our_robots import DEVICE, QUADRUPED, Sim, write
+
+if DEVICE.type == "cuda":
+    # What the tests make is where the simulation is; what they show to numpy is copied to the host.
+    torch.set_default_device(DEVICE)
+    _numpy, _array = torch.Tensor.numpy, torch.Tensor.__array__
+    torch.Tensor.numpy = lambda tensor, **flags: _numpy(tensor.cpu(), **flags)
+    torch.Tensor.__array__ = lambda tensor, *args, **kwargs: _array(tensor.cpu(), *args, **kwargs)
 
 
 @pytest.fixture

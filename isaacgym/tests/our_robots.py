@@ -1,8 +1,12 @@
 """Robots for the tests, and the calls that every task makes to get them moving."""
 
+import os
+
 import torch
 
 from isaacgym import gymapi, gymtorch
+
+DEVICE = torch.device(os.environ.get("ISAACGYM_TEST_DEVICE", "cpu"))  # where the tests' simulations run
 
 
 def link(name, mass=1.0, com=(0, 0, 0), inertia=(0.01, 0.01, 0.01), collision="", extra="") -> str:
@@ -98,9 +102,9 @@ class Sim:
         **options,
     ):
         self.gym = gym = gymapi.acquire_gym()
-        params = gymapi.SimParams(dt=dt, substeps=substeps)
+        params = gymapi.SimParams(dt=dt, substeps=substeps, use_gpu_pipeline=DEVICE.type == "cuda")
         params.up_axis, params.gravity = gymapi.UP_AXIS_Z, gymapi.Vec3(0.0, 0.0, -9.81)
-        self.sim = sim = gym.create_sim(0, -1, gymapi.SIM_PHYSX, params)
+        self.sim = sim = gym.create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
         if ground:
             plane = gymapi.PlaneParams()
             plane.normal = gymapi.Vec3(0.0, 0.0, 1.0)

@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from our_robots import DEVICE
 
 from isaacgym._acceptance_depth import compare
 from isaacgym._camera import CameraSensors
@@ -30,7 +31,7 @@ def properties(**changes) -> CameraProperties:
 class Still:
     """An engine of which nothing but the poses of bodies is asked: body 1 moves with the world's number."""
 
-    device = torch.device("cpu")
+    device = DEVICE
 
     def __init__(self, add):
         spec = mujoco.MjSpec()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from our_robots import CART, HEIGHT, link, robot, shape, write
+from our_robots import CART, DEVICE, HEIGHT, link, robot, shape, write
 
 from isaacgym import gymapi
 from isaacgym._engine_batch import BatchEngine
@@ -194,7 +194,7 @@ def test_what_is_said_at_the_start(quadruped, make_sim, capfd):
     make_sim(quadruped, thickness=0.5, substeps=2, num=2)
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 1
-    for part in ("isaacgym on mujoco", "cpu", "2 worlds", "12 DOFs", "2.5 ms x 2", "plane", "ignored: thickness"):
+    for part in ("isaacgym on mujoco", DEVICE.type, "2 worlds", "12 DOFs", "2.5 ms x 2", "plane", "ignored: thickness"):
         assert part in lines[0]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from our_robots import HEIGHT, STAND
+from our_robots import DEVICE, HEIGHT, STAND
 
 from isaacgym import gymapi, gymtorch
 from isaacgym.torch_utils import quat_rotate_inverse, to_torch, torch_rand_float
@@ -13,13 +13,14 @@ class Task:
     """Views are taken once and kept; resets are indexed; properties are drawn per environment."""
 
     def __init__(self, path, num_envs, mesh):
-        self.gym, self.num_envs, self.device = gymapi.acquire_gym(), num_envs, "cpu"
+        self.gym, self.num_envs, self.device = gymapi.acquire_gym(), num_envs, str(DEVICE)
         self.gravity = to_torch([0.0, 0.0, -1.0]).repeat(num_envs, 1)
         params = gymapi.SimParams()
         params.dt, params.substeps, params.up_axis = 0.005, 1, gymapi.UP_AXIS_Z
         params.gravity = gymapi.Vec3(0.0, 0.0, -9.81)
         params.physx.num_threads = 10
-        self.sim = self.gym.create_sim(0, -1, gymapi.SIM_PHYSX, params)
+        params.use_gpu_pipeline = DEVICE.type == "cuda"
+        self.sim = self.gym.create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
         if mesh:
             self.create_trimesh()
         else:
@@ -60,7 +61,7 @@ class Task:
         self.height = HEIGHT + getattr(self, "ground", 0.0)
         self.origin = to_torch([0.0, 0.0, self.height])
         self.envs, self.actors = [], []
-        frictions = torch_rand_float(0.5, 1.25, (self.num_envs, 1), device="cpu")
+        frictions = torch_rand_float(0.5, 1.25, (self.num_envs, 1), device=self.device)
         for i in range(self.num_envs):
             env = self.gym.create_env(
                 self.sim, gymapi.Vec3(0.0, 0.0, 0.0), gymapi.Vec3(0.0, 0.0, 0.0), int(np.sqrt(self.num_envs))
@@ -120,12 +121,12 @@ class Task:
     def reset_idx(self, ids):
         if len(ids) == 0:
             return
-        self.dof_pos[ids] = self.default * torch_rand_float(0.9, 1.1, (len(ids), self.num_dof), device="cpu")
+        self.dof_pos[ids] = self.default * torch_rand_float(0.9, 1.1, (len(ids), self.num_dof), device=self.device)
         self.dof_vel[ids] = 0.0
         self.root_states[ids] = torch.zeros(13)
         self.root_states[ids, 6] = 1.0
         self.root_states[ids, :3] = self.origin
-        self.root_states[ids, 7:13] = torch_rand_float(-0.2, 0.2, (len(ids), 6), device="cpu")
+        self.root_states[ids, 7:13] = torch_rand_float(-0.2, 0.2, (len(ids), 6), device=self.device)
         ids32 = ids.to(dtype=torch.int32)
         self.gym.set_dof_state_tensor_indexed(
             self.sim, gymtorch.unwrap_tensor(self.dof_state), gymtorch.unwrap_tensor(ids32), len(ids32)
@@ -136,7 +137,7 @@ class Task:
         self.episode_length[ids] = 0
 
     def push(self):
-        self.root_states[:, 7:9] = torch_rand_float(-0.3, 0.3, (self.num_envs, 2), device="cpu")
+        self.root_states[:, 7:9] = torch_rand_float(-0.3, 0.3, (self.num_envs, 2), device=self.device)
         self.gym.set_actor_root_state_tensor(self.sim, gymtorch.unwrap_tensor(self.root_states))
 
 

@@ -3,6 +3,7 @@
 import mujoco
 import numpy as np
 import torch
+from our_robots import DEVICE
 
 from isaacgym._engine import ActorNames, Layout, Start
 from isaacgym._engine_warp import WarpEngine
@@ -68,7 +69,7 @@ def start_of(model: mujoco.MjModel) -> Start:
 
 def engine_of(engine: type = WarpEngine, integrator: int = mujoco.mjtIntegrator.mjINT_IMPLICITFAST, **fields):
     model, layout = robot_model(integrator=integrator)
-    return engine(model, layout, N, torch.device("cpu"), start_of(model), fields)
+    return engine(model, layout, N, DEVICE, start_of(model), fields)
 
 
 def set_all(engine, height: float = 0.31) -> None:
