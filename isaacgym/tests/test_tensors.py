@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from our_robots import CART, HEIGHT, write
+from our_robots import CART, HEIGHT, assert_same, write
 
 from isaacgym import gymapi, gymtorch
 
@@ -93,7 +93,8 @@ def test_a_refresh_alone_does_not_change_the_simulation(quadruped, make_sim):
         sim.step(), other.step()
         sim.refresh()
     other.refresh()
-    assert torch.equal(sim.root, other.root) and torch.equal(sim.body, other.body)
+    assert_same(sim.root, other.root)
+    assert_same(sim.body, other.body)
 
 
 def test_users_scribbles_in_the_tensors_do_not_reach_the_simulation(quadruped, make_sim):
@@ -102,7 +103,7 @@ def test_users_scribbles_in_the_tensors_do_not_reach_the_simulation(quadruped, m
     sim.dof.fill_(7.0)
     sim.step(5), other.step(5)
     sim.refresh(), other.refresh()
-    assert torch.equal(sim.root, other.root)
+    assert_same(sim.root, other.root)
 
 
 def test_a_standing_robot_presses_with_its_weight(quadruped, make_sim):
