@@ -229,6 +229,8 @@ BAD_IN_FILE = [
     ("train.policy.actor_encoders", 3, "is 3, not a table"),
     ("train.algorithm.gamma", 2, "is 2.0: it has to be at most 1"),
     ("train.algorithm.learning_rate", 0.5, "the adaptive schedule stays within 1e-05 .. 0.01"),
+    ("train.algorithm.num_learning_epochs", 114_826, "is 114826: it has to be at most 1000"),
+    ("env.sim.solver_iterations", 1001, "is 1001: it has to be at most 1000"),
     ("train.runner.run_name", "../x", "cannot name a folder"),
     ("train.runner.run_name", "é" * 101, "is 202 bytes long: a folder's name has at most 200"),
 ]
