@@ -36,10 +36,10 @@ def cases(draw: st.DrawFn, only: str = "") -> Case:
     """A training that is resumed, an evaluation, or an export."""
     task = draw(tasks(only))
     run = trained(task.name)
-    script = draw(st.sampled_from(["train"] * 4 + ["evaluate"] * 4 + ["export"]))
+    script = draw(st.sampled_from(["train"] * 5 + ["evaluate"] * 3 + ["export"]))
     if script == "export" and not exportable(task.name):
         script = "evaluate"
-    file = draw(st.sampled_from(["model_1.pt", "model_1.pt", STATE])) if script == "train" else "model_1.pt"
+    file = draw(st.sampled_from(["model_1.pt", STATE])) if script == "train" else "model_1.pt"
     tree, what = draw(changed(content(run / file)))
     argv = flags(task, script)
     copied = {f"{RUN}/{path.name}": path for path in run.iterdir() if path.name != file and path.suffix != ".0"}
