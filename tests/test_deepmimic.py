@@ -173,7 +173,7 @@ def test_rewards_by_hand():
     env.sim.refresh()
     env._update_base_state()
     compare(env)
-    e = math.exp(-1.0)
+    e = math.exp(-(0.3**2) / 0.15**2)
     assert env._reward_motion_anchor_pos().tolist() == pytest.approx([e] * 4, abs=1e-3)
     assert env._reward_motion_link_pos().tolist() == pytest.approx([1.0] * 4, abs=1e-3)
     assert env._reward_torso_pos_tracking().tolist() == pytest.approx([math.exp(-50 * 0.09)] * 4, abs=1e-3)

@@ -46,13 +46,19 @@ before = picture.copy()
 env.sim.qpos[0, 0] = torch.nan
 assert (film.picture() == before).all(), "a robot that blew up is not drawn"
 film.close()
+task = get_task("g1_deepmimic_mocap")
+cfg = task.env_cfg()
+cfg.play()
+cfg.env.num_envs, cfg.terrain.num_boxes, cfg.deepmimic.mirrored, cfg.deepmimic.held_out = 1, 24, False, ()
+cfg.deepmimic.motions = ("motions/g1/box_12cm.npz",)
+record(Player(task.make_env(cfg, "cpu"), lambda groups: torch.zeros(1, 29)), Path(sys.argv[3]), 0.1, 300)
 """
 
 
 @pytest.mark.slow
-def test_a_student_on_its_course(tmp_path: Path) -> None:
-    path, small = tmp_path / "film.gif", tmp_path / "film.webp"
-    command = [sys.executable, "-c", SCRIPT, path, small]
+def test_a_student_on_its_course_and_a_motion_on_boxes(tmp_path: Path) -> None:
+    path, small, boxes = tmp_path / "film.gif", tmp_path / "film.webp", tmp_path / "boxes.gif"
+    command = [sys.executable, "-c", SCRIPT, path, small, boxes]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
@@ -62,6 +68,8 @@ def test_a_student_on_its_course(tmp_path: Path) -> None:
         assert film.n_frames == 11 and film.size == (720, 480)
         assert film.info["duration"] == 40
         picture = np.asarray(film.convert("RGB"), dtype=int)
+    with Image.open(boxes) as film:
+        assert (np.ptp(np.asarray(film.convert("RGB"), dtype=int), -1) > 40).sum() > 200, "the box under the motion"
     red, green, blue = np.moveaxis(picture, -1, 0)
     assert ((red > 150) & (green < 90) & (blue < 90)).sum() > 10, "goals"
     assert ((red > blue + 25) & (green > blue + 10)).sum() > 1000, "hurdles"

@@ -68,7 +68,7 @@ class DeepMimicRewardScales(RewardScales):
     collision: float = -0.1
     action_rate: float = -0.1
     dof_pos_limits: float = -10.0
-    motion_anchor_pos: float = 0.5
+    motion_anchor_pos: float = 1.0
     motion_anchor_rot: float = 0.5
     motion_link_pos: float = 1.0
     motion_link_rot: float = 1.0
@@ -96,7 +96,7 @@ class DeepMimicRewardScales(RewardScales):
 class MotionSigmas:
     """Errors at which the `motion_` rewards are 1/e: exp(-mean over links of error² / sigma²)."""
 
-    anchor_pos: Positive = 0.3
+    anchor_pos: Positive = 0.15
     """m"""
     anchor_rot: Positive = 0.4
     """rad"""

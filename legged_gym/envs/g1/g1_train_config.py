@@ -56,6 +56,6 @@ class G1DeepMimicMocapTrainCfg(TrainCfg):
     algorithm: AlgorithmCfg = field(default_factory=lambda: AlgorithmCfg(entropy_coef=0.005))
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
-            experiment_name="g1_deepmimic_mocap", num_steps_per_env=24, max_iterations=4000, save_interval=500
+            experiment_name="g1_deepmimic_mocap", num_steps_per_env=24, max_iterations=5000, save_interval=500
         )
     )

@@ -63,10 +63,11 @@ class RobotFilm:
 
     def _set_ground(self) -> None:
         env, model = self._env, self._model
-        shapes, course = env.parts["ground"].shapes, env.parts["course"]
-        goals = slice(model.geom("goal0").id, model.geom("goal0").id + course.most_goals)
-        model.geom_rgba[goals, :3] = _GOAL
-        model.geom_rgba[goals, :3][: int(course.goal_index[0])] = _REACHED
+        shapes = env.parts["ground"].shapes
+        if "course" in env.parts:
+            goals = self._goals()
+            model.geom_rgba[goals, :3] = _GOAL
+            model.geom_rgba[goals, :3][: int(env.parts["course"].goal_index[0])] = _REACHED
         row = int(shapes.row[0])
         if row == self._row:
             return
@@ -74,19 +75,30 @@ class RobotFilm:
         plane, boxes = model.body("ground").mocapid[0], model.geom("box0").id
         num_boxes = shapes.num_boxes
         first = model.body("box0").mocapid[0]
-        half_size = shapes.half_size[row].cpu().numpy()
+        centre, half_size = shapes.centre[row].cpu().numpy(), shapes.half_size[row].cpu().numpy()
         unused = (half_size <= 0.0).any(1)
         self._data.mocap_pos[plane, 2] = float(shapes.plane_z[row])
-        self._data.mocap_pos[first : first + num_boxes] = shapes.centre[row].cpu().numpy()
+        self._data.mocap_pos[first : first + num_boxes] = centre
         self._data.mocap_quat[first : first + num_boxes] = shapes.quat[row].cpu().numpy()
         model.geom_size[boxes : boxes + num_boxes] = np.where(unused[:, None], 1e-3, half_size)
         colors = model.geom_rgba[boxes : boxes + num_boxes]  # a view
         colors[:, :3], colors[:, 3] = _BOX, ~unused
-        centre, obstacles = shapes.centre[row].cpu().numpy(), course.obstacles[:1].cpu().numpy()
+        if "course" in env.parts:
+            self._set_course(centre, half_size, colors)
+
+    def _set_course(self, centre: np.ndarray, half_size: np.ndarray, colors: np.ndarray) -> None:
+        """The goals' places, and the colours (S, 4) of boxes that hang."""
+        course, model = self._env.parts["course"], self._model
+        obstacles = course.obstacles[:1].cpu().numpy()
         for mode, color in BARS.items():
             colors[hanging(centre[None], half_size[None], obstacles, mode)[0], :3] = color
         first = model.body("goal0").mocapid[0]
         self._data.mocap_pos[first : first + course.most_goals] = course.goals[0].cpu().numpy()
+
+    def _goals(self) -> slice:
+        """Their geoms."""
+        first = self._model.geom("goal0").id
+        return slice(first, first + self._env.parts["course"].most_goals)
 
 
 def _picture_model(env: Any, size: tuple[int, int]) -> mujoco.MjModel:
@@ -113,6 +125,7 @@ def _picture_model(env: Any, size: tuple[int, int]) -> mujoco.MjModel:
             box = world.add_body(name=f"box{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_BOX
             box.add_geom(name=f"box{k}", type=kind, size=[1e-3] * 3, rgba=[*_BOX, 1.0], **seen)
+    if "course" in env.parts:
         for k in range(env.parts["course"].most_goals):
             goal = world.add_body(name=f"goal{k}", mocap=True)
             kind = mujoco.mjtGeom.mjGEOM_SPHERE
