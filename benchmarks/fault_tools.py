@@ -59,6 +59,7 @@ class Child:
             return
         status = 1
         try:
+            torch.set_num_threads(1)  # a fork has none of the others that torch may have started
             os.chdir(folder)
             os.dup2(os.open(self.err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
             os.dup2(os.open(self.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if stdout in (-1, None) else stdout, 1)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from legged_gym.registry import all_tasks
 
 REFUSED = 2
@@ -119,6 +121,7 @@ def _run(main: Any, case: Case, folder: Path, err: int, nowhere: int, seconds: i
     """In the child: never returns."""
     status = 1
     try:
+        torch.set_num_threads(1)  # a fork has none of the others that torch may have started: it would wait for them
         os.chdir(folder)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         os.dup2(nowhere, 1)
@@ -145,8 +148,6 @@ def _files(folder: Path) -> set[str]:
 def _not_finite(folder: Path) -> str:
     """What is nan or infinite in the networks of the checkpoints under a folder, and in its .json files."""
     import json
-
-    import torch
 
     for path in sorted(folder.rglob("model_*.pt")):
         for name, value in _leaves(torch.load(path, map_location="cpu", weights_only=True), ""):
