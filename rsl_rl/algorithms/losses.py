@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rsl_rl.storage.rollout_storage import Samples
+from rsl_rl.utils.groups import check_groups
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ class Loss:
     def check(self, obs_dims: Mapping[str, int]) -> None:
         """ValueError where the environment, whose groups are `obs_dims` wide, has not what it reads."""
         asks = f"loss {self.name}" + (f" ({', '.join(self.settings)})" if self.settings else "")
-        if missing := [group for group in self.groups if group not in obs_dims]:
-            names = ", ".join(missing)
-            raise ValueError(f"{asks}: no observation group {names}: the environment has {', '.join(obs_dims)}")
+        check_groups(self.groups, obs_dims, asks)
         for group, width in self.widths.items():
             if obs_dims[group] != width:
                 raise ValueError(f"{asks}: {group} has {obs_dims[group]} columns; it takes {width}")

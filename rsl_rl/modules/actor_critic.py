@@ -11,6 +11,7 @@ from rsl_rl.config import EncoderCfg, PolicyCfg
 from rsl_rl.modules.gated_experts import GatedExperts
 from rsl_rl.modules.mlp import MLP, GatedProjection
 from rsl_rl.modules.return_scale import ReturnScale
+from rsl_rl.utils.groups import check_groups
 from rsl_rl.utils.resolve import resolve
 
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -35,10 +36,7 @@ class ActorCritic(nn.Module):
         projected = (*cfg.actor_projected_groups, *cfg.critic_projected_groups)
         groups = dict.fromkeys((*cfg.actor_groups, *cfg.critic_groups, *projected))
         for key in ("actor_groups", "critic_groups", "actor_projected_groups", "critic_projected_groups"):
-            if missing := [group for group in getattr(cfg, key) if group not in obs_dims]:
-                names = ", ".join(group or "''" for group in missing)
-                there_is = f"no observation group {names}: the environment has {', '.join(obs_dims) or 'none'}"
-                raise ValueError(f"policy.{key}: {there_is}")
+            check_groups(getattr(cfg, key), obs_dims, f"policy.{key}")
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}

@@ -13,6 +13,7 @@ from rsl_rl.modules.estimator import Estimator
 from rsl_rl.modules.history_encoder import StateHistoryEncoder
 from rsl_rl.modules.mlp import MLP
 from rsl_rl.utils.bounds import settings_under
+from rsl_rl.utils.groups import check_groups
 
 GROUPS = ("student_proprio", "student_history", "depth", "new_image", "new_episode")
 
@@ -31,9 +32,7 @@ class DepthStudent(nn.Module):
         """`obs_dims`: width of every group that the environment offers."""
         super().__init__()
         needed = (*GROUPS, "priv_explicit")
-        missing = [group for group in needed if group not in obs_dims]
-        if missing:
-            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
+        check_groups(needed, obs_dims)
         rows, columns = cfg.image_shape
         if obs_dims["depth"] != rows * columns:
             raise ValueError(f"images have {obs_dims['depth']} pixels: policy.image_shape is {rows} x {columns}")

@@ -12,6 +12,7 @@ from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.modules.depth_backbone import RecurrentDepthBackbone
 from rsl_rl.modules.depth_student import StudentPolicy
 from rsl_rl.modules.mlp import MLP
+from rsl_rl.utils.groups import check_groups
 
 NEW_COLUMNS = 0.01  # standard deviation of weights that no teacher has
 
@@ -27,9 +28,7 @@ class DepthActor(nn.Module):
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: TeacherStudentCfg):
         """`obs_dims`: width of every group that the environment offers."""
         super().__init__()
-        missing = [group for group in self.groups if group not in obs_dims]
-        if missing:
-            raise ValueError(f"no observation group {', '.join(missing)}: the environment has {', '.join(obs_dims)}")
+        check_groups(self.groups, obs_dims)
         self.cfg, self.num_actions = cfg.student, num_actions
         rows, columns = self.cfg.image_shape
         if obs_dims["depth"] != rows * columns:
