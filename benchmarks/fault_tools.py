@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from forked import run_and_exit
 
 from legged_gym.motion.__main__ import main as motion
 from legged_gym.scripts import evaluate, export, play, sim2sim, train
@@ -57,25 +57,7 @@ class Child:
         self.pid = os.fork()
         if self.pid:
             return
-        status = 1
-        try:
-            torch.set_num_threads(1)  # a fork has none of the others that torch may have started
-            os.chdir(folder)
-            os.dup2(os.open(self.err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-            os.dup2(os.open(self.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) if stdout in (-1, None) else stdout, 1)
-            sys.stdout, sys.stderr = (open(k, "w", buffering=1, closefd=False) for k in (1, 2))
-            if stdout is None:
-                os.close(1)
-                sys.stdout = None
-            sys.argv = [name, *flags]
-            SCRIPTS[name](list(flags))
-            status = 0
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
+        run_and_exit(SCRIPTS[name], name, flags, folder, self.out if stdout == -1 else stdout, self.err)
 
     def status(self) -> int | None:
         """As subprocess has it, of a process that has ended; negative: a signal's number."""

@@ -1,6 +1,5 @@
 """One generated case: what is tried, how it ended, and whether it may end so."""
 
-import contextlib
 import functools
 import importlib
 import math
@@ -9,7 +8,6 @@ import resource
 import shlex
 import shutil
 import signal
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.forked import run_and_exit
 from legged_gym.registry import all_tasks
 
 REFUSED = 2
@@ -71,7 +70,12 @@ def attempt(case: Case, folder: Path, seconds: int) -> End:
     with open(os.path.join(folder.parent, f"{folder.name}.err"), "w+") as err, open(os.devnull, "w") as nowhere:
         child = os.fork()
         if child == 0:
-            _run(main, case, folder, err.fileno(), nowhere.fileno(), seconds)
+
+            def limited(argv: list[str]) -> None:
+                resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+                main(argv)
+
+            run_and_exit(limited, f"{case.script}.py", list(case.argv), folder, nowhere.fileno(), err.fileno())
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         err.seek(0)
         told = err.read().splitlines()
@@ -115,30 +119,6 @@ def _import_what_is_slow() -> None:
     for task in all_tasks().values():
         if isinstance(task.env_class, str):
             importlib.import_module(task.env_class.partition(":")[0])
-
-
-def _run(main: Any, case: Case, folder: Path, err: int, nowhere: int, seconds: int) -> None:
-    """In the child: never returns."""
-    status = 1
-    try:
-        torch.set_num_threads(1)  # a fork has none of the others that torch may have started: it would wait for them
-        os.chdir(folder)
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        os.dup2(nowhere, 1)
-        os.dup2(err, 2)
-        sys.stdout, sys.stderr = (os.fdopen(k, "w", encoding="utf-8") for k in (1, 2))
-        sys.argv = [f"{case.script}.py", *case.argv]
-        main(list(case.argv))
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
 
 
 def _files(folder: Path) -> set[str]:
