@@ -24,6 +24,7 @@ class RobotFilm:
     def __init__(self, env: Any, width: int):
         """`width` of the pictures, in pixels; they are two thirds as high."""
         self._env, size = env, (2 * width // 3, width)
+        self._course = env.parts.get("course")
         self._model = _picture_model(env, size)
         self._data = mujoco.MjData(self._model)
         self._renderer = mujoco.Renderer(self._model, *size)
@@ -64,10 +65,11 @@ class RobotFilm:
     def _set_ground(self) -> None:
         env, model = self._env, self._model
         shapes = env.parts["ground"].shapes
-        if "course" in env.parts:
-            goals = self._goals()
-            model.geom_rgba[goals, :3] = _GOAL
-            model.geom_rgba[goals, :3][: int(env.parts["course"].goal_index[0])] = _REACHED
+        if self._course is not None:
+            first = model.geom("goal0").id
+            goals = model.geom_rgba[first : first + self._course.most_goals, :3]  # a view
+            goals[:] = _GOAL
+            goals[: int(self._course.goal_index[0])] = _REACHED
         row = int(shapes.row[0])
         if row == self._row:
             return
@@ -83,22 +85,17 @@ class RobotFilm:
         model.geom_size[boxes : boxes + num_boxes] = np.where(unused[:, None], 1e-3, half_size)
         colors = model.geom_rgba[boxes : boxes + num_boxes]  # a view
         colors[:, :3], colors[:, 3] = _BOX, ~unused
-        if "course" in env.parts:
+        if self._course is not None:
             self._set_course(centre, half_size, colors)
 
     def _set_course(self, centre: np.ndarray, half_size: np.ndarray, colors: np.ndarray) -> None:
         """The goals' places, and the colours (S, 4) of boxes that hang."""
-        course, model = self._env.parts["course"], self._model
+        course, model = self._course, self._model
         obstacles = course.obstacles[:1].cpu().numpy()
         for mode, color in BARS.items():
             colors[hanging(centre[None], half_size[None], obstacles, mode)[0], :3] = color
         first = model.body("goal0").mocapid[0]
         self._data.mocap_pos[first : first + course.most_goals] = course.goals[0].cpu().numpy()
-
-    def _goals(self) -> slice:
-        """Their geoms."""
-        first = self._model.geom("goal0").id
-        return slice(first, first + self._env.parts["course"].most_goals)
 
 
 def _picture_model(env: Any, size: tuple[int, int]) -> mujoco.MjModel:
