@@ -14,6 +14,12 @@ def assert_same(one: torch.Tensor, other: torch.Tensor) -> None:
     torch.testing.assert_close(one, other, rtol=0.0, atol=0.0 if DEVICE.type == "cpu" else 1e-3)
 
 
+def create_sim(params: gymapi.SimParams):
+    """A simulation where the tests' are."""
+    params.use_gpu_pipeline = DEVICE.type == "cuda"
+    return gymapi.acquire_gym().create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
+
+
 def link(name, mass=1.0, com=(0, 0, 0), inertia=(0.01, 0.01, 0.01), collision="", extra="") -> str:
     ixx, iyy, izz = inertia
     return f"""
@@ -107,9 +113,9 @@ class Sim:
         **options,
     ):
         self.gym = gym = gymapi.acquire_gym()
-        params = gymapi.SimParams(dt=dt, substeps=substeps, use_gpu_pipeline=DEVICE.type == "cuda")
+        params = gymapi.SimParams(dt=dt, substeps=substeps)
         params.up_axis, params.gravity = gymapi.UP_AXIS_Z, gymapi.Vec3(0.0, 0.0, -9.81)
-        self.sim = sim = gym.create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
+        self.sim = sim = create_sim(params)
         if ground:
             plane = gymapi.PlaneParams()
             plane.normal = gymapi.Vec3(0.0, 0.0, 1.0)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from our_robots import CART, DEVICE, HEIGHT, QUADRUPED, Sim, write
+from our_robots import CART, HEIGHT, QUADRUPED, Sim, create_sim, write
 
 from isaacgym import gymapi, gymtorch
 
@@ -100,9 +100,9 @@ def test_boxes_have_mass_and_lie_on_the_ground(crowd):
 ])  # fmt: skip
 def test_groups_and_filters(make_sim, groups, filters, touch):
     gym = gymapi.acquire_gym()
-    params = gymapi.SimParams(dt=0.005, substeps=1, use_gpu_pipeline=DEVICE.type == "cuda")
+    params = gymapi.SimParams(dt=0.005, substeps=1)
     params.gravity = gymapi.Vec3(0, 0, -9.81)
-    sim = gym.create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
+    sim = create_sim(params)
     gym.add_ground(sim, gymapi.PlaneParams(normal=gymapi.Vec3(0, 0, 1)))
     box = gym.create_box(sim, 0.2, 0.2, 0.2)
     env = gym.create_env(sim, gymapi.Vec3(), gymapi.Vec3(), 1)

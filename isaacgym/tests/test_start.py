@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from our_robots import DEVICE, HEIGHT
+from our_robots import HEIGHT, create_sim
 
 from isaacgym import gymapi
 
@@ -70,8 +70,7 @@ def test_what_is_set_inside_the_ground_leaves_it_at_20_m_s_per_metre(depth, spee
     """As the README says: up to 5 cm deep no faster than PhysX, where max_depenetration_velocity is 1 m/s."""
     gym = gymapi.acquire_gym()
     params = gymapi.SimParams(dt=0.005, substeps=1, gravity=gymapi.Vec3(0, 0, -9.81))
-    params.use_gpu_pipeline = DEVICE.type == "cuda"
-    sim = gym.create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
+    sim = create_sim(params)
     gym.add_ground(sim, gymapi.PlaneParams(normal=gymapi.Vec3(0, 0, 1)))
     env = gym.create_env(sim, gymapi.Vec3(), gymapi.Vec3(), 1)
     box = gym.create_box(sim, 0.5, 0.5, 0.5)

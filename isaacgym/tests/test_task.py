@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from our_robots import DEVICE, HEIGHT, STAND
+from our_robots import DEVICE, HEIGHT, STAND, create_sim
 
 from isaacgym import gymapi, gymtorch
 from isaacgym.torch_utils import quat_rotate_inverse, to_torch, torch_rand_float
@@ -19,8 +19,7 @@ class Task:
         params.dt, params.substeps, params.up_axis = 0.005, 1, gymapi.UP_AXIS_Z
         params.gravity = gymapi.Vec3(0.0, 0.0, -9.81)
         params.physx.num_threads = 10
-        params.use_gpu_pipeline = DEVICE.type == "cuda"
-        self.sim = self.gym.create_sim(DEVICE.index or 0, -1, gymapi.SIM_PHYSX, params)
+        self.sim = create_sim(params)
         if mesh:
             self.create_trimesh()
         else:
