@@ -399,4 +399,4 @@ def train_long(folder: str):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads Linux's figures")
 def test_memory_does_not_grow(on_ranks, tmp_path):
-    assert max(on_ranks(train_long, str(tmp_path))) < 8.0
+    assert max(on_ranks(train_long, str(tmp_path))) < 2.8  # MB, in 700 iterations
