@@ -15,7 +15,9 @@ from legged_gym import make
 from legged_gym.envs.base.deepmimic_robot import DeepMimicRobot
 from legged_gym.evaluation import directed
 from legged_gym.evaluation.directed_scenes import KINDS, draw
+from legged_gym.robots.robot import Robot
 from legged_gym.scripts import evaluate, train
+from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw, quat_rotate, quat_yaw
 
 TASK = "g1_deepmimic_root_heightfield_no_history_dagger"
@@ -161,6 +163,14 @@ def test_who_goes_where_he_is_told_crosses_all_scenes(cfg, monkeypatch):
     assert figures["total"]["num_episodes"] == 4 and figures["total"]["success"] == 1.0
     spread = torch.stack(seen).amax(0) - torch.stack(seen).amin(0)
     assert spread[:6].min() > 0.01 + spread[6], "they see their scenes"
+
+
+def test_a_robot_that_has_no_pose_to_stand_in_is_refused(cfg, monkeypatch):
+    monkeypatch.setattr(directed, "find_robot", lambda name: Robot(name, "none.xml"))
+    with pytest.raises(
+        UserError, match="g1_23 has to stand where scenes begin: its default_pose has no left_hip_pitch"
+    ):
+        directed._standing_on(DeepMimicRobot, draw(N, 1))(cfg)
 
 
 def test_steering_never_waits_for_the_host(cfg):

@@ -14,7 +14,7 @@ from torch import Tensor
 from legged_gym.envs.base.deepmimic_config import WHOLE_CLIP_S
 from legged_gym.evaluation import tracking
 from legged_gym.evaluation.directed_scenes import HALF_WIDTH, KINDS, draw
-from legged_gym.evaluation.figures import as_text
+from legged_gym.evaluation.figures import as_text, mean
 from legged_gym.evaluation.tracking import bounds, evaluate, prepare, shorten  # noqa: F401 - of this evaluator too
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.motion.clip import Clip
@@ -24,6 +24,7 @@ from legged_gym.parts.motion_command import Motions
 from legged_gym.parts.root_command import LARGEST_TURN, LARGEST_WAY
 from legged_gym.robots.robot import find_robot
 from legged_gym.terrain.scenes.synthetic import TrueScene
+from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_yaw, wrap_to_pi
 
 SLOWEST = 0.2  # m/s, on the whole way, of robots that do not stall
@@ -117,16 +118,16 @@ class Trial:
         arrived = fate == ARRIVED
         stood = arrived & ~self.toppled[own]
 
-        def mean(values: Tensor, of: Tensor) -> float | None:
+        def over(values: Tensor, of: Tensor) -> float | None:
             return values[of].double().mean().item() if of.any() else None
 
         everyone = torch.ones_like(arrived)
         shares = {"success": ARRIVED, "falls": FALLEN, "strays": STRAYED, "stalls": STALLED}
-        return {name: mean(fate == value, everyone) for name, value in shares.items()} | {
-            "covered": mean((self.gone[own] / length).clamp(0.0, 1.0), everyone),
-            "speed": mean(length / (self.took[own].clamp(min=1) * self._env.dt), arrived),
-            "stands": mean(stood, arrived),
-            "drift_m": mean(self.drift[own], stood),
+        return {name: over(fate == value, everyone) for name, value in shares.items()} | {
+            "covered": over((self.gone[own] / length).clamp(0.0, 1.0), everyone),
+            "speed": over(length / (self.took[own].clamp(min=1) * self._env.dt), arrived),
+            "stands": over(stood, arrived),
+            "drift_m": over(self.drift[own], stood),
             "num_episodes": len(fate),
         }
 
@@ -161,7 +162,7 @@ def directed(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
         if (own := kind == k).any():  # there may be fewer robots than kinds
             rows[name] = trial.figures(own)
     counted = [row for name, row in rows.items() if KINDS[name].in_total]
-    total = {name: _mean([row[name] for row in counted]) for name in COLUMNS}
+    total = {name: mean(row[name] for row in counted) for name in COLUMNS}
     return {"scenes": rows, "total": total | {"num_episodes": sum(row["num_episodes"] for row in counted)}}
 
 
@@ -171,6 +172,8 @@ def _standing_on(task: type, scenes: Sequence[TrueScene]) -> type:
     class OnScenes(task):
         def _motions(self) -> Motions:
             robot, names = find_robot(self.cfg.asset.name), self.robot.joint_names
+            if missing := [name for name in names if name not in robot.default_pose]:
+                raise UserError(f"{robot.name} has to stand where scenes begin: its default_pose has no {missing[0]}")
             joints = [robot.default_pose[name] for name in names]
             clips = []
             for scene in scenes:
@@ -183,11 +186,6 @@ def _standing_on(task: type, scenes: Sequence[TrueScene]) -> type:
             return Motions(library, Skeleton(self.robot_spec), [1.0] * n, [-1] * n, [])
 
     return OnScenes
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
