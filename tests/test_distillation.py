@@ -227,7 +227,7 @@ def test_training_brings_the_student_nearer_and_needs_images(env):
     collect(runner)
     algorithm = runner.algorithm
     first = algorithm.update(env.observations)
-    for _ in range(24):
+    for _ in range(48):
         last = algorithm.update(env.observations)
     assert last["depth_actor_loss"] < 0.5 * first["depth_actor_loss"]
     assert last["yaw_loss"] < 0.7 * first["yaw_loss"]

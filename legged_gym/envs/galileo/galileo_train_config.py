@@ -56,14 +56,16 @@ def _student_algorithm() -> StudentPpoCfg:
 
 @dataclass
 class GalileoParkourStudentTrainCfg(StudentPpoTrainCfg):
-    """700 iterations of distillation, 20 of the critic, 880 of PPO, as Go2's. The numbers of the next obstacles come
+    """700 iterations of distillation, 20 of the critic, 1180 of PPO, as Go2's. The numbers of the next obstacles come
     from the images, and are held to the true ones."""
 
-    policy: DepthPolicyCfg = field(default_factory=lambda: DepthPolicyCfg(teacher=_policy(), seen_columns=(0, 8)))
+    policy: DepthPolicyCfg = field(
+        default_factory=lambda: DepthPolicyCfg(teacher=_policy(), convolutions="videomimic", seen_columns=(0, 8))
+    )
     algorithm: StudentPpoCfg = field(default_factory=_student_algorithm)
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
-            experiment_name="galileo_parkour_student", num_steps_per_env=60, max_iterations=1600, save_interval=100
+            experiment_name="galileo_parkour_student", num_steps_per_env=60, max_iterations=1900, save_interval=100
         )
     )
 
