@@ -150,8 +150,8 @@ class Author:
         return self.standing_com() - crouch + _smoothed(level[:, None], 15)[:, 0]
 
     def _com_by_reach(self, script: Script, times: Array, tracks: FootTracks) -> Array:
-        """(T,) m: that of the standing pose over the weighted height of the feet, less the crouch, but no more than what
-        lets both hips be within a leg's length of their ankles; smoothed."""
+        """(T,) m: that of the standing pose over the weighted height of the feet, less the crouch, and low enough for
+        both hips to be within a leg's length of their ankles; smoothed."""
         standing = self.standing_com()
         height = standing - curve(script.crouch or [(0.0, 0.0)], times) + _smoothed(tracks.target[:, 2:], _SLOW)[:, 0]
         xy = balance.com_track(tracks.target[:, :2], np.full(len(times), standing / balance.GRAVITY), self.rate)

@@ -79,8 +79,8 @@ class Script:
     pelvis: Sequence[tuple[float, tuple[float, float] | None]] = ()
     """(s, (x, z) m) of the pelvis when it sits: from None to a place, and back to None where the feet carry it again"""
     by_reach: bool = False
-    """the centre of mass is as high as both legs reach their places on uneven ground, else over the lowest ground of the
-    next moments"""
+    """the centre of mass is no higher than both legs reach the ground from, wherever it is uneven; else it stands over
+    the lowest ground of the next moments"""
     settle: float = 0.6
     """s in which the weight goes to the first standing foot, and back from the last"""
 

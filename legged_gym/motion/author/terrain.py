@@ -14,9 +14,16 @@ from legged_gym.motion.author.walking import SIDE, level_box
 Pose = Mapping[str, float]
 REST = 0.6  # s of standing at both ends
 STRIDE = 0.28  # m from foot to foot on level ground
+PERIOD, SLOWER = (
+    0.64,
+    0.85,
+)  # s from step to step there, and how much more for each m that the foot gets higher or lower
+SWING = 0.66  # share of it in the air
+CLEAR = 0.05  # m over the ground on the way
+CROUCH = 0.06  # m
+LEAN, FURTHER = 0.15, 0.75  # rad of the torso on level ground, and more for each m as above
+SWINGING = 0.2  # rad of the arms
 APART = 0.09  # m from the middle to each foot: legs that are bent low do not lean far enough for more
-PERIOD=.64
-SLOWER=.85
 WIDTH = 2.0  # m of all terrain
 HANG = 0.02  # m of the heel behind the edge on the way up, for the shin's room before the next edge
 SHIN = 0.1  # m from toes to a first edge
@@ -33,7 +40,7 @@ class Hold(NamedTuple):
 
 
 def terrain(pose: Pose) -> list[Script]:
-    """To learn from, and then those of `held_out`."""
+    """To learn from, and then `held_out`."""
     flights = [
         stairs(f"stairs_{round(100 * rise)}cm_{round(100 * depth)}cm{name}", pose, rise, depth, count, landing, lead)
         for rise in (0.12, 0.15, 0.18, 0.20)
@@ -106,23 +113,14 @@ def tilted_box(begin: float, end: float, low: float, high: float) -> list[float]
     leaves no room below."""
     angle = np.arctan2(high - low, end - begin)
     length, thick = np.hypot(end - begin, high - low), max(low, high) + 0.1
-    middle = np.array([0.5 * (begin + end), 0.5 * (low + high)]) - 0.5 * thick * np.array([-np.sin(angle), np.cos(angle)])
+    middle = np.array([0.5 * (begin + end), 0.5 * (low + high)]) - 0.5 * thick * np.array(
+        [-np.sin(angle), np.cos(angle)]
+    )
     quat = [np.cos(0.5 * angle), 0.0, -np.sin(0.5 * angle), 0.0]
     return [middle[0], 0.0, middle[1], *quat, 0.5 * length, 0.5 * WIDTH, 0.5 * thick]
 
 
-def across(
-    name: str,
-    pose: Pose,
-    holds: list[Hold],
-    boxes: list[list[float]],
-    *,
-    swing: float = 0.66,
-    clear: float = 0.05,
-    crouch: float = 0.06,
-    lean: float = 0.15,
-    arms: float = 0.2,
-) -> Script:
+def across(name: str, pose: Pose, holds: list[Hold], boxes: list[list[float]]) -> Script:
     """One foot after the other on to `holds`, left first, and the last one beside the one before.
 
     Higher steps take longer, and lean further: who lowers a foot has the other's ankle bent as far as it goes, and less
@@ -136,23 +134,23 @@ def across(
         here, other = at[foot], at[1 - foot]
         rise = abs(to.z - here.z)
         period = PERIOD + SLOWER * rise
-        end = begin + swing * period
+        end = begin + SWING * period
         # Legs are too short for a flat foot behind; its heel rises once the other one stands.
         off = min(HEEL_OFF, max(0.0, 1.5 * (other.x - here.x - 0.12) + 2.0 * abs(other.z - here.z))) if k else 0.0
         heel_time = begin - steps[-1].end if k else 0.0
         place = Place(to.x, SIDE[foot] * APART, to.z, 0.0, -to.slope)
-        steps.append(Step(foot, place, begin, end, heel_off=off, heel_time=heel_time, clear=clear))
-        leans.append((0.5 * (begin + end), lean + 0.75 * rise))
+        steps.append(Step(foot, place, begin, end, heel_off=off, heel_time=heel_time, clear=CLEAR))
+        leans.append((0.5 * (begin + end), LEAN + FURTHER * rise))
         for side, sign in (("left", 1.0), ("right", -1.0)):
             forward = sign * (1.0 if foot == RIGHT else -1.0) * (k < len(holds))
-            angle = pose[f"{side}_shoulder_pitch_joint"] - arms * forward
+            angle = pose[f"{side}_shoulder_pitch_joint"] - SWINGING * forward
             gestures.move(begin, begin + 0.95 * period, **{f"{side}_shoulder_pitch": angle})
         at[foot] = to
         begin += period
     seconds = steps[-1].end + REST + 0.4
     gestures.back(seconds - REST - 0.2, seconds - 0.1)
-    down = [(0.0, 0.0), (REST, crouch), (seconds - REST, crouch), (seconds, 0.0)]
-    lower = [(0.0, 0.0), (REST, lean), *leans, (seconds - REST, lean), (seconds, 0.0)]
+    down = [(0.0, 0.0), (REST, CROUCH), (seconds - REST, CROUCH), (seconds, 0.0)]
+    lower = [(0.0, 0.0), (REST, LEAN), *leans, (seconds - REST, LEAN), (seconds, 0.0)]
     return Script(
         name, seconds, steps=steps, boxes=boxes, crouch=down, lean=lower, pelvis_pitch=[(t, 0.6 * a) for t, a in lower],
         joints=gestures.knots, by_reach=True,
