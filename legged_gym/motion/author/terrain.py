@@ -1,5 +1,4 @@
-"""Clips that walk on to terrain, over it and on: stairs with a landing, kerbs, ramps, as high as houses and streets have
-them."""
+"""Clips that walk up to terrain, over it and on: stairs with a landing, kerbs, ramps."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,16 +13,13 @@ from legged_gym.motion.author.walking import SIDE, level_box
 Pose = Mapping[str, float]
 REST = 0.6  # s of standing at both ends
 STRIDE = 0.28  # m from foot to foot on level ground
-PERIOD, SLOWER = (
-    0.64,
-    0.85,
-)  # s from step to step there, and how much more for each m that the foot gets higher or lower
+PERIOD, SLOWER = 0.64, 1.0  # s from step to step there, and more for each m that the foot gets higher or lower
 SWING = 0.66  # share of it in the air
 CLEAR = 0.05  # m over the ground on the way
 CROUCH = 0.06  # m
 LEAN, FURTHER = 0.15, 0.75  # rad of the torso on level ground, and more for each m as above
 SWINGING = 0.2  # rad of the arms
-APART = 0.09  # m from the middle to each foot: legs that are bent low do not lean far enough for more
+APART = 0.1  # m from the middle to each foot: farther ones would need ankles that turn further, with legs bent low
 WIDTH = 2.0  # m of all terrain
 HANG = 0.02  # m of the heel behind the edge on the way up, for the shin's room before the next edge
 SHIN = 0.1  # m from toes to a first edge
@@ -109,15 +105,13 @@ def even(first: Hold, last: Hold) -> list[Hold]:
 
 
 def tilted_box(begin: float, end: float, low: float, high: float) -> list[float]:
-    """A box of the ground whose top goes from height `low` at `begin` to `high` at `end` along x, and as deep as that it
-    leaves no room below."""
+    """A box of the ground whose top goes from height `low` at `begin` to `high` at `end` along x; it has no room below."""
     angle = np.arctan2(high - low, end - begin)
     length, thick = np.hypot(end - begin, high - low), max(low, high) + 0.1
-    middle = np.array([0.5 * (begin + end), 0.5 * (low + high)]) - 0.5 * thick * np.array(
-        [-np.sin(angle), np.cos(angle)]
-    )
+    x = 0.5 * (begin + end + thick * np.sin(angle))
+    z = 0.5 * (low + high - thick * np.cos(angle))
     quat = [np.cos(0.5 * angle), 0.0, -np.sin(0.5 * angle), 0.0]
-    return [middle[0], 0.0, middle[1], *quat, 0.5 * length, 0.5 * WIDTH, 0.5 * thick]
+    return [x, 0.0, z, *quat, 0.5 * length, 0.5 * WIDTH, 0.5 * thick]
 
 
 def across(name: str, pose: Pose, holds: list[Hold], boxes: list[list[float]]) -> Script:
