@@ -13,6 +13,7 @@ LATER = 0.15  # share of the time by which the way ahead begins later on the way
 _ROOM = 0.015  # m that heel and toes keep from edges behind and ahead
 _SAMPLES = 61  # of the way, at which it is looked whether it clears
 _SLACK = 1e-4  # m, for where the foot stands
+_THROWN = 0.1  # m over the highest ground and what it clears it by, that no foot goes
 _DEGREE = 12
 _HELD = np.array([0, 1, 2, _DEGREE - 2, _DEGREE - 1, _DEGREE])  # coefficients that make both ends rest
 _FREE = np.arange(3, _DEGREE - 2)
@@ -27,7 +28,7 @@ def over(here: Array, there: Array, clear: float, ground: ClipGround, share: Arr
     """(S, 5) of a sole's x, y, z, yaw, pitch at `share` (S,) of the time between `here` and `there` (5,).
 
     z is the polynomial with the least jerk that is at rest at both ends and keeps all of the sole over `ground`: by
-    `clear` m in the middle. Raises ValueError, in one line, where there is none.
+    `clear` m in the middle. Raises ValueError, in one line, where that is no step.
     """
     from qpsolvers import solve_qp  # of the extra `author`
 
@@ -44,7 +45,7 @@ def over(here: Array, there: Array, clear: float, ground: ClipGround, share: Arr
         (basis[:, _HELD] @ ends - least)[inner] + _SLACK,
         solver="daqp",
     )
-    if free is None:
+    if free is None or (basis[:, _HELD] @ ends + basis[:, _FREE] @ free).max() > least.max() + _THROWN:
         raise ValueError(f"no way of a foot from x = {here[0]:.2f} to {there[0]:.2f} m clears the ground")
     out = here + along(rise, share)[:, None] * (there - here)
     basis = bernstein(share)

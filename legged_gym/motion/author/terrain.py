@@ -105,7 +105,7 @@ def even(first: Hold, last: Hold) -> list[Hold]:
 
 
 def tilted_box(begin: float, end: float, low: float, high: float) -> list[float]:
-    """A box of the ground whose top goes from height `low` at `begin` to `high` at `end` along x; it has no room below."""
+    """A box of the ground, solid down to the plane, whose top goes from `low` at `begin` to `high` at `end` along x."""
     angle = np.arctan2(high - low, end - begin)
     length, thick = np.hypot(end - begin, high - low), max(low, high) + 0.1
     x = 0.5 * (begin + end + thick * np.sin(angle))
