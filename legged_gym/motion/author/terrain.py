@@ -143,7 +143,7 @@ def across(name: str, pose: Pose, holds: list[Hold], boxes: list[list[float]]) -
         begin += period
     seconds = steps[-1].end + REST + 0.4
     gestures.back(seconds - REST - 0.2, seconds - 0.1)
-    down = [(0.0, 0.0), (REST, CROUCH), (seconds - REST, CROUCH), (seconds, 0.0)]
+    down = [(0.35, 0.0), (REST + 0.4, CROUCH), (seconds - REST - 0.4, CROUCH), (seconds - 0.35, 0.0)]
     lower = [(0.0, 0.0), (REST, LEAN), *leans, (seconds - REST, LEAN), (seconds, 0.0)]
     return Script(
         name, seconds, steps=steps, boxes=boxes, crouch=down, lean=lower, pelvis_pitch=[(t, 0.6 * a) for t, a in lower],
