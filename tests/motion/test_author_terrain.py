@@ -8,7 +8,7 @@ from legged_gym.motion.author.__main__ import main
 from legged_gym.motion.author.clips import scripts
 from legged_gym.motion.author.script import CENTRE, FEET_APART, LEFT, SOLE, Place, Script, Step, foot_tracks
 from legged_gym.motion.author.swing import HEEL, TOES
-from legged_gym.motion.author.terrain import HANG, held_out, stairs, terrain, tilted_box
+from legged_gym.motion.author.terrain import held_out, stairs, terrain, tilted_box
 from legged_gym.motion.author.walking import level_box
 from legged_gym.motion.check import measure
 from legged_gym.motion.ground import ClipGround
@@ -100,15 +100,14 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_soles_stand_on_the_ground_that_is_there(script: Script) -> None:
-    """All of them, but for the heel, which may reach HANG over an edge behind it."""
+    """All of them, but for 8 mm of the heels on the highest steps with the narrowest treads, where shins need room."""
     ground = ClipGround(np.array(script.boxes))
-    along = np.linspace(-HEEL + HANG + 0.001, TOES - 0.001, 9)
+    along = np.linspace(-HEEL + 0.0081, TOES, 9)
     for step in script.steps:
         to = step.to
         points = np.stack([to.x + along, np.full(9, to.y), np.full(9, 2.0)], 1)
         over = ground.heights(points) - (to.z - along * np.tan(to.pitch))
-        beyond = along > TOES - 0.012  # toes over the last edge before stairs down
-        assert np.abs(over[~beyond]).max() < 1e-6 and over.max() < 1e-6
+        assert np.abs(over).max() < 1e-6
     feet = [step.foot for step in script.steps]
     assert feet == [k % 2 for k in range(len(feet))]
 
