@@ -21,8 +21,8 @@ LEAN, FURTHER = 0.15, 0.75  # rad of the torso on level ground, and more for eac
 SWINGING = 0.2  # rad of the arms
 APART = 0.1  # m from the middle to each foot: farther ones would need ankles that turn further, with legs bent low
 WIDTH = 2.0  # m of all terrain
-SHIN = 0.1  # m from toes to a first edge
-MARGIN = 0.02  # m from toes to the edge before stairs down
+SHIN = 0.11  # m from toes to a first edge
+MARGIN = 0.01  # m from toes to the edge before stairs down
 HEEL_OFF = 0.75  # rad at most
 ARMS = {"shoulder_roll": 0.4, "elbow": -0.5}  # rad, of hands that are higher than raised knees
 
@@ -64,7 +64,7 @@ def stairs(name: str, pose: Pose, rise: float, depth: float, count: int, landing
     downs = [top + k * depth for k in range(count)]  # where level count - k ends
     boxes = [level_box(edges[k], downs[count - 1 - k], (k + 1) * rise, WIDTH) for k in range(count)]
     inside = HEEL + 0.5 * (depth - HEEL - TOES)
-    before = min(inside, depth - TOES - shin_room(rise))
+    before = min(inside, depth - TOES - shin_room(rise, depth))
     holds = even(Hold(0.0), Hold(edges[0] - TOES - SHIN))
     holds += [Hold(edges[k] + before, (k + 1) * rise) for k in range(count)]
     holds += even(holds[-1], Hold(top - TOES - MARGIN, count * rise))
@@ -73,9 +73,9 @@ def stairs(name: str, pose: Pose, rise: float, depth: float, count: int, landing
     return across(name, pose, holds, boxes)
 
 
-def shin_room(rise: float) -> float:
+def shin_room(rise: float, depth: float) -> float:
     """m from toes to the next edge, `rise` m over them, that the shin needs which leans over it on the way up."""
-    return 0.037 + 0.9 * max(0.0, rise - 0.15)
+    return 0.037 + max(0.0, rise - 0.15) + 0.5 * (depth - 0.28)
 
 
 def kerb(name: str, pose: Pose, rise: float) -> Script:
