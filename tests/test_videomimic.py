@@ -202,6 +202,24 @@ def test_maps_are_late_and_are_held():
     assert (scan.delay != before)[: n // 2].any() and torch.equal(scan.delay[n // 2 :], before[n // 2 :])
 
 
+def test_a_blank_map_tells_of_the_beginning_alone():
+    scan = map_of(2, blank=True, noise_level=1.0)
+    places = torch.tensor([[0.0, 0.0, 0.8], [1.0, 0.5, 1.1]])  # on the plane, with the box ahead; on the box
+    scan.measure(places, upright(2), torch.zeros(2, dtype=torch.long))
+    told = torch.tensor([[0.8], [0.9]]).expand(2, 121)
+    torch.testing.assert_close(scan.noisy, told)
+    scan.measure(places + 0.3, upright(2), torch.tensor([1, 0]))
+    told = torch.tensor([[0.8], [1.2]]).expand(2, 121)
+    torch.testing.assert_close(scan.noisy, told)
+    assert scan.clean[0].unique().numel() > 1, "who has the clean one still sees"
+
+
+def test_blank_is_refused_where_nobody_sees_the_noisy_map():
+    settings = {"deepmimic.motions": (WALK,), "height_map.blank": True}
+    with pytest.raises(UserError, match="^height_map.blank is for policies that see the noisy map"):
+        make("g1_deepmimic_proj_heightfield", 1, **SHORT, **settings)
+
+
 # -- the root command --------------------------------------------------------------------------------------------------
 def test_the_way_and_the_turn_are_the_torsos():
     command = RootCommand(2, CPU)

@@ -28,6 +28,7 @@ GO2_TRAINING = "legged_gym.envs.go2.go2_train_config"
 GALILEO_TRAINING = "legged_gym.envs.galileo.galileo_train_config"
 PARKOUR_EVALUATION = "legged_gym.evaluation.course"
 MOTION_EVALUATION = "legged_gym.evaluation.tracking"
+DIRECTED_EVALUATION = "legged_gym.evaluation.directed"
 ROUGH_BIPED = "legged_gym.envs.base.rough_biped:RoughBiped"
 DEPTH_BIPED = "legged_gym.envs.base.depth_biped:DepthBiped"
 ROUGH_EVALUATION = "legged_gym.evaluation.rough"
@@ -118,7 +119,7 @@ register(
     G1DeepMimicRootHeightfieldCfg,
     f"{VIDEOMIMIC_TRAINING}:G1DeepMimicRootHeightfieldTrainCfg",
     "Unitree G1 goes where its root is told to with a noisy height map: the third stage, and the fourth",
-    MOTION_EVALUATION,
+    DIRECTED_EVALUATION,
 )
 register(
     "galileo_parkour_teacher",

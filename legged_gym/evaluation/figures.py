@@ -1,7 +1,7 @@
 """Figures of obstacle courses, as evaluate.py and sim2sim.py print them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from legged_gym.terrain.registry import TERRAINS
@@ -41,14 +41,17 @@ def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> Non
             raise UserError(f"{policy}: the figure {where} is {value}: the policy gives nan or inf")
 
 
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are there."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
 def with_total(types: dict[str, dict[str, float | None]]) -> dict[str, Any]:
     """{"types": types, "total": the mean of each figure over the types that count in it, of those that are there}."""
     rows = [types[kind] for kind, terrain in TERRAINS.items() if terrain.in_total and kind in types]
     if not rows:
         return {"types": types}
-    total = {}
-    for name in rows[0]:
-        values = [row[name] for row in rows if row[name] is not None]
-        total[name] = sum(values) / len(values) if values else None
+    total = {name: mean(row[name] for row in rows) for name in rows[0]}
     total["num_episodes"] = sum(row["num_episodes"] for row in rows)
     return {"types": types, "total": total}

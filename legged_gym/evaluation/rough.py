@@ -11,7 +11,7 @@ from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
-from legged_gym.evaluation.figures import as_text
+from legged_gym.evaluation.figures import as_text, mean
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
 from legged_gym.terrain.registry import TERRAINS
 
@@ -87,7 +87,7 @@ def evaluate(
             if own.any():  # play.py may have fewer robots than there are tiles
                 rows = {name: value[own].double().sum().item() for name, value in sums.items()}
                 types[label] = _figures(rows, share[own], success[own])
-    total = {name: _mean([row[name] for row in types.values()]) for name in COLUMNS}
+    total = {name: mean(row[name] for row in types.values()) for name in COLUMNS}
     return {"types": types, "total": total | {"num_episodes": n}}
 
 
@@ -108,11 +108,6 @@ def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str
         "feet_edge": sums["edge"] / sums["steps"],
         "num_episodes": len(share),
     }
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
 
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:

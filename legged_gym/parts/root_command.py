@@ -16,6 +16,7 @@ class RootCommand(Part):
         way: (N, 2) m over the ground, in the torso's heading.
         turn: (N, 1) rad, to the left.
         manual: (N,) bool, driven by hand: they follow no motion, and nothing that has to do with one ends an episode.
+        by_hand: (N, 3) way and turn that these are told from the next observation on.
     """
 
     settings = ("deepmimic",)

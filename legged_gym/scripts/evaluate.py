@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> None:
         print(*recorder.save(args.record), sep="\n")
     if hasattr(evaluator, "bounds"):
         figures |= evaluator.bounds(env, graph=not args.no_graph)
+    if hasattr(evaluator, "directed"):
+        figures["directed"] = evaluator.directed(env, policy, graph=not args.no_graph)
     env.close()
     refuse_nan(figures, command.policy_file)
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")

@@ -105,8 +105,10 @@ def check(stage: Stage, number: int, args: PipelineArgs, before: Path | None) ->
     words = [sys.executable, str(SCRIPTS / "evaluate.py"), f"--task={stage.task}", f"--log_root={args.log_root}"]
     words += [f"--load_run={found}", f"--json={figures}", *(SMALL if args.small else ()), *shlex.split(args.flags)]
     run(words)
-    success = json.loads(figures.read_text(encoding="utf-8"))["clean"]["total"]["success"]
-    print(f"stage {number}, {stage.task}: {found}, success {success:.2f}", flush=True)
+    measured = json.loads(figures.read_text(encoding="utf-8"))
+    success = measured["clean"]["total"]["success"]
+    steered = f", by direction {measured['directed']['total']['success']:.2f}" if "directed" in measured else ""
+    print(f"stage {number}, {stage.task}: {found}, success {success:.2f}{steered}", flush=True)
     if success < args.min_success:
         raise UserError(f"stage {number} follows {success:.2f} of its clips, fewer than --min_success")
 

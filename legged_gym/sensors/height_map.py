@@ -102,7 +102,11 @@ class HeightMap(Part):
         ranges = ranges + self._level * cfg.white_noise * torch.randn_like(ranges)
         anything = 2.0 * ranges.mean(1, keepdim=True) * torch.rand_like(ranges)
         dropped = torch.rand_like(ranges) < self._level * cfg.drop_outs
-        self.noisy.copy_(torch.where(dropped, anything, ranges))
+        seen = torch.where(dropped, anything, ranges)
+        if cfg.blank:
+            middle = (self.side // 2) * (self.side + 1)
+            seen = torch.where(fresh[:, None], self.clean[:, middle : middle + 1], self.noisy)
+        self.noisy.copy_(seen)
 
     def _ranges(self, place: Tensor, turn: Tensor) -> Tensor:
         """(N, P) m along rays down from the grid at `place` (N, 3), both of them turned by `turn` (N, 4)."""

@@ -36,6 +36,10 @@ class HeightMapCfg:
     refresh: Annotated[tuple[AtLeastOne, AtLeastOne], FromLowToHigh()] = (1, 4)
     """control steps from one map to the next, drawn per episode; in its first two steps there is one in each"""
 
+    blank: bool = False
+    """the noisy map shows nothing but level ground, as far below as it was in the link's middle when the episode began:
+    how much does a policy depend on it?"""
+
     def check(self, key: str) -> None:
         if self.size < self.resolution:
             raise UserError(f"{key}.resolution is {self.resolution:g}: it has to be at most size, {self.size:g}")

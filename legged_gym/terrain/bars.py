@@ -48,11 +48,12 @@ def competition(difficulty: float, rng: np.random.Generator, lateral: float = LA
 
 @terrain("crouch", loose=False, in_total=True)
 def crouch(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
-    """Boards 0.40 to 0.32 m over the ground, for which one has to crouch, and bars of 20 to 35 cm, in any order."""
+    """Boards 0.49 to 0.32 m over the ground, for which one has to crouch, and bars of 10 to 35 cm, in any order."""
     count = min(1 + int(4.5 * difficulty + 1e-6), NUM_BARS)
     crawls = rng.permutation([True, False, True, False][:count])
-    undersides = 0.39 - 0.06 * difficulty + rng.uniform(-0.01, 0.01, count)
-    heights = np.where(crawls, undersides - PLATE_HEIGHT, 0.2 + 0.15 * difficulty)
+    stages = (0.0, 2.0 / 3.0, 1.0)
+    undersides = np.interp(difficulty, stages, (0.48, 0.35, 0.33)) + rng.uniform(-0.01, 0.01, count)
+    heights = np.where(crawls, undersides - PLATE_HEIGHT, np.interp(difficulty, stages, (0.1, 0.3, 0.35)))
     x, shift = _places(rng, lateral)
     return _course(heights, x, shift, boards=crawls)
 

@@ -60,8 +60,10 @@ class BarRewardScales(ParkourRewardScales):
     """Weights of the Galileo hurdle parkour (January 2026).
 
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
-    so that going slowly past a bar paid more. A fall costs as much as a clean crossing pays (nothing there, where it
-    counted as a time-out); else, while costs outweigh what is paid, falling would be the best that there is.
+    so that going slowly past a bar paid more. So is `height_guidance`, and `feet_air_time` is for steps towards the
+    goal: paid for any motion, as there, they were worth more than bars, and a robot learnt to hop in front of the first
+    one. A fall costs as much as a clean crossing pays (nothing there, where it counted as a time-out); else, while
+    costs outweigh what is paid, falling would be the best that there is.
     """
 
     termination: float = -200.0

@@ -107,11 +107,11 @@ class BarRobot(ParkourRobot):
         return torch.ones_like(self.rewards)
 
     def _reward_height_guidance(self) -> Tensor:
-        """The base at its height, while it goes and no bar is near."""
+        """The base at its height, where no bar is near; per metre that the goal comes nearer, and taken back per metre
+        that it does not."""
         rewards = self.cfg.rewards
         error = (self.sim.root_pos_w[:, 2] - rewards.base_height_target) / rewards.base_height_tolerance
-        going = (self.sim.root_lin_vel_w[:, :2].norm(dim=1) / 0.2).clamp(max=1.0)
-        return torch.exp(-error.square()) * going * self.flat
+        return torch.exp(-error.square()) * self._reward_tracking_goal_vel().clamp(min=-1.0) * self.flat
 
     def _reward_jump_clearance(self) -> Tensor:
         """Share of the feet, and the body as one more, that are over the bar as they go by it; per metre."""
@@ -155,9 +155,9 @@ class BarRobot(ParkourRobot):
         return torch.exp(-(z[:, ::2] - z[:, 1::2]).abs().sum(1) / 0.12)
 
     def _reward_feet_air_time(self) -> Tensor:
-        """Short steps cost nothing."""
+        """Short steps cost nothing, and steps on the spot, or back, earn nothing."""
         longer = (self.feet_air_time - self.cfg.rewards.feet_air_time_target).clamp(min=0.0)
-        return (longer * self.feet_first_contact).sum(1)
+        return (longer * self.feet_first_contact).sum(1) * self._reward_tracking_goal_vel().clamp(min=0.0)
 
     def _reward_torques(self) -> Tensor:
         """A tenth of it at bars to crawl under, a hundredth at those to jump over."""

@@ -11,7 +11,7 @@ from legged_gym.envs.base.motion_observations import MotionObservations
 from legged_gym.envs.base.motion_rewards import MotionRewards
 from legged_gym.envs.base.videomimic_observations import VideoMimicObservations
 from legged_gym.observations import Group, Term
-from legged_gym.parts.motion_command import MotionCommand, load_library, re_anchored
+from legged_gym.parts.motion_command import MotionCommand, Motions, load_library, re_anchored
 from legged_gym.parts.motion_ground import MotionGround
 from legged_gym.parts.motion_velocity import MotionVelocity
 from legged_gym.parts.root_command import RootCommand
@@ -56,8 +56,7 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
                 raise UserError(f"deepmimic.{key}: the robot has no link {unknown[0]}; links: {', '.join(names)}")
         if cfg.anchor_link not in cfg.tracked_links:
             raise UserError(f"deepmimic.anchor_link is {cfg.anchor_link}: it has to be one of deepmimic.tracked_links")
-        num_boxes = self.cfg.terrain.num_boxes
-        motions = load_library(cfg, self.robot_spec, self.dt, num_boxes, device)
+        num_boxes, motions = self.cfg.terrain.num_boxes, self._motions()
         if tuple(motions.skeleton.joint_names) != tuple(self.robot.joint_names):
             raise UserError(f"{self.robot_spec.label}: the motions' joints are not those of the model, in its order")
         bins = self.in_steps(cfg.sampling.bin_s, "deepmimic.sampling.bin_s")
@@ -101,6 +100,10 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             link_threshold=torch.full((), self.start_threshold, device=device),
             episodes=zeros(2),  # that ended of late, and that were survived
         )
+
+    def _motions(self) -> Motions:
+        """What they follow."""
+        return load_library(self.cfg.deepmimic, self.robot_spec, self.dt, self.cfg.terrain.num_boxes, self.device)
 
     def _explained(self) -> list[str]:
         """Of settings that VideoMimic's users type, what became of them."""

@@ -73,6 +73,8 @@ class VideoMimicObservations:
         self._wxyz_to_xyzw = torch.tensor([1, 2, 3, 0], device=device)
         observed = self.cfg.deepmimic.observations
         self.height_map = None
+        if self.cfg.height_map.blank and "terrain_height_noisy" not in observed:
+            raise UserError("height_map.blank is for policies that see the noisy map: nobody does in this task")
         if any(name in observed for name in HEIGHT_MAPS):
             noisy = "terrain_height_noisy" in observed
             level = self.cfg.noise.noise_level * self.cfg.noise.add_noise

@@ -1,0 +1,209 @@
+"""How well a policy that sees no motion goes where it is told to, over scenes that are drawn; and how well it follows
+motions, as tracking.py has it."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from legged_gym.envs.base.deepmimic_config import WHOLE_CLIP_S
+from legged_gym.evaluation import tracking
+from legged_gym.evaluation.directed_scenes import HALF_WIDTH, KINDS, draw
+from legged_gym.evaluation.figures import as_text, mean
+from legged_gym.evaluation.tracking import bounds, evaluate, prepare, shorten  # noqa: F401 - of this evaluator too
+from legged_gym.evaluation.velocity import run_episodes
+from legged_gym.motion.clip import Clip
+from legged_gym.motion.library import MotionLibrary
+from legged_gym.motion.skeleton import Skeleton
+from legged_gym.parts.motion_command import Motions
+from legged_gym.parts.root_command import LARGEST_TURN, LARGEST_WAY
+from legged_gym.robots.robot import find_robot
+from legged_gym.terrain.scenes.synthetic import TrueScene
+from legged_gym.utils.errors import UserError
+from legged_gym.utils.math import quat_yaw, wrap_to_pi
+
+SLOWEST = 0.2  # m/s, on the whole way, of robots that do not stall
+STAND_S = 3.0  # for which they are to stand where they arrived
+LOOK_AHEAD = 1.0  # m along the line, of the point on it that they are steered to
+LOWEST = 0.3  # m of the base over the ground under it; a G1 that stands has 0.76, before a step of 20 cm about 0.5
+FRAMES = 3  # of a clip that stands still
+COLUMNS = {
+    "success": "success",
+    "falls": "falls",
+    "strays": "strays",
+    "stalls": "stalls",
+    "covered": "of way",
+    "speed": "m/s",
+    "stands": "stands",
+    "drift_m": "drift, m",
+}
+UNDER_WAY, FALLEN, STRAYED, STALLED, ARRIVED = range(5)
+
+
+def stick(aside: Tensor, heading: Tensor) -> Tensor:
+    """(N, 3) the way (m, ahead and to the left) and the turn (rad) that a user with a stick asks for.
+
+    Robots are `aside` (N,) m to the left of a line along x, and look `heading` (N,) rad to the left of it. They are
+    told to go to, and to look at, a point on the line ahead; who looks elsewhere turns first.
+    """
+    bearing = wrap_to_pi(torch.atan2(-aside, torch.full_like(aside, LOOK_AHEAD)) - heading)
+    ahead, left = LARGEST_WAY * bearing.cos().clamp(min=0.0), LARGEST_WAY * bearing.sin()
+    return torch.stack([ahead, left, bearing.clamp(-LARGEST_TURN, LARGEST_TURN)], 1)
+
+
+class Trial:
+    """Steers the N robots of `env` along x, and keeps what becomes of them. Free of host syncs.
+
+    Attributes, (N,):
+        fate: UNDER_WAY, or what came first: FALLEN, STRAYED, STALLED, ARRIVED
+        gone: m along the way, at most so far
+        took: control steps until it was no longer under way
+        toppled: bool, fell within STAND_S after it arrived, when it was told to stand
+        drift: m over the ground, from where it was told so to where it was last
+    """
+
+    def __init__(self, env: Any, length: Tensor):
+        """`length`: (N,) m of the ways."""
+        self._env, self._length = env, length
+        self._limit, self._stand = (length / SLOWEST / env.dt).ceil().long(), round(STAND_S / env.dt)
+        n, device = len(length), length.device
+        self.fate, self.took, self._steps = (torch.zeros(n, dtype=torch.long, device=device) for _ in range(3))
+        self.gone, self.drift, self._stop = (torch.zeros(*s, device=device) for s in ((n,), (n,), (n, 2)))
+        self.toppled = torch.zeros(n, dtype=torch.bool, device=device)
+
+    @property
+    def totals(self) -> tuple[Tensor, ...]:
+        """All that begins at zero."""
+        return self.fate, self.took, self._steps, self.gone, self.drift, self._stop, self.toppled
+
+    @property
+    def num_steps(self) -> int:
+        """In which all is known. Syncs with the host."""
+        return int(self._limit.max()) + self._stand
+
+    def look(self) -> None:
+        """For `env.before_reset`: robots are where the step left them, and their next command is not yet observed."""
+        env = self._env
+        base, torso = env.sim.root_pos_w, env.link_pos[:, env.anchor]
+        high = base[:, 2] - env.footing.ground.height(base[:, None, :2], torch.empty_like(base[:, :1]))[:, 0] > LOWEST
+        self.judge(base[:, :2], ~env.falls & high)
+        told = stick(torso[:, 1], quat_yaw(env.link_quat[:, env.anchor]))
+        env.root_command.by_hand.copy_(told.masked_fill((self.fate == ARRIVED)[:, None], 0.0))
+
+    def judge(self, place: Tensor, up: Tensor) -> None:
+        """After a step, of robots at `place` (N, 2), of which these are `up` (N,) bool."""
+        self._steps.add_(1)
+        along, aside = place.unbind(1)
+        under_way = self.fate == UNDER_WAY
+        self.gone.copy_(torch.where(under_way & up, torch.maximum(self.gone, along), self.gone))
+        fate = torch.zeros_like(self.fate).masked_fill_(self._steps >= self._limit, STALLED)
+        fate.masked_fill_(along >= self._length, ARRIVED).masked_fill_(aside.abs() > HALF_WIDTH, STRAYED)
+        fate.masked_fill_(~up, FALLEN)
+        self.fate.copy_(torch.where(under_way, fate, self.fate))
+        self.took.copy_(torch.where(under_way, self._steps, self.took))
+        self._stop.copy_(torch.where(under_way[:, None], place, self._stop))
+        standing = (self.fate == ARRIVED) & (self._steps <= self.took + self._stand)
+        self.toppled.logical_or_(standing & ~up)
+        drift = (place - self._stop).norm(dim=1)
+        self.drift.copy_(torch.where(standing & ~self.toppled, drift, self.drift))
+
+    def figures(self, own: Tensor) -> dict[str, float | int | None]:
+        """Of the robots `own` (N,) bool. Syncs with the host."""
+        fate, length = self.fate[own], self._length[own]
+        arrived = fate == ARRIVED
+        stood = arrived & ~self.toppled[own]
+
+        def over(values: Tensor, of: Tensor) -> float | None:
+            return values[of].double().mean().item() if of.any() else None
+
+        everyone = torch.ones_like(arrived)
+        shares = {"success": ARRIVED, "falls": FALLEN, "strays": STRAYED, "stalls": STALLED}
+        return {name: over(fate == value, everyone) for name, value in shares.items()} | {
+            "covered": over((self.gone[own] / length).clamp(0.0, 1.0), everyone),
+            "speed": over(length / (self.took[own].clamp(min=1) * self._env.dt), arrived),
+            "stands": over(stood, arrived),
+            "drift_m": over(self.drift[own], stood),
+            "num_episodes": len(fate),
+        }
+
+
+@torch.no_grad()
+def directed(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: bool = True) -> dict[str, Any]:
+    """Steers as many robots as `env` has, disturbed as those are, over scenes of all kinds, each over its own.
+
+    Returns {"scenes": {kind: figures}, "total": means over the kinds that count}. Robots start standing, and are told
+    to go along the scene (`stick`). `success`: share of those that passed its far end upright, within the time that
+    SLOWEST needs, before they fell, came off it at a side (`strays`), or had no time left (`stalls`). `covered`: mean
+    share of the way gone; `speed`: mean of those that arrived, m/s; `stands`: share of these that were then told to
+    stand and were up until STAND_S later, `drift_m`: how far away these were then. Scenes follow from torch's seed.
+    """
+    scenes = draw(env.num_envs, torch.initial_seed())
+    length = torch.tensor([scene.path[-1, 0] for scene in scenes], dtype=torch.float32, device=env.device)
+    cfg = copy.deepcopy(env.cfg)
+    cfg.env.episode_length_s, cfg.deepmimic.truncate_rollout_length = WHOLE_CLIP_S, 0
+    cfg.asset.terminate_after_large_feet_contact_forces = False  # a hard footfall is no fall
+    cfg.deepmimic.n_prepend, cfg.deepmimic.amass_terrain_difficulty = 0, 1
+    cfg.deepmimic.n_append = Trial(env, length).num_steps - FRAMES + 1
+    cfg.terrain.num_boxes = max(scene.solid.num_boxes for scene in scenes)
+    there = _standing_on(type(env), scenes)(cfg, env.device)
+    trial = Trial(there, length)
+    there.motion.place(there.everyone, torch.arange(there.num_envs, device=there.device))
+    there.root_command.steer(there.everyone, (LARGEST_WAY, 0.0), 0.0)
+    there.before_reset = trial.look
+    run_episodes(there, policy, lambda _: None, trial.totals, graph)
+    there.close()
+    kind, rows = torch.arange(len(scenes), device=env.device) % len(KINDS), {}
+    for k, name in enumerate(KINDS):
+        if (own := kind == k).any():  # there may be fewer robots than kinds
+            rows[name] = trial.figures(own)
+    counted = [row for name, row in rows.items() if KINDS[name].in_total]
+    total = {name: mean(row[name] for row in counted) for name in COLUMNS}
+    return {"scenes": rows, "total": total | {"num_episodes": sum(row["num_episodes"] for row in counted)}}
+
+
+def _standing_on(task: type, scenes: Sequence[TrueScene]) -> type:
+    """As `task`, a `DeepMimicRobot`, but its clips stand where each of the `scenes` begins."""
+
+    class OnScenes(task):
+        def _motions(self) -> Motions:
+            robot, names = find_robot(self.cfg.asset.name), self.robot.joint_names
+            if missing := [name for name in names if name not in robot.default_pose]:
+                raise UserError(f"{robot.name} has to stand where scenes begin: its default_pose has no {missing[0]}")
+            joints = [robot.default_pose[name] for name in names]
+            clips = []
+            for scene in scenes:
+                z = robot.start_height + float(scene.height(0.0, 0.0))
+                qpos = np.tile(np.array([0.0, 0.0, z, 1.0, 0.0, 0.0, 0.0, *joints], np.float32), (FRAMES, 1))
+                stands = np.ones((FRAMES, len(self.robot.feet)), bool)
+                still = np.zeros((FRAMES, 6 + len(joints)), np.float32)
+                clips.append(Clip(scene.name, 1.0 / self.dt, qpos, still, stands, tuple(names), scene.boxes))
+            library, n = MotionLibrary(clips, self.device), len(clips)
+            return Motions(library, Skeleton(self.robot_spec), [1.0] * n, [-1] * n, [])
+
+    return OnScenes
+
+
+def print_figures(figures: Mapping[str, Any], title: str) -> None:
+    """The tables of who follows motions, and one with a row for each kind of scene."""
+    tracking.print_figures(figures, title)
+    if "directed" not in figures:
+        return
+    table = Table(title=f"{title}, told where to go", title_justify="left")
+    table.add_column("scene", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
+    found = figures["directed"]
+    for name, row in {**found["scenes"], "total": found["total"]}.items():
+        if row["num_episodes"]:
+            values = (as_text(row[column]) for column in COLUMNS)
+            table.add_row(name, *values, style="bold" if name == "total" else None)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(table)
+    print("strays: left the scene at a side; stalls: was slower than", SLOWEST, "m/s; stands: of those that arrived")
