@@ -43,14 +43,14 @@ class Step:
     """s, when it stands again"""
     apex: float = 0.06
     """m over the higher of both places"""
-    clear: float = 0.0
-    """m over the script's ground in the middle of the least jerky way over it (`swing.over`), in place of `apex`"""
     heel_off: float = 0.0
     """rad that the foot has turned about its toes when it leaves"""
     heel_time: float = 0.25
     """s before `start` in which it does so"""
     by: tuple[tuple[float, float], ...] = ()
     """(m, s) forward and sideways of the middle of the way, for a kick: knots at shares of the time"""
+    clear: float = 0.0
+    """m over the script's ground in the middle of the least jerky way over it (`swing.over`), in place of `apex`"""
 
 
 @dataclass(frozen=True)
