@@ -129,7 +129,7 @@ def test_a_clip_over_a_step_is_made(g1: Skeleton) -> None:
 
 def test_a_set_is_listed_and_needs_a_folder(capsys: pytest.CaptureFixture) -> None:
     main(["--set", "terrain", "--list"])
-    assert "stairs_20cm_32cm_long  " in capsys.readouterr().out
+    assert "stairs_20cm_32cm_stop  " in capsys.readouterr().out
     with pytest.raises(SystemExit) as caught:
         main(["--set", "terrain"])
     assert caught.value.code == 2 and "--out" in capsys.readouterr().err
