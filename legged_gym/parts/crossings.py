@@ -40,6 +40,7 @@ class Crossings(Part):
         way: (N, M) long, how each was passed last; 0: not yet
         touched, left, clean: (N, M) bool
         now: (N, M) bool, left behind in this step
+        passed_by: Gates of the tiles that this step's physics took place on
         measured_clean, measured_way: (N, M) kept over resets by `measure`
     """
 
@@ -59,6 +60,7 @@ class Crossings(Part):
         )
         self.now = torch.zeros(shape, **flags)
         self.measured_clean, self.measured_way = self.clean.clone(), self.way.clone()
+        self.passed_by = self.gates()
 
     def gates(self) -> Gates:
         """Those of the present tiles."""
@@ -70,6 +72,7 @@ class Crossings(Part):
     def update(self) -> None:
         """After the physics of a control step."""
         gates, position = self.gates(), self._sim.root_pos_w
+        self.passed_by = gates
         x, y, z = position.split(1, 1)
         passing = gates.there & (self.last_x < gates.middle) & (x >= gates.middle)
         over = z > 0.5 * (gates.top + gates.underside)
@@ -92,7 +95,7 @@ class Crossings(Part):
 
     def all_as_asked(self) -> Tensor:
         """(N,) whether all gates were passed between the posts and in the way that was asked for, touched or not."""
-        return ((self.way == AS_ASKED) | ~self.gates().there).all(1)
+        return ((self.way == AS_ASKED) | ~self.passed_by.there).all(1)
 
     def reset(self, mask: Tensor) -> None:
         """New episodes of the robots in `mask` (N,), which start before all gates."""
@@ -110,7 +113,7 @@ class Crossings(Part):
         whose episode `ended`. Gates that were not reached were not crossed."""
         self.measured_clean.copy_(self.clean)
         self.measured_way.copy_(self.way)
-        gates = self.gates()
+        gates = self.passed_by
         there = gates.there.sum(1)
         all_clean = (self.clean.sum(1) == there) & (there > 0)
         outside = (self.way == OUTSIDE).any(1)

@@ -115,7 +115,9 @@ class JointDrive(Part):
         self._targets = torch.zeros(num_envs, cfg.decimation, num_joints, device=device)
         self._kp, self._kd = torch.zeros_like(self._targets[:, 0]), torch.zeros_like(self._targets[:, 0])
         self._substeps = torch.arange(cfg.decimation, device=device)
-        self._stall = motors.envelope.stall if motors.envelope is not None else None
+        if (envelope := motors.envelope) is not None:
+            self._stall = envelope.stall
+            self._braking = None if torch.equal(envelope.braking, envelope.driving) else envelope.braking
 
     def take(self, actions: Tensor) -> None:
         """`actions` (N, J) of a new control step: targets and gains of its physics steps.
@@ -144,7 +146,7 @@ class JointDrive(Part):
         envelope = motors.envelope
         if envelope is None:
             return clip_torque(torque, motors.torque_limits)
-        return dc_motor_clip(torque, velocity, envelope.driving, self._stall, envelope.no_load_speed, envelope.braking)
+        return dc_motor_clip(torque, velocity, envelope.driving, self._stall, envelope.no_load_speed, self._braking)
 
     def reset(self, mask: Tensor) -> None:
         """No action yet, for the robots in `mask` (N,)."""

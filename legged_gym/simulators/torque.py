@@ -11,7 +11,7 @@ def pd_torque(target: Tensor, position: Tensor, velocity: Tensor, kp: Tensor, kd
 
 def clip_torque(torque: Tensor, limit: Tensor) -> Tensor:
     """Constant limit: `torque` clipped to ±`limit`."""
-    return torch.minimum(torch.maximum(torque, -limit), limit)
+    return torch.clamp(torque, -limit, limit)
 
 
 def dc_motor_clip(
@@ -19,12 +19,13 @@ def dc_motor_clip(
 ) -> Tensor:
     """DC-motor saturation: the torque that speeds a joint up falls linearly from `stall` to 0 at `no_load_speed`.
 
-    The limits are `min(stall (1 - v/v0), limit)` above, not below 0, and `max(stall (-1 - v/v0), -limit)` below, not
-    above 0 (Isaac Lab's DCMotor model). `braking`: limit of a torque that slows the joint down, where it is another.
+    Its largest size is `stall (1 - v/v0)`, not below 0 nor above `limit`, with the speed v in the torque's direction
+    (Isaac Lab's DCMotor model). `braking`: limit of a torque that slows the joint down, where it is another.
     """
-    ratio = stall * velocity / no_load_speed
-    upper = torch.minimum((stall - ratio).clamp(min=0.0), limit)
-    lower = torch.maximum((-stall - ratio).clamp(max=0.0), -limit)
+    direction = torque.sign()
+    speed = velocity * direction
+    most = torch.addcmul(stall, stall / no_load_speed, speed, value=-1.0).clamp_(min=0.0)
+    most = torch.minimum(most, limit)
     if braking is not None:
-        upper, lower = torch.where(velocity < 0, braking, upper), torch.where(velocity > 0, -braking, lower)
-    return torch.minimum(torch.maximum(torque, lower), upper)
+        most = torch.where(speed < 0, braking, most)
+    return torch.minimum(torque.abs(), most) * direction

@@ -48,7 +48,7 @@ class BarRobot(ParkourRobot):
 
     def _post_physics_step(self) -> None:
         super()._post_physics_step()
-        gates, root = self.crossings.gates(), self.sim.root_pos_w
+        gates, root = self.crossings.passed_by, self.sim.root_pos_w
         ahead = gates.middle - root[:, :1]
         counts = gates.there & (ahead > -PAST) & (ahead < AHEAD)
         distance, which = torch.where(counts, ahead.abs(), torch.inf).min(1, keepdim=True)
