@@ -19,7 +19,8 @@ from legged_gym.robots import G1
 from legged_gym.robots.spec import RobotSpec
 
 FOLDER = RESOURCES_DIR / "motions" / "g1"
-NAMES = [script.name for script in scripts(G1.default_pose)]
+SCRIPTS = scripts(G1.default_pose)
+NAMES = [script.name for script in SCRIPTS]
 TIMES = np.arange(101) / 50.0
 
 
@@ -145,6 +146,11 @@ def test_shipped_clips(name: str, g1: Skeleton) -> None:
     assert measured.slide_mean <= 0.02 and measured.stance > 0.5
     assert measured.beyond_limits == 0.0 and measured.joint_speed < 15.0
     assert abs(measured.sole_median) < 0.002
+    script = next(script for script in SCRIPTS if script.name == name)
+    tracks = foot_tracks(script, np.arange(len(clip.qpos)) / clip.fps)
+    assert (tracks.contacts == clip.contacts).all()
+    ankles = g1.poses(np.asarray(clip.qpos, np.float64))[0][:, g1.feet]
+    assert np.abs(ankles - tracks.pos).max() < 0.003  # the program still says what it was made by
     assert (clip.qvel[[0, -1]] ** 2).max() < 0.01  # they begin and end at rest
 
 

@@ -29,6 +29,9 @@ _MARGIN = 0.02  # rad that joints keep from their limits
 _FIRM, _FREE = 20.0, 0.5  # cost of a foot's roll when it stands, and in the air: ankles have little of it
 _CORRECTS = 0.2  # m that the weight is put elsewhere at most, for the ground to push where it should
 _AHEAD = 0.6  # s before it steps down that the robot is as low
+_LEG = 0.63  # m from hip to ankle that legs are stretched to; straight ones have 0.65
+_COM_TO_HIP = np.array([[-0.03, 0.1185, -0.015], [-0.03, -0.1185, -0.015]])  # m, standing
+_SLOW, _SMOOTHED = 20, 8  # frames before and after, over which heights of the ground and of the centre of mass change
 
 
 def _smoothed(values: Array, half: int = 3) -> Array:
@@ -101,7 +104,7 @@ class Author:
         tracks = foot_tracks(script, times)
         postures = self._postures(script, times)
         level = tracks.target[:, 2]
-        com_z = self._com_height(script, times, level)
+        com_z = (self._com_by_reach if script.by_reach else self._com_height)(script, times, tracks)
         up = np.gradient(np.gradient(com_z, 1 / self.rate), 1 / self.rate)
         height = (com_z - level) / (balance.GRAVITY + up)
         correction, errors, seat = np.zeros((len(times), 2)), [], sitting(script, times)
@@ -137,13 +140,29 @@ class Author:
             out[:, i] = curve(knots, times)
         return out
 
-    def _com_height(self, script: Script, times: Array, level: Array) -> Array:
+    def _com_height(self, script: Script, times: Array, tracks: FootTracks) -> Array:
         """(T,) m: that of the standing pose over the lowest of the next moments' weighted height of the feet, less the
         crouch, smoothed."""
         window = round(_AHEAD * self.rate)
-        level = np.lib.stride_tricks.sliding_window_view(np.pad(level, (0, window), mode="edge"), window + 1).min(1)
+        level = np.pad(tracks.target[:, 2], (0, window), mode="edge")
+        level = np.lib.stride_tricks.sliding_window_view(level, window + 1).min(1)
         crouch = curve(script.crouch or [(0.0, 0.0)], times)
         return self.standing_com() - crouch + _smoothed(level[:, None], 15)[:, 0]
+
+    def _com_by_reach(self, script: Script, times: Array, tracks: FootTracks) -> Array:
+        """(T,) m: that of the standing pose over the weighted height of the feet, less the crouch, and low enough for
+        both hips to be within a leg's length of their ankles; smoothed."""
+        standing = self.standing_com()
+        height = standing - curve(script.crouch or [(0.0, 0.0)], times) + _smoothed(tracks.target[:, 2:], _SLOW)[:, 0]
+        xy = balance.com_track(tracks.target[:, :2], np.full(len(times), standing / balance.GRAVITY), self.rate)
+        for foot in (LEFT, RIGHT):
+            hip = xy + _COM_TO_HIP[foot, :2]
+            apart = np.linalg.norm(hip - tracks.pos[:, foot, :2], axis=1)
+            reached = tracks.pos[:, foot, 2] + np.sqrt(np.maximum(_LEG**2 - apart**2, 0.0))
+            height = np.minimum(height, reached - _COM_TO_HIP[foot, 2])
+        padded = np.pad(height, _SMOOTHED, mode="edge")
+        lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * _SMOOTHED + 1).min(1)
+        return _smoothed(lowest[:, None], _SMOOTHED)[:, 0]
 
     def standing_com(self) -> float:
         """m over flat soles, in the standing pose."""

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from legged_gym.motion.author import swing
 from legged_gym.motion.author.curves import curve, smooth
+from legged_gym.motion.ground import ClipGround
 from legged_gym.motion.quaternions import Array, exponential, multiply, rotate
 
 LEFT, RIGHT = 0, 1
@@ -19,12 +21,14 @@ Knots = Sequence[tuple[float, float]]
 
 
 class Place(NamedTuple):
-    """Of a flat sole: the point below the ankle, and its heading."""
+    """Of a flat sole: the point below the ankle, its heading, and how far its toes point down, as on the way down a
+    ramp (rad)."""
 
     x: float
     y: float
     z: float = 0.0
     yaw: float = 0.0
+    pitch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Step:
     """s before `start` in which it does so"""
     by: tuple[tuple[float, float], ...] = ()
     """(m, s) forward and sideways of the middle of the way, for a kick: knots at shares of the time"""
+    clear: float = 0.0
+    """m over the script's ground in the middle of the least jerky way over it (`swing.over`), in place of `apex`"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,9 @@ class Script:
     """rad, by joint without its ending; others keep the standing pose. Arms follow closely, legs loosely"""
     pelvis: Sequence[tuple[float, tuple[float, float] | None]] = ()
     """(s, (x, z) m) of the pelvis when it sits: from None to a place, and back to None where the feet carry it again"""
+    by_reach: bool = False
+    """the centre of mass is no higher than both legs reach the ground from, wherever it is uneven; else it stands over
+    the lowest ground of the next moments"""
     settle: float = 0.6
     """s in which the weight goes to the first standing foot, and back from the last"""
 
@@ -93,9 +102,10 @@ def foot_tracks(script: Script, times: Array) -> FootTracks:
     """Soles along smooth ways, contact flags, and where the weight goes."""
     count = len(times)
     pos, quat, yaw = np.zeros((count, 2, 3)), np.zeros((count, 2, 4)), np.zeros((count, 2))
+    ground = ClipGround(np.array(script.boxes, np.float64).reshape(-1, 10))
     contacts, centre = np.ones((count, 2), bool), np.zeros((count, 2, 3))
     for foot in (LEFT, RIGHT):
-        sole = np.tile(np.array(script.feet[foot]), (count, 1))  # x, y, z, yaw
+        sole = np.tile(np.array(script.feet[foot]), (count, 1))  # as a Place
         pitch, here = np.zeros(count), np.array(script.feet[foot])
         for step in sorted((s for s in script.steps if s.foot == foot), key=lambda s: s.start):
             there = np.array(step.to)
@@ -104,10 +114,12 @@ def foot_tracks(script: Script, times: Array) -> FootTracks:
             after = share >= 1.0
             sole[after] = there
             rise = there[2] - here[2]
-            along = smooth((share[flying] - (0.15 if rise > 0.01 else 0.0)) / (0.85 if abs(rise) > 0.01 else 1.0))
-            sole[flying] = here + along[:, None] * (there - here)
-            top = max(here[2], there[2]) + step.apex
-            sole[flying, 2] = curve(_height(here[2], top, there[2]), share[flying])
+            if step.clear:
+                sole[flying] = swing.over(here, there, step.clear, ground, share[flying])
+            else:
+                sole[flying] = here + swing.along(rise, share[flying])[:, None] * (there - here)
+                top = max(here[2], there[2]) + step.apex
+                sole[flying, 2] = curve(_height(here[2], top, there[2]), share[flying])
             for k, (forward, sideways) in enumerate(step.by, 1):
                 bump = curve([(0.0, 0.0), (k / (len(step.by) + 1), 1.0), (1.0, 0.0)], share[flying])
                 sole[flying, 0] += bump * forward
@@ -118,13 +130,14 @@ def foot_tracks(script: Script, times: Array) -> FootTracks:
                 pitch += curve([(step.start - step.heel_time, 0.0), (step.start, step.heel_off), (back, 0.0)], times)
             here = there
         heading = exponential(sole[:, 3, None] * np.array([0.0, 0.0, 1.0]))
+        flat = multiply(heading, exponential(sole[:, 4, None] * np.array([0.0, 1.0, 0.0])))
         turned = exponential(pitch[:, None] * np.array([0.0, 1.0, 0.0]))
-        quat[:, foot], yaw[:, foot] = multiply(heading, turned), sole[:, 3]
+        quat[:, foot], yaw[:, foot] = multiply(flat, turned), sole[:, 3]
         toe = np.broadcast_to(TOE, (count, 3))
-        pos[:, foot] = sole[:, :3] + [0.0, 0.0, SOLE] + rotate(heading, toe - rotate(turned, toe))
+        pos[:, foot] = sole[:, :3] + rotate(flat, [0.0, 0.0, SOLE] + toe - rotate(turned, toe))
         # With the heel up, the toes alone are loaded.
         ahead = CENTRE + (TOE[0] - 0.015 - CENTRE) * smooth(pitch / 0.15)
-        centre[:, foot] = sole[:, :3] + rotate(heading, np.stack([ahead, 0 * ahead, 0 * ahead], 1))
+        centre[:, foot] = sole[:, :3] + rotate(flat, np.stack([ahead, 0 * ahead, 0 * ahead], 1))
     load = _load(script, times)
     target = load[:, None] * centre[:, LEFT] + (1.0 - load[:, None]) * centre[:, RIGHT]
     return FootTracks(pos, quat, yaw, contacts, load, centre, target)

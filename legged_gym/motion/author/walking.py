@@ -6,10 +6,10 @@ import numpy as np
 
 from legged_gym.motion.author.gestures import Gestures
 from legged_gym.motion.author.script import FEET_APART, LEFT, RIGHT, Place, Script, Step
+from legged_gym.motion.author.swing import HEEL, TOES
 
 Pose = Mapping[str, float]
 SIDE = (1.0, -1.0)
-HEEL, TOES = 0.064, 0.142  # m of the sole behind and ahead of the ankle
 REST = 1.0  # s of standing at both ends
 WIDE = {"shoulder_roll": 0.4, "elbow": 0.1}  # rad, of arms whose hands bent knees do not hit
 
