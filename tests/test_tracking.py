@@ -79,6 +79,20 @@ def test_turned_and_sliding(monkeypatch):
     assert 3.0 < row["peak_knee_torque"] < 139.0 and row["action_rate"] == row["action_jerk"] == 0.0
 
 
+def test_episodes_shorter_than_the_clip_are_judged_by_what_they_reach(monkeypatch):
+    for name, value in dict(beside=0.0, dropped=30).items():
+        monkeypatch.setattr(Carried, name, value)
+    cfg = env_of(BOW).cfg
+    cfg.evaluation()
+    cfg.clean()
+    cfg.env.num_envs, cfg.env.episode_length_s = 1, 0.5
+    row = evaluate(Carried(cfg), rest)["clean"]["clips"]["bow"]
+    assert row["success"] == row["completion"] == 1.0 and row["seconds"] == 0.5
+    cfg.env.episode_length_s = 1.0
+    row = evaluate(Carried(cfg), rest)["clean"]["clips"]["bow"]
+    assert row["success"] == 0.0 and row["completion"] == pytest.approx(29 / 50)
+
+
 def test_replays_beside_the_policy_and_clips_apart(capsys):
     env = env_of(WALK, BOW, num_envs=2, **{"deepmimic.held_out": ("bow",), "deepmimic.cut_off_import_length": 90})
     env.cfg.evaluation()

@@ -47,11 +47,12 @@ def evaluate(
     called after each step of the robots of `env`. `recorder` (`MotionRecorder`): of the clean ones.
 
     A robot fails at the first frame in which one of `FAILS_AT` is passed, or its world blows up, or its episode ends
-    before the clip; frames after the last one do not count. `completion`: share of the clip before that; `success`:
-    share of robots with all of it. `score`: mean over ALL frames of the clip of exp(-mean error² / 0.3²), 0 after a
-    failure. docs/tracking.md says what the others are: means over frames before the failure. `reference_slide` (m/s)
-    and `reference_sinks_mm` are the motion's own, by kinematics. The total is the mean over clips, `by_time` weighs
-    them by their length, and `seen` and `unseen` are of those that were learnt from and of those held out, if any were.
+    before the clip; frames after the last one do not count, nor those that all episodes are too short for.
+    `completion`: share of the clip before that; `success`: share of robots with all of it. `score`: mean over ALL
+    frames of the clip of exp(-mean error² / 0.3²), 0 after a failure. docs/tracking.md says what the others are: means
+    over frames before the failure. `reference_slide` (m/s) and `reference_sinks_mm` are the motion's own, by
+    kinematics. The total is the mean over clips, `by_time` weighs them by their length, and `seen` and `unseen` are of
+    those that were learnt from and of those held out, if any were.
     """
     clean_cfg = copy.deepcopy(env.cfg)
     clean_cfg.clean()
@@ -108,7 +109,7 @@ def _follow(
         own = measure(_clip(library, k), skeleton)
         reference = {"reference_slide": own.slide_mean, "reference_sinks_mm": 1e3 * own.penetration}
         reference = {key: value if value == value else None for key, value in reference.items()}  # nan: no stance
-        row = judge.figures(clip == k, int(library.length[k]) - 1)
+        row = judge.figures(clip == k, min(int(library.length[k]) - 1, env.max_episode_length))
         found[name] = row | reference | {"held_out": library.held_out[k]}
     return summarise(found, (*FIGURES, "reference_slide", "reference_sinks_mm"))
 
