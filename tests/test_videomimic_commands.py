@@ -1,16 +1,18 @@
 """The commands of VideoMimic's guide, word for word, with sizes for a test behind them."""
 
+import json
 import pickle
 import shlex
 import shutil
 import socket
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from legged_gym import RESOURCES_DIR
-from legged_gym.scripts import play, train
+from legged_gym.scripts import pipeline, play, train
 
 FINE_TUNING = r"""torchrun --nproc-per-node 2 legged_gym/scripts/train.py --multi_gpu --task=g1_deepmimic \
   --headless --wandb_note "new_ft_old_terrains" \
@@ -146,3 +148,38 @@ def test_the_dance(one_of_one, capsys, monkeypatch):
         monkeypatch.delenv(name)
     play.main(typed(REPLAY, BRIEFLY))
     assert "viewer: http" in capsys.readouterr().out, "the page, although no window was asked for"
+
+
+def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
+    """Each from the newest run of those before it, on the GPUs that are named; it ends where a stage is not enough."""
+    typed_lines, success = [], iter((0.97, 0.96, 0.95, 0.4))
+
+    def run(words: list[str]) -> subprocess.CompletedProcess:
+        line = shlex.join(words)
+        typed_lines.append(line)
+        task = next(word for word in words if word.startswith("--task=")).removeprefix("--task=")
+        if "train.py" in line:
+            folder = tmp_path / task / f"20261126_{len(typed_lines):06d}"
+            folder.mkdir(parents=True)
+            (folder / "model_1.pt").touch()
+            (folder / "config.yaml").touch()
+        else:
+            path = next(word for word in words if word.startswith("--json=")).removeprefix("--json=")
+            figures = {"clean": {"total": {"success": next(success)}}}
+            Path(path).write_text(json.dumps(figures | {"directed": {"total": {"success": 0.5}}}))
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(SystemExit) as ended:
+        pipeline.main([f"--log_root={tmp_path}", "--gpus=2", "--min_success=0.9", "--flags=--seed 3"])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "stage 3, g1_deepmimic_root_heightfield_no_history_dagger" in said.out and "by direction 0.50" in said.out
+    assert said.err == "error: stage 4 follows 0.40 of its clips, fewer than --min_success\n"
+    trainings = typed_lines[::2]
+    assert len(trainings) == 4 and all("--nproc-per-node 2" in line and "--multi_gpu" in line for line in trainings)
+    assert all(line.endswith("--seed 3") for line in typed_lines)
+    assert "--resume" not in trainings[0] and f"--load_run={tmp_path}/g1_deepmimic/20261126_000001" in trainings[1]
+    assert f"policy_to_clone={tmp_path}/g1_deepmimic_proj_heightfield/20261126_000003" in trainings[2]
+    last = "g1_deepmimic_root_heightfield_no_history_dagger/20261126_000005"
+    assert f"--load_run={tmp_path}/{last}" in trainings[3] and "bc_loss_coef=0" in trainings[3]

@@ -80,7 +80,9 @@ def command(stage: Stage, args: PipelineArgs, iterations: int) -> list[str]:
     """What trains `stage`, from the newest runs of those before it."""
     start = [sys.executable, str(SCRIPTS / "train.py")]
     if args.gpus > 1:
-        start = ["torchrun", "--nproc-per-node", str(args.gpus), str(SCRIPTS / "train.py"), "--multi_gpu"]
+        # Which is torchrun, of this environment also where that is not activated.
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        start = [*torchrun, "--nproc-per-node", str(args.gpus), str(SCRIPTS / "train.py"), "--multi_gpu"]
     words = [*start, f"--task={stage.task}", "--headless", f"--log_root={args.log_root}", *stage.flags]
     words.append(f"--max_iterations={2 if args.small else iterations}")
     if stage.resumes:
