@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from legged_gym.motion.author.script import Knots
+from legged_gym.motion.author.script import LEFT, RIGHT, Knots
 
 _TURNS = ("roll", "yaw")  # joints of which the two sides have opposite signs
 
@@ -27,6 +27,14 @@ class Gestures:
         for side, sign in (("left", 1.0), ("right", -1.0)):
             own = {f"{side}_{name}": a * (sign if name.endswith(_TURNS) else 1.0) for name, a in angles.items()}
             self.move(start, end, **own)
+        return self
+
+    def swing_arms(self, start: float, end: float, foot: int, angle: float, ahead: float = 0.0) -> "Gestures":
+        """As `foot` steps, the other side's arm goes `angle` rad forward and its own as far back, both from `ahead` rad
+        forward of where they began."""
+        for side, own in (("left", foot == LEFT), ("right", foot == RIGHT)):
+            name = f"{side}_shoulder_pitch"
+            self.move(start, end, **{name: self._pose.get(name, 0.0) - ahead + (angle if own else -angle)})
         return self
 
     def back(self, start: float, end: float) -> "Gestures":

@@ -9,7 +9,8 @@ import numpy as np
 from legged_gym.motion.author.gestures import Gestures
 from legged_gym.motion.author.script import LEFT, RIGHT, Place, Script, Step
 from legged_gym.motion.author.swing import HEEL, TOES
-from legged_gym.motion.author.walking import SIDE, level_box
+from legged_gym.motion.author.walking import SIDE, flight, level_box
+from legged_gym.terrain.scenes import synthetic
 
 Pose = Mapping[str, float]
 REST = 0.6  # s of standing at both ends
@@ -68,15 +69,12 @@ def stairs(
 
     `stop`: with a stop on the landing.
     """
-    edges = [lead + k * depth for k in range(count)]
-    top = edges[-1] + landing
-    downs = [top + k * depth for k in range(count)]  # where level count - k ends
-    boxes = [level_box(edges[k], downs[count - 1 - k], (k + 1) * rise, WIDTH) for k in range(count)]
+    edges, downs, boxes = flight(lead, rise, depth, count, landing, WIDTH)
     inside = HEEL + 0.5 * (depth - HEEL - TOES)
     before = min(inside, depth - TOES - shin_room(rise, depth))
     holds = even(Hold(0.0), Hold(edges[0] - TOES - SHIN))
     holds += [Hold(edges[k] + before, (k + 1) * rise) for k in range(count)]
-    level = even(holds[-1], Hold(top - TOES - MARGIN, count * rise))
+    level = even(holds[-1], Hold(downs[0] - TOES - MARGIN, count * rise))
     level[len(level) // 2 - 1] = level[len(level) // 2 - 1]._replace(stop=stop)
     holds += level
     holds += [Hold(downs[k] + inside, (count - 1 - k) * rise) for k in range(count)]
@@ -123,12 +121,7 @@ def even(first: Hold, last: Hold) -> list[Hold]:
 
 def tilted_box(begin: float, end: float, low: float, high: float) -> list[float]:
     """A box of the ground, solid down to the plane, whose top goes from `low` at `begin` to `high` at `end` along x."""
-    angle = np.arctan2(high - low, end - begin)
-    length, thick = np.hypot(end - begin, high - low), max(low, high) + 0.1
-    x = 0.5 * (begin + end + thick * np.sin(angle))
-    z = 0.5 * (low + high - thick * np.cos(angle))
-    quat = [np.cos(0.5 * angle), 0.0, -np.sin(0.5 * angle), 0.0]
-    return [x, 0.0, z, *quat, 0.5 * length, 0.5 * WIDTH, 0.5 * thick]
+    return np.concatenate(synthetic.slope(begin, end, low, high, WIDTH)).tolist()
 
 
 def across(name: str, pose: Pose, holds: list[Hold], boxes: list[list[float]]) -> Script:
@@ -153,10 +146,7 @@ def across(name: str, pose: Pose, holds: list[Hold], boxes: list[list[float]]) -
         place = Place(to.x, SIDE[foot] * APART, to.z, 0.0, -to.slope)
         steps.append(Step(foot, place, begin, end, heel_off=off, heel_time=heel_time, clear=CLEAR))
         leans.append((0.5 * (begin + end), LEAN + FURTHER * rise))
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            forward = sign * (1.0 if foot == RIGHT else -1.0) * (k < len(places) - 1)
-            angle = pose[f"{side}_shoulder_pitch_joint"] - SWINGING * forward
-            gestures.move(begin, begin + 0.95 * period, **{f"{side}_shoulder_pitch": angle})
+        gestures.swing_arms(begin, begin + 0.95 * period, foot, SWINGING * (k < len(places) - 1))
         at[foot] = to
         begin += period + STOP * (to.stop and places[k - 1] is to)
     seconds = steps[-1].end + REST + 0.4

@@ -45,11 +45,7 @@ def walk(
         end = begin + swing * period
         off = heel_off if 0 < k else 0.0
         steps.append(Step(foot, beside(path(distance), foot), begin, end, apex, off, 0.25 * period))
-        amount = 0.0 if k == len(places) - 1 else arms
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            forward = sign * (1.0 if foot == RIGHT else -1.0)
-            angle = pose[f"{side}_shoulder_pitch_joint"] - ahead - amount * forward
-            gestures.move(begin, begin + 0.95 * period, **{f"{side}_shoulder_pitch": angle})
+        gestures.swing_arms(begin, begin + 0.95 * period, foot, arms * (k < len(places) - 1), ahead)
     seconds = steps[-1].end + REST + 0.3
     gestures.back(seconds - REST - 0.2, seconds - 0.1)
     down = [(0.0, 0.0), (REST, crouch), (seconds - REST, crouch), (seconds, 0.0)]
@@ -105,6 +101,17 @@ def level_box(begin: float, end: float, height: float, width: float = 1.0) -> li
     return [0.5 * (begin + end), 0.0, half[2], 1.0, 0.0, 0.0, 0.0, *half]
 
 
+def flight(
+    begin: float, rise: float, depth: float, count: int, landing: float, width: float = 1.0
+) -> tuple[list[float], list[float], list[list[float]]]:
+    """`count` steps up from `begin` along x, `landing` m from the last edge on, and down again: where edges are on the
+    way up, and on the way down, and the boxes."""
+    edges = [begin + k * depth for k in range(count)]
+    downs = [edges[-1] + landing + k * depth for k in range(count)]  # where level count - k ends
+    boxes = [level_box(edges[k], downs[count - 1 - k], (k + 1) * rise, width) for k in range(count)]
+    return edges, downs, boxes
+
+
 def climb(
     name: str,
     pose: Pose,
@@ -130,10 +137,7 @@ def climb(
         to = Place(x, SIDE[foot] * FEET_APART, z)
         steps.append(Step(foot, to, begin, end, apex, off, 0.6 * (1.0 - swing) * period + 0.1))
         now[foot] = (x, z)
-        for side, sign in (("left", 1.0), ("right", -1.0)):
-            forward = sign * (1.0 if foot == RIGHT else -1.0) * (k < len(ways) - 1)
-            angle = pose[f"{side}_shoulder_pitch_joint"] - arms * forward
-            gestures.move(begin, begin + 0.95 * period, **{f"{side}_shoulder_pitch": angle})
+        gestures.swing_arms(begin, begin + 0.95 * period, foot, arms * (k < len(ways) - 1))
         begin += period
     seconds = steps[-1].end + REST + 0.4
     gestures.back(seconds - REST - 0.2, seconds - 0.1)
@@ -153,11 +157,7 @@ def box(name: str, pose: Pose, height: float) -> Script:
 
 def stairs(name: str, pose: Pose, height: float, depth: float, count: int = 3, single: bool = True) -> Script:
     """Up `count` steps and down again; `single`: one foot on each, else both."""
-    begin = TOES + 0.05
-    edges = [begin + k * depth for k in range(count)]
-    top = edges[-1] + depth + 0.25
-    downs = [top + k * depth for k in range(count)]  # where level count - k ends
-    boxes = [level_box(edges[k], downs[count - 1 - k], (k + 1) * height) for k in range(count)]
+    edges, downs, boxes = flight(TOES + 0.05, height, depth, count, landing=depth + 0.25)
     inside = HEEL + 0.5 * (depth - HEEL - TOES)
     levels = [(edges[k] + inside, (k + 1) * height) for k in range(count)]
     before = (downs[0] - TOES - 0.02, count * height)
