@@ -27,6 +27,7 @@ class BarRobot(ParkourRobot):
     under, or none is near. Group `mode`: the three as one of three, in the order flat, jump, crawl.
 
     `bar_ahead` (N,) m along the course to its middle, negative behind it; `bar_y`, `bar_top`, `bar_underside` (N,) m.
+    `nearing` (N,): share of the commanded speed with which the goal comes nearer.
     """
 
     cfg: BarCfg
@@ -39,7 +40,7 @@ class BarRobot(ParkourRobot):
         if self.cfg.perception.num_obstacles < 1:
             raise UserError(f"perception.num_obstacles is 0: {type(self).__name__} tells the mode of one or more")
         self.body_points = torch.tensor(outline(self.robot), dtype=torch.float32, device=self.device)[None]  # (1, P, 3)
-        numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest")
+        numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest", "nearing")
         for name in numbers:
             setattr(self, name, torch.zeros(self.num_envs, device=self.device))
         for name in ("jump", "crawl", "flat"):
@@ -62,6 +63,7 @@ class BarRobot(ParkourRobot):
         torch.logical_not(near, out=self.flat)
         self.body_w.copy_(root[:, None] + quat_rotate(self.sim.root_quat_w[:, None], self.body_points))
         self.highest.copy_(self.body_w[..., 2].amax(1))
+        self.nearing.copy_(super()._reward_tracking_goal_vel())
 
     def _observation_groups(self) -> list[Group]:
         groups = super()._observation_groups()
@@ -103,6 +105,9 @@ class BarRobot(ParkourRobot):
         bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
         return (feet[..., 0] - bar_x[:, None]).abs(), feet[..., 2] - self.bar_top[:, None]
 
+    def _reward_tracking_goal_vel(self) -> Tensor:
+        return self.nearing
+
     def _reward_alive(self) -> Tensor:
         return torch.ones_like(self.rewards)
 
@@ -111,7 +116,7 @@ class BarRobot(ParkourRobot):
         that it does not."""
         rewards = self.cfg.rewards
         error = (self.sim.root_pos_w[:, 2] - rewards.base_height_target) / rewards.base_height_tolerance
-        return torch.exp(-error.square()) * self._reward_tracking_goal_vel().clamp(min=-1.0) * self.flat
+        return torch.exp(-error.square()) * self.nearing.clamp(min=-1.0) * self.flat
 
     def _reward_jump_clearance(self) -> Tensor:
         """Share of the feet, and the body as one more, that are over the bar as they go by it; per metre."""
@@ -157,7 +162,7 @@ class BarRobot(ParkourRobot):
     def _reward_feet_air_time(self) -> Tensor:
         """Short steps cost nothing, and steps on the spot, or back, earn nothing."""
         longer = (self.feet_air_time - self.cfg.rewards.feet_air_time_target).clamp(min=0.0)
-        return (longer * self.feet_first_contact).sum(1) * self._reward_tracking_goal_vel().clamp(min=0.0)
+        return (longer * self.feet_first_contact).sum(1) * self.nearing.clamp(min=0.0)
 
     def _reward_torques(self) -> Tensor:
         """A tenth of it at bars to crawl under, a hundredth at those to jump over."""
