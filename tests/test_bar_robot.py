@@ -278,7 +278,6 @@ def test_hopping_on_the_spot_or_to_and_fro_earns_nothing():
     env = BarRobot(quiet(4))
     put(env, x=0.0, z=0.38, vx=[0.0, 0.5, -0.5, -9.0])
     looked(env)
-    env.commands[:, 0] = 1.0
     env.feet_air_time.fill_(env.cfg.rewards.feet_air_time_target + 0.1)
     env.feet_first_contact.fill_(True)
     height, steps = env._reward_height_guidance().tolist(), env._reward_feet_air_time().tolist()

@@ -80,12 +80,8 @@ def test_turned_and_sliding(monkeypatch):
 
 
 def test_episodes_shorter_than_the_clip_are_judged_by_what_they_reach(monkeypatch):
-    for name, value in dict(beside=0.0, dropped=30).items():
-        monkeypatch.setattr(Carried, name, value)
-    cfg = env_of(BOW).cfg
-    cfg.evaluation()
-    cfg.clean()
-    cfg.env.num_envs, cfg.env.episode_length_s = 1, 0.5
+    cfg = carried(monkeypatch, dropped=30).cfg
+    cfg.env.episode_length_s = 0.5
     row = evaluate(Carried(cfg), rest)["clean"]["clips"]["bow"]
     assert row["success"] == row["completion"] == 1.0 and row["seconds"] == 0.5
     cfg.env.episode_length_s = 1.0

@@ -115,9 +115,10 @@ class JointDrive(Part):
         self._targets = torch.zeros(num_envs, cfg.decimation, num_joints, device=device)
         self._kp, self._kd = torch.zeros_like(self._targets[:, 0]), torch.zeros_like(self._targets[:, 0])
         self._substeps = torch.arange(cfg.decimation, device=device)
+        self._limits = None  # of a DC motor
         if (envelope := motors.envelope) is not None:
-            self._stall = envelope.stall
-            self._braking = None if torch.equal(envelope.braking, envelope.driving) else envelope.braking
+            braking = None if torch.equal(envelope.braking, envelope.driving) else envelope.braking
+            self._limits = envelope.driving, envelope.stall, envelope.no_load_speed, braking
 
     def take(self, actions: Tensor) -> None:
         """`actions` (N, J) of a new control step: targets and gains of its physics steps.
@@ -143,10 +144,9 @@ class JointDrive(Part):
         torque = pd_torque(self._targets[:, substep], position, velocity, self._kp, self._kd)
         if self._random.cfg.torque_rfi_rand:
             torque = torque + self._random.torque_offset * motors.torque_limits
-        envelope = motors.envelope
-        if envelope is None:
+        if self._limits is None:
             return clip_torque(torque, motors.torque_limits)
-        return dc_motor_clip(torque, velocity, envelope.driving, self._stall, envelope.no_load_speed, self._braking)
+        return dc_motor_clip(torque, velocity, *self._limits)
 
     def reset(self, mask: Tensor) -> None:
         """No action yet, for the robots in `mask` (N,)."""
