@@ -15,7 +15,7 @@ from legged_gym.terrain.tile import Box, Mode, Obstacle, Tile, box_below, make_t
 
 NUM_BARS = 4
 LAST_STAGE = 8
-FIRST_HEIGHTS, LAST_HEIGHTS = (0.12, 0.18, 0.26, 0.34), (0.2, 0.3, 0.4, 0.5)  # m, in stage 0 and from stage 8 on
+FIRST_HEIGHTS, LAST_HEIGHTS = (0.05, 0.06, 0.08, 0.1), (0.2, 0.3, 0.4, 0.5)  # m, in stage 0 and from stage 8 on
 LOWEST, HIGHEST = 0.05, 0.5  # m
 JITTER = 0.03  # m; heights of `bars` differ by up to this from their stage's
 HIGHEST_JUMP = 0.35  # m
@@ -30,7 +30,7 @@ ENTRY, BEFORE, BEHIND = 1.0, 0.5, 1.5  # m: the first goal and one for each bar 
 
 @terrain("bars", loose=False)
 def bars(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
-    """One bar to four, of 9 cm to 50 cm, in nine stages."""
+    """One bar to four, of 5 cm to 50 cm, in nine stages."""
     return _staged(difficulty, rng, lateral, early_crawl=False)
 
 
@@ -48,12 +48,12 @@ def competition(difficulty: float, rng: np.random.Generator, lateral: float = LA
 
 @terrain("crouch", loose=False, in_total=True)
 def crouch(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
-    """Boards 0.49 to 0.32 m over the ground, for which one has to crouch, and bars of 10 to 35 cm, in any order."""
+    """Boards 0.49 to 0.32 m over the ground, for which one has to crouch, and bars of 5 to 35 cm, in any order."""
     count = min(1 + int(4.5 * difficulty + 1e-6), NUM_BARS)
     crawls = rng.permutation([True, False, True, False][:count])
     stages = (0.0, 2.0 / 3.0, 1.0)
     undersides = np.interp(difficulty, stages, (0.48, 0.35, 0.33)) + rng.uniform(-0.01, 0.01, count)
-    heights = np.where(crawls, undersides - PLATE_HEIGHT, np.interp(difficulty, stages, (0.1, 0.3, 0.35)))
+    heights = np.where(crawls, undersides - PLATE_HEIGHT, np.interp(difficulty, stages, (0.05, 0.3, 0.35)))
     x, shift = _places(rng, lateral)
     return _course(heights, x, shift, boards=crawls)
 

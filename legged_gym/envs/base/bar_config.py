@@ -62,14 +62,13 @@ class BarRewardScales(ParkourRewardScales):
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
     so that going slowly past a bar paid more. So is `height_guidance`, and `feet_air_time` is for steps towards the
     goal: paid for any motion, as there, they were worth more than bars, and a robot learnt to hop in front of the first
-    one. A fall costs as much as a clean crossing pays (nothing there, where it counted as a time-out); else, while
-    costs outweigh what is paid, falling would be the best that there is.
+    one. What is paid for standing still is little, so that trying to cross is worth a fall: nothing for being alive
+    (there 0.5), half as much for the heading, and costs never outweigh what is paid (`only_positive_rewards`, as for
+    extreme-parkour).
     """
 
-    termination: float = -200.0
-    alive: float = 0.5
     tracking_goal_vel: float = 2.0
-    tracking_yaw: float = 1.0
+    tracking_yaw: float = 0.5
     height_guidance: float = 2.0
     jump_clearance: float = 2.0
     crawl_clearance: float = 2.0
@@ -96,7 +95,6 @@ class BarRewardScales(ParkourRewardScales):
 @dataclass
 class BarRewardsCfg(ParkourRewardsCfg):
     scales: BarRewardScales = field(default_factory=BarRewardScales)
-    only_positive_rewards: bool = False
     base_height_target: Finite = 0.38
     """of the base where no bar is near, m"""
     base_height_tolerance: Positive = 0.05

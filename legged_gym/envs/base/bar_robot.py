@@ -108,9 +108,6 @@ class BarRobot(ParkourRobot):
     def _reward_tracking_goal_vel(self) -> Tensor:
         return self.nearing
 
-    def _reward_alive(self) -> Tensor:
-        return torch.ones_like(self.rewards)
-
     def _reward_height_guidance(self) -> Tensor:
         """The base at its height, where no bar is near; per metre that the goal comes nearer, and taken back per metre
         that it does not."""
