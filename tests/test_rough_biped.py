@@ -99,6 +99,22 @@ def test_goals_lead_but_on_flat_ground():
     torch.testing.assert_close(env.commands, torch.tensor([0.2, 0.1, 0.4]).expand(4, 3))
 
 
+@pytest.mark.parametrize(("yaw", "velocity", "error"), [
+    (0.0, (0.5, 0.0), (0.0, 0.0)),
+    (0.5 * math.pi, (0.0, 0.5), (0.0, 0.5)),  # along the stairs, as fast as told
+    (0.5 * math.pi, (0.5, 0.0), (0.5, 0.5)),  # to the goal, sideways
+    (0.0, (0.0, 0.0), (0.25, 0.25)),
+])  # fmt: skip
+def test_speed_is_paid_towards_the_goal(yaw, velocity, error):
+    env = RoughBiped(config(2, flat=0.5, stairs_up=0.5))
+    put(env, x=-0.5, z=STANDING, yaw=yaw)
+    env.sim.root_lin_vel_w[:, :2] = torch.tensor(velocity)
+    env._update_base_state()
+    env.commands.copy_(torch.tensor([0.5, 0.0, 0.0]))
+    paid = env._reward_tracking_lin_vel().tolist()  # of robots that no goals lead, and that goals lead
+    assert paid == pytest.approx([math.exp(-e / 0.25) for e in error], abs=1e-3)
+
+
 def test_another_heading_is_refused():
     with pytest.raises(UserError, match="commands.heading_command"):
         make("g1_rough", 1, **{"commands.heading_command": True})

@@ -56,7 +56,17 @@ class RoughBiped(Biped, ParkourRobot):
             self._group("privileged", self._privileged_terms()),
         ]
 
-    # -- rewards: a course's rewards that are made for jumping dogs give way to those of a walking robot ---------------
+    # -- rewards ------------------------------------------------------------------------------------------------------
+    def _reward_tracking_lin_vel(self) -> Tensor:
+        """Where goals lead, of the worse of two errors: to the commanded velocity in the base's frame, and to the same
+        speed straight to the goal. With the first alone, who sees stairs turns aside and walks along them."""
+        leads = self.velocity_commands.led & ~self.velocity_commands.steered
+        error = (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).square().sum(1)
+        aside = (self.commands[:, :1] * self.course.to_goal - self.sim.root_lin_vel_w[:, :2]).square().sum(1)
+        worse = torch.where(leads, torch.maximum(error, aside), error)
+        return torch.exp(-worse / self.cfg.rewards.tracking_sigma)
+
+    # A course's rewards that are made for jumping dogs give way to those of a walking robot.
     _reward_lin_vel_z = LeggedRobot._reward_lin_vel_z
     _reward_orientation = LeggedRobot._reward_orientation
     _reward_action_rate = LeggedRobot._reward_action_rate
