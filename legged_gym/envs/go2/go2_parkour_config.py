@@ -31,6 +31,11 @@ def _asset() -> AssetCfg:
     return AssetCfg(name=GO2.name, foot_name=GO2.feet, penalize_contacts_on=("base", "thigh", "calf"))
 
 
+def _domain_rand(*delays: int) -> ParkourDomainRandCfg:
+    """`delays`: control steps by which actions come late. Slippery ground is learnt by the teacher, or not at all."""
+    return ParkourDomainRandCfg(friction_range=(0.3, 2.0), added_mass_range=(-1.0, 4.0), action_delay_schedule=delays)
+
+
 def _normalization() -> NormalizationCfg:
     return NormalizationCfg(clip_actions=4.8)  # ±1.2 rad about the default pose
 
@@ -45,6 +50,7 @@ class Go2ParkourTeacherCfg(ParkourCfg):
     init_state: ParkourInitStateCfg = field(default_factory=_init_state)
     control: ControlCfg = field(default_factory=_control)
     asset: AssetCfg = field(default_factory=_asset)
+    domain_rand: ParkourDomainRandCfg = field(default_factory=lambda: _domain_rand(0, 1))
     normalization: NormalizationCfg = field(default_factory=_normalization)
     sim: SimCfg = field(default_factory=_sim)
 
@@ -69,11 +75,7 @@ class Go2ParkourStudentCfg(DepthParkourCfg):
     control: ControlCfg = field(default_factory=_control)
     asset: AssetCfg = field(default_factory=_asset)
     camera: DepthCameraCfg = field(default_factory=lambda: head_camera(GO2))
-    domain_rand: ParkourDomainRandCfg = field(
-        default_factory=lambda: ParkourDomainRandCfg(
-            friction_range=(0.3, 2.0), added_mass_range=(-1.0, 4.0), action_delay_schedule=(1,)
-        )
-    )
+    domain_rand: ParkourDomainRandCfg = field(default_factory=lambda: _domain_rand(1))
     normalization: NormalizationCfg = field(default_factory=_normalization)
     sim: SimCfg = field(default_factory=_sim)
 
