@@ -27,6 +27,11 @@ class GoalCommands(VelocityCommands):
         """(N,) bool, robots that goals lead."""
         return ~self._course.is_flat if self.cfg.free_on_flat else torch.ones_like(self._course.is_flat)
 
+    @property
+    def leading(self) -> Tensor:
+        """(N,) bool, those of them that nobody steers."""
+        return self.led & ~self.steered
+
     def resample(self, mask: Tensor) -> None:
         super().resample(mask)
         moving = self.values.norm(dim=1) > 0.0
@@ -41,6 +46,6 @@ class GoalCommands(VelocityCommands):
         rate = (self.cfg.heading_gain * self._course.yaw_errors[:, 0]).clamp(low, high)
         rate = torch.where(self.values[:, 0] > 0.0, rate, 0.0)
         self.values[:, 2] = torch.where(self.led, rate, self.values[:, 2])
-        turning = self.led & (self.values[:, 0] > 0.0) & ~self.steered
+        turning = self.leading & (self.values[:, 0] > 0.0)
         self.heading_error.copy_(torch.where(turning, self._course.yaw_errors[:, 0], 0.0))
         super().finish(root_quat_w)

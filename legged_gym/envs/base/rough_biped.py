@@ -58,13 +58,12 @@ class RoughBiped(Biped, ParkourRobot):
 
     # -- rewards ------------------------------------------------------------------------------------------------------
     def _reward_tracking_lin_vel(self) -> Tensor:
-        """Where goals lead, of the worse of two errors: to the commanded velocity in the base's frame, and to the same
-        speed straight to the goal. With the first alone, who sees stairs turns aside and walks along them."""
-        leads = self.velocity_commands.led & ~self.velocity_commands.steered
-        error = (self.commands[:, :2] - self.base_lin_vel_b[:, :2]).square().sum(1)
+        """Where goals lead, no more than the same speed straight to the goal earns: paid for the velocity in the base's
+        frame alone, who sees stairs turns aside and walks along them."""
+        paid = super()._reward_tracking_lin_vel()
         aside = (self.commands[:, :1] * self.course.to_goal - self.sim.root_lin_vel_w[:, :2]).square().sum(1)
-        worse = torch.where(leads, torch.maximum(error, aside), error)
-        return torch.exp(-worse / self.cfg.rewards.tracking_sigma)
+        straight = torch.exp(-aside / self.cfg.rewards.tracking_sigma)
+        return torch.where(self.velocity_commands.leading, torch.minimum(paid, straight), paid)
 
     # A course's rewards that are made for jumping dogs give way to those of a walking robot.
     _reward_lin_vel_z = LeggedRobot._reward_lin_vel_z

@@ -32,7 +32,7 @@ def _asset() -> AssetCfg:
 
 
 def _domain_rand(*delays: int) -> ParkourDomainRandCfg:
-    """`delays`: control steps by which actions come late. Slippery ground is learnt by the teacher, or not at all."""
+    """`delays`: control steps by which actions come late. What a student has to stand, its teacher learns, too."""
     return ParkourDomainRandCfg(friction_range=(0.3, 2.0), added_mass_range=(-1.0, 4.0), action_delay_schedule=delays)
 
 
