@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from legged_gym.terrain.scenes.cells import median, slopes
+from legged_gym.terrain.scenes.cells import slopes, window_sums
 from legged_gym.terrain.scenes.grow import edge_yaws, grow
 from legged_gym.terrain.scenes.mesh import Mesh, without_floaters
 from legged_gym.terrain.scenes.planes import Plane, fit_plane, out_of_level, planes, snapped, upright
@@ -110,7 +110,7 @@ def _fit(ground: Surface) -> Ground:
     gx, gy, _ = slopes(ground.height, CELL)
     yaws = edge_yaws(gx, gy, ground.weight, [0.0])
     base = _base(options, ground)
-    fit = Ground(x, y, ground.height, ground.weight, ground.steep, base)
+    fit = Ground(x, y, ground.height, ground.weight, ground.judged, base)
     most = MOST - len(ground.slabs)
     for k, stop in enumerate((*STOPS, *IF_NEEDED)):
         if k >= len(STOPS) and _near_enough(fit, ground):
@@ -144,7 +144,7 @@ def _base(options: list[Plane], ground: Surface) -> float:
 def _local(fit: Ground, ground: Surface) -> list[Plane]:
     """Planes, level and tilted, through windows around the places that are furthest off."""
     off = fit.weight * error(fit.heights() - fit.target)
-    blurred = median(off.reshape(ground.grid.shape), 2)
+    blurred = window_sums(np.where(ground.judged, off.reshape(ground.grid.shape), 0.0), 3)
     x, y = ground.grid.centres
     out: list[Plane] = []
     for _ in range(6):
@@ -156,6 +156,8 @@ def _local(fit: Ground, ground: Surface) -> list[Plane]:
             part = np.s_[max(i - half, 0) : i + half + 1, max(j - half, 0) : j + half + 1]
             h, w = ground.height[part].ravel(), ground.weight[part].ravel()
             close = np.abs(h - ground.height[i, j]) < 0.08
+            even = close & ground.judged[part].ravel()
+            close = even if even.sum() > 30 else close
             u, v = x[part].ravel()[close], y[part].ravel()[close]
             nowhere = np.zeros(1, bool)
             out.append(Plane(0.0, 0.0, float(np.median(h[close])), nowhere))

@@ -11,6 +11,8 @@ from legged_gym.terrain.tile import Array
 
 PIXEL = 0.04  # m
 SHORTEST = 3  # pixels, of a side
+CLOSE = 0.03  # m, within which a plate mends a cell: by what it halves, one of a ramp would bridge steps
+DEAREST = 12.0  # as DEAR, away from edges: a plate that reaches over something lower hides it
 TOO_HIGH = 0.02  # m, from which on too much height is dear: nothing can lower it again
 
 
@@ -47,7 +49,8 @@ def best_plate(ground: Ground, heights: Array, plane: Plane, yaw: float, least: 
     new = np.maximum(heights, own)
     over = new - target
     gain = error(heights - target) - error(over)
-    gain = gain - DEAR * np.where(new > heights, np.maximum(over - TOO_HIGH, 0.0), 0.0)
+    gain = np.where(np.abs(over) > CLOSE, np.minimum(gain, 0.0), gain)
+    gain = gain - np.where(ground.judged[ground.coarse], DEAREST, DEAR) * np.where(new > heights, np.maximum(over - TOO_HIGH, 0.0), 0.0)
     gain = gain * ground.weight[ground.coarse] * 4.0
     good = gain > 0.0
     if not good.any() or gain[good].sum() < least:

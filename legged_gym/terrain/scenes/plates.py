@@ -109,14 +109,15 @@ def error(difference: Array) -> Array:
 class Ground:
     """A base plane and plates over N cells near or far from a way; its height is the largest of all."""
 
-    def __init__(self, x: Array, y: Array, height: Array, weight: Array, steep: NDArray[np.bool_], base: float):
-        """`x`, `y`, `height`, `weight`, `steep` (nx, ny): the cells of a grid, kept one row after the other."""
+    def __init__(self, x: Array, y: Array, height: Array, weight: Array, judged: NDArray[np.bool_], base: float):
+        """`x`, `y`, `height`, `weight`, `judged` (nx, ny): the cells of a grid, kept one row after the other."""
         every = np.zeros(x.shape, bool)
         every[::2, ::2] = True
         self.coarse = np.flatnonzero(every)  # enough to grow on
         x, y, height, weight = (part.ravel() for part in (x, y, height, weight))
         self.x, self.y, self.target, self.weight, self.base = x, y, height, weight * AREA, base
-        self.dear = np.where(steep.ravel(), 0.0, DEAR * self.weight)
+        self.judged = judged.ravel()
+        self.dear = np.where(self.judged, DEAR * self.weight, 0.0)
         self.plates: list[Plate] = []
         self._own: list[Array] = []  # (N,) of each plate, -inf where it is not
 

@@ -41,7 +41,7 @@ class Near:
         for j, own in enumerate(ground._own):
             if j != k:
                 np.maximum(self.others, own[self.cells], out=self.others)
-        self._dear = ground.dear[self.cells]
+        self._dear, self.judged = ground.dear[self.cells], ground.judged[self.cells]
         self.before = self._cost(self.others)
 
     def _cost(self, heights: Array) -> Array:
@@ -201,6 +201,8 @@ def _raised(near: Near, plate: Plate) -> Plate:
     seen = (plate.share(near.x, near.y) > 0.5) & (own > near.others - 0.02) & (np.abs(off) < 0.15)
     if seen.sum() < 20:
         return plate
+    even = seen & near.judged  # worn edges have a slope of their own
+    seen = even if even.sum() >= 20 else seen
     weight = near.weight[seen]
     if plate.level:
         order = np.argsort(off[seen])
