@@ -9,11 +9,12 @@ import pytest
 from legged_gym.terrain.__main__ import main
 from legged_gym.terrain.scenes.cells import filled, labels, parts, slopes
 from legged_gym.terrain.scenes.fit import fit_scene
-from legged_gym.terrain.scenes.grow import largest
+from legged_gym.terrain.scenes.grow import best_plate, largest
 from legged_gym.terrain.scenes.mesh import Mesh, load_mesh, without_floaters
-from legged_gym.terrain.scenes.planes import upright
-from legged_gym.terrain.scenes.plates import Plate, quaternion
+from legged_gym.terrain.scenes.planes import Plane, upright
+from legged_gym.terrain.scenes.plates import Ground, Plate, quaternion
 from legged_gym.terrain.scenes.raster import Grid, rasterise
+from legged_gym.terrain.scenes.refine import Near, _raised
 from legged_gym.terrain.scenes.report import report, stances
 from legged_gym.terrain.scenes.scan import Wear, scan
 from legged_gym.terrain.scenes.surface import Way, surface
@@ -164,6 +165,34 @@ def test_a_way_beside_the_mesh_is_refused() -> None:
         ValueError, match=r"the way leaves the mesh: no ground under \d+% of its frames, first under fram"
     ):
         fit_scene(clean_mesh(true), Way(true.path * [4.0, 1.0, 1.0], NO_TOUCHES))
+
+
+# -- plates ------------------------------------------------------------------------------------------------------------
+def ground_of(heights: np.ndarray, judged: np.ndarray | None = None) -> Ground:
+    x, y = Grid(0.0, 0.0, *heights.shape).centres
+    return Ground(x, y, heights, np.ones_like(x), np.ones(x.shape, bool) if judged is None else judged, 0.0)
+
+
+def test_a_plate_does_not_bridge_what_it_only_halves() -> None:
+    heights = np.zeros((60, 20))
+    heights[:20], heights[20:40], heights[40:] = 0.10, 0.18, 0.10  # cells of 2 cm: blocks 0.4 m long
+    ground = ground_of(heights)
+    gain, plate = best_plate(ground, ground.heights(), Plane(0.0, 0.0, 0.18, None), 0.0, 1e-3)
+    assert plate.low[0] == pytest.approx(0.4, abs=0.03) and plate.high[0] == pytest.approx(0.8, abs=0.03)
+    assert gain == pytest.approx(0.4 * 0.4 * 0.15, rel=0.05)  # errors count up to 15 cm
+    none, _ = best_plate(ground, ground.heights(), Plane(0.0, 0.0, 0.05, None), 0.0, 1e-3)
+    assert none == 0.0  # 5 cm over 10, and 13 under 18, is nowhere the ground
+
+
+def test_worn_edges_do_not_tilt_a_plate() -> None:
+    x, _ = Grid(0.0, 0.0, 30, 20).centres
+    heights = np.where(x < 0.4, 0.2, 0.2 - 0.5 * (x - 0.4))  # a level top, and a bevel over its last 0.2 m
+    judged = x < 0.4
+    for known, slope in ((judged, 0.0), (np.ones_like(judged), -0.1)):
+        ground = ground_of(heights, known)
+        ground.add(Plate(0.0, (0.0, 0.0), (0.6, 0.4), -0.05, 0.0, 0.21))
+        raised = _raised(Near(ground, 0), ground.plates[0])
+        assert (raised.gx == pytest.approx(0.0, abs=1e-3)) if slope == 0.0 else (raised.gx < -1e-3)
 
 
 # -- boxes -------------------------------------------------------------------------------------------------------------

@@ -50,7 +50,9 @@ def best_plate(ground: Ground, heights: Array, plane: Plane, yaw: float, least: 
     over = new - target
     gain = error(heights - target) - error(over)
     gain = np.where(np.abs(over) > CLOSE, np.minimum(gain, 0.0), gain)
-    gain = gain - np.where(ground.judged[ground.coarse], DEAREST, DEAR) * np.where(new > heights, np.maximum(over - TOO_HIGH, 0.0), 0.0)
+    gain = gain - np.where(ground.judged[ground.coarse], DEAREST, DEAR) * np.where(
+        new > heights, np.maximum(over - TOO_HIGH, 0.0), 0.0
+    )
     gain = gain * ground.weight[ground.coarse] * 4.0
     good = gain > 0.0
     if not good.any() or gain[good].sum() < least:
