@@ -7,8 +7,8 @@ import numpy as np
 
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
-from legged_gym.deploy.rotations import into_body, roll_pitch_yaw, wrap_to_pi
-from legged_gym.deploy.sensors import DOWN, HeightMap
+from legged_gym.deploy.rotations import DOWN, into_body, roll_pitch_yaw, wrap_to_pi
+from legged_gym.deploy.sensors import HeightMap
 from legged_gym.evaluation.directed_figures import (
     ARRIVED,
     FALLEN,
@@ -102,6 +102,7 @@ def run_scene(
     robot = SimulatedRobot(description, scene.solid, physics, noise)
     start(robot, trial, float(scene.height(0.0, 0.0)), rng)
     heights = HeightMap(robot, description["height_map"], noise) if "height_map" in description else None
+    (link,) = robot.bodies("root_command.link", [command["link"]])
     length = float(scene.path[-1, 0])
     way, step, push_steps = Way(length, period), 0, max(1, round(trial["push_interval_s"] / period))
     policy.reset()
@@ -110,8 +111,8 @@ def run_scene(
         measured = robot.measure()
         if heights is not None:
             measured[description["height_map"]["input"]] = heights.measure(step)
-        (place,), (orientation,) = robot.links([command["link"]])
-        there, look = stick(place[1], roll_pitch_yaw(orientation)[2], command["largest_way"], command["largest_turn"])
+        aside, heading = robot.data.xpos[link, 1], roll_pitch_yaw(robot.data.xquat[link])[2]
+        there, look = stick(aside, heading, command["largest_way"], command["largest_turn"])
         if way.fate == ARRIVED:  # to stand
             there, look = np.zeros(2), 0.0
         robot.drive(policy.act(measured | {command["way"]: there, command["turn"]: [look]}))

@@ -94,7 +94,8 @@ _MOTION = table(
         "tracked_links": _names,
         "anchor_link": text(),
         "residual_actions": flag,
-    }
+    },
+    {"upper_body": _names},
 )
 _COURSE = table(
     {
@@ -169,6 +170,9 @@ def check_description(tree: dict[str, Any]) -> None:
         motion = tree["motion"]
         if motion["anchor_link"] not in motion["tracked_links"]:
             raise UserError(f"motion.anchor_link is '{motion['anchor_link']}', which is none of motion.tracked_links")
+        for name in motion.get("upper_body", ()):
+            if name not in tree["robot"]["joint_names"]:
+                raise UserError(f"motion.upper_body has '{name}', which is none of robot.joint_names")
     if "scenes" in tree["trial"]:
         _check_scenes(tree)
 

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from legged_gym.deploy.robot import GROUND_GROUP, SimulatedRobot
-from legged_gym.deploy.rotations import roll_pitch_yaw
+from legged_gym.deploy.rotations import DOWN, roll_pitch_yaw
 from legged_gym.terrain.rules import HANGS
 from legged_gym.terrain.tile import Tile, compose, intersect, rotation_matrix, turn
 from legged_gym.utils.errors import UserError
@@ -15,7 +15,6 @@ Array = np.ndarray
 
 SKY = 20.0  # m, where the scan's rays start
 SLACK = 1e-6  # of a step or period that is whole but for rounding
-DOWN = np.array([0.0, 0.0, -1.0])
 NEAREST, FARTHEST = 0.01, 20.0  # m, that the renderer draws
 
 

@@ -1,5 +1,6 @@
 """What `deploy.yaml` says of an exported policy: everything that a loop on a robot has to know."""
 
+import copy
 import hashlib
 import subprocess
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from legged_gym.utils.config import plain
 
 MOTIONS = "motions.npz"  # the clips of a policy that follows some, beside deploy.yaml
 ROOT_TERMS = {"torso_xy_rel", "torso_yaw_rel"}  # told to who sees no motion, if nothing else is
+UPPER_BODY = "upper_body_joint_targets"  # a term that is of some joints alone
 SEED = 1  # of evaluate.py, if no other is given
 MJCF = "robot.xml"  # the robot's file beside deploy.yaml, where it is not a shipped one
 
@@ -67,8 +69,7 @@ def describe(
         points |= {"samples": perception.scan_samples, "undersides": perception.undersides}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if maps := [name for name in networks["policy"]["inputs"] if name.startswith("terrain_height")]:
-        level = trial.noise.noise_level * trial.noise.add_noise
-        tree["height_map"] = {"input": maps[0], **_height_map(trial.height_map, level, env.height_map.side)}
+        tree["height_map"] = _height_map(env, trial, maps[0])
     told = {term.name for term in layout.terms if term.on_robot == "told"}
     if told >= ROOT_TERMS:
         tree["root_command"] = _root_command(cfg.deepmimic)
@@ -76,6 +77,8 @@ def describe(
         tree["camera"] = _camera(cfg.camera)
     if "motion" in env.parts:
         tree["motion"] = _motion(env)
+        if UPPER_BODY in told:
+            tree["motion"]["upper_body"] = [env.robot.joint_names[i] for i in env.upper_body.tolist()]
     tree["trial"] = _trial(trial, env.robot.friction, "course" in env.parts)
     if told == ROOT_TERMS and (scenes := _scenes(env, trial)):
         tree["trial"]["scenes"] = scenes
@@ -201,15 +204,19 @@ def _camera(camera: Any) -> dict[str, Any]:
     }
 
 
-def _height_map(height_map: Any, level: float, side: int) -> dict[str, Any]:
-    """`level`: another factor on its noise; `side`: points along a side."""
+def _height_map(env: Any, trial: Any, name: str) -> dict[str, Any]:
+    """Of the input `name`."""
+    height_map, noise = copy.deepcopy(trial.height_map), trial.noise
+    if name == "terrain_height":  # the clean one
+        height_map.undisturbed()
     names = ("link", "size", "resolution", "max_range", "blank", "white_noise", "offset_noise", "tilt_noise")
     names += ("drop_outs", "delay", "refresh")
     return {
-        **plain({name: getattr(height_map, name) for name in names}),
-        "noise_level": height_map.noise_level * level,
+        "input": name,
+        **plain({key: getattr(height_map, key) for key in names}),
+        "noise_level": height_map.noise_level * noise.noise_level * noise.add_noise,
         "new_at_first": ALWAYS,
-        "side": side,
+        "side": env.height_map.side,
         "meaning": "m from the link's height down to the ground; the square turns with the link's heading",
         "order": "point k is in row k // side, of y from right to left, and column k % side, of x from back to front",
     }
@@ -224,7 +231,7 @@ def _root_command(deepmimic: Any) -> dict[str, Any]:
         "largest_way": LARGEST_WAY,
         "largest_turn": LARGEST_TURN,
         "meaning": "way: m, ahead and to the left in the link's heading, to where it is to be: the longer, the faster; "
-        "turn: rad, to the left, to where it is to look; all 0: stand",
+        "turn: rad, to the left, to where it is to look; all 0: stay",
     }
 
 
