@@ -43,11 +43,8 @@ class Way:
 
     def __init__(self, length: float, period: float):
         """`length`: m of the way; `period`: control period, s."""
-        self._length, self._limit, self._stand = (
-            length,
-            int(np.ceil(length / SLOWEST / period)),
-            round(STAND_S / period),
-        )
+        self._length, self._limit = length, int(np.ceil(length / SLOWEST / period))
+        self._stand = round(STAND_S / period)  # control steps, as the limit
         self.fate, self.took, self._steps, self.toppled = UNDER_WAY, 0, 0, False
         self.gone = self.drift = 0.0
         self._stop = np.zeros(2)

@@ -293,7 +293,7 @@ def check_figures(where: str, figures: Any, *, courses: bool, motions: bool) -> 
     if courses:
         rule = table({"types": named(row)}, {"total": row})
     elif motions:
-        rule = named(table({"total": row}))
+        rule = named(table({"total": row}, {"scenes": named(row)}))
     else:
         rule = table({}, dict.fromkeys(_WALK_FIGURES, _figure))
     rule(where, figures)

@@ -87,10 +87,6 @@ class HeightMap:
         anything = 2.0 * ranges.mean() * rng.random(len(ranges))
         return np.where(rng.random(len(ranges)) < self._level * cfg["drop_outs"], anything, ranges)
 
-    def exact(self) -> Array:
-        """What it would be now, undisturbed."""
-        return self._look(*self._pose())
-
     def _pose(self) -> tuple[Array, Array]:
         """Place (3,) of the link and its heading (4,), now."""
         data = self._robot.data

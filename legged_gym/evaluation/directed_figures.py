@@ -66,7 +66,7 @@ def print_scenes(found: Mapping[str, Any], title: str, theirs: Mapping[str, Any]
     table.add_column("scene", no_wrap=True)
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right")
-    rows, other = ({**tree["scenes"], "total": tree["total"]} if tree else {} for tree in (found, theirs))
+    rows, other = ({**tree.get("scenes", {}), "total": tree["total"]} if tree else {} for tree in (found, theirs))
     if not other.keys() <= rows.keys():  # the two totals are of other kinds
         other.pop("total", None)
     for name, row in rows.items():
