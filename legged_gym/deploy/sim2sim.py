@@ -4,13 +4,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from legged_gym.evaluation.directed_figures import print_scenes
 from legged_gym.evaluation.directed_scenes import KINDS, draw
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
 
 
@@ -147,4 +146,4 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
                 table.add_row(kind, *(as_text(row[name]) for name in columns), style=style)
             if row is not None and theirs.get(kind):
                 table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in columns), style="dim")
-    Console().print(table)
+    print_table(table)

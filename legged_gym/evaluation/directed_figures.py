@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from legged_gym.evaluation.directed_scenes import KINDS
-from legged_gym.evaluation.figures import as_text, mean
+from legged_gym.evaluation.figures import as_text, mean, print_table
 
 SLOWEST = 0.2  # m/s, on the whole way, of robots that do not stall
 STAND_S = 3.0  # for which they are to stand where they arrived
@@ -76,8 +75,5 @@ def print_scenes(found: Mapping[str, Any], title: str, theirs: Mapping[str, Any]
             )
             if name in other:
                 table.add_row("  evaluate.py", *(as_text(other[name].get(column)) for column in COLUMNS), style="dim")
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
-    console.print(table)
+    print_table(table)
     print("strays: left the scene at a side; stalls: was slower than", SLOWEST, "m/s; stands: of those that arrived")
