@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text
+from legged_gym.evaluation.directed_figures import print_scenes
+from legged_gym.evaluation.directed_scenes import KINDS, draw
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
 
 
@@ -17,9 +18,14 @@ def has_courses(description: dict[str, Any]) -> bool:
     return "course" in description["trial"]
 
 
+def has_scenes(description: dict[str, Any]) -> bool:
+    """Whether it is told where to go over scenes."""
+    return "scenes" in description["trial"]
+
+
 def has_motions(description: dict[str, Any]) -> bool:
     """Whether it follows motions."""
-    return "motion" in description
+    return "motion" in description and not has_scenes(description)
 
 
 def run(
@@ -32,12 +38,14 @@ def run(
     number: int,
 ) -> dict[str, Any]:
     """Figures of `number` episodes of `policy` (`deploy.policy.DeployedPolicy`) in `folder`, on courses of each of
-    `types`, or of the clips that these name.
+    `types`, on scenes of these kinds, or of the clips that these name.
 
     No types, and None for the difficulty: those of evaluate.py. `step_ms`: mean time of one call of each network.
     """
     if has_courses(description):
         figures = _courses(policy, description, physics, types, difficulty, number)
+    elif has_scenes(description):
+        figures = _scenes(policy, description, physics, types, number)
     elif has_motions(description):
         figures = _motions(policy, description, folder, physics, types, number)
     else:
@@ -63,6 +71,21 @@ def _courses(
     for kind, k in _progress(runs):
         episodes[kind].append(run_course(policy, description, kind, k, difficulty, physics))
     return summarise_course(episodes) | {"difficulty": difficulty}
+
+
+def _scenes(
+    policy: Any, description: dict[str, Any], physics: Any, types: tuple[str, ...], number: int
+) -> dict[str, Any]:
+    from legged_gym.deploy.directed_trial import run_scene, summarise_scenes
+
+    kinds = tuple(KINDS)
+    drawn = draw(number * len(kinds), description["trial"]["scenes"]["seed"])  # the first ones of evaluate.py's
+    runs = [(kind, k) for kind in types or kinds for k in range(number)]
+    episodes: dict[str, list] = {}
+    for kind, k in _progress(runs):
+        scene = drawn[k * len(kinds) + kinds.index(kind)]
+        episodes.setdefault(kind, []).append(run_scene(policy, description, scene, kind, k, physics))
+    return summarise_scenes(episodes)
 
 
 def _walks(policy: Any, description: dict[str, Any], physics: Any, number: int) -> dict[str, Any]:
@@ -94,6 +117,9 @@ def _progress(runs: Any) -> Any:
 
 def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str) -> None:
     """The figures, and under them those of evaluate.py (`measured`, empty where they were not exported)."""
+    if "scenes" in figures:
+        print_scenes(figures, title, measured.get("directed"))
+        return
     if "clips" in figures:
         theirs = {f"evaluate.py, {key}": rows["total"] for key, rows in measured.items()}
         print_clips(figures, title, theirs)
@@ -120,4 +146,4 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
                 table.add_row(kind, *(as_text(row[name]) for name in columns), style=style)
             if row is not None and theirs.get(kind):
                 table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in columns), style="dim")
-    Console().print(table)
+    print_table(table)

@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from legged_gym.terrain.registry import TERRAINS
 from legged_gym.utils.errors import UserError
 
@@ -29,6 +32,13 @@ def as_text(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
+
+
+def print_table(table: Table) -> None:
+    """Prints whole words and figures: where a terminal is too narrow lines go on beyond it, nothing is cut off."""
+    for column in table.columns:
+        column.min_width = max(len(word) for cell in (column.header, *column.cells) for word in str(cell).split())
+    Console().print(table, crop=False)
 
 
 def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> None:

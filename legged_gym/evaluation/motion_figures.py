@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from legged_gym.evaluation.figures import as_text
+from legged_gym.evaluation.figures import as_text, print_table
 
 # A robot has failed when one of these is passed, whatever ended episodes in training.
 FAILS_AT = {"mean link error, m": 0.5, "height of the base, m": 0.25, "vertical component of gravity": 0.8}
@@ -58,10 +57,7 @@ def print_clips(figures: Mapping[str, Any], title: str, others: Mapping[str, Map
     last |= others or {}
     for name, row in last.items():
         table.add_row(name, *(as_text(row.get(column)) for column in COLUMNS), style="bold")
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
-    console.print(table)
+    print_table(table)
 
 
 def print_effort(total: Mapping[str, Any]) -> None:

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
-from legged_gym.evaluation.figures import as_text, mean
+from legged_gym.evaluation.figures import as_text, mean, print_table
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
 from legged_gym.terrain.registry import TERRAINS
 
@@ -118,4 +117,4 @@ def print_figures(figures: Mapping[str, Any], title: str) -> None:
         table.add_column(heading, justify="right")
     for kind, row in {**figures["types"], "total": figures["total"]}.items():
         table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
-    Console().print(table)
+    print_table(table)
