@@ -46,7 +46,7 @@ def planes(ground: Surface, weight: Array) -> list[Plane]:
     gx, gy, residual = (part[coarse] for part in slopes(ground.height, CELL))
     h, weight, area = ground.height[coarse], weight[coarse], 4.0 * CELL**2
     left = (residual < EVEN) & (np.hypot(gx, gy) < 0.7) & (weight > 0.2)
-    free, found = np.isfinite(ground.raw[coarse]), []
+    free, found = np.ones(h.shape, bool), []
     depth = window_sums(left.astype(np.float64), 4)
     while len(found) < MOST:
         seed = int(np.where(left, depth, -1.0).argmax())
