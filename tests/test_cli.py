@@ -13,7 +13,7 @@ import yaml
 from legged_gym.cli import parse as cli
 from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
-from legged_gym.registry import all_tasks, get_task, register
+from legged_gym.registry import all_tasks, get_task, other_names, register
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.files import write_file
 
@@ -149,6 +149,9 @@ def test_list_tasks(tmp_path: Path) -> None:
     assert result.returncode == 0
     for task in all_tasks().values():
         assert task.name in result.stdout and task.description in result.stdout
+    narrow = run("list_tasks", cwd=tmp_path, COLUMNS="80")
+    names = {line.split(" ")[0] for line in narrow.stdout.splitlines()}
+    assert names >= {*all_tasks(), *other_names()}, "a name has to be whole, to be copied"
 
 
 # -- good command lines ------------------------------------------------------------------------------------------------
