@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, console, table_of
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
 
 
@@ -99,18 +98,14 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
         print_clips(figures, title, theirs)
         print_legend()
         return
-    table = Table(title=title, title_justify="left")
     if "types" not in figures:
-        for heading in ("figure", "value", *(("evaluate.py",) if measured else ())):
-            table.add_column(heading)
+        table = Table("figure", "value", *(("evaluate.py",) if measured else ()), title=title, title_justify="left")
         for name in ("fall_rate", "lin_vel_error", "ang_vel_error", "mean_episode_length_s", "num_episodes"):
             table.add_row(name, *(as_text(tree.get(name)) for tree in (figures, measured) if tree))
     else:
-        table.add_column("type")
         bars = all(BAR_COLUMNS.keys() <= row.keys() for row in figures["types"].values())
         columns = COLUMNS | (BAR_COLUMNS if bars else {})
-        for heading in columns.values():
-            table.add_column(heading, justify="right")
+        table = table_of(title, "type", columns.values())
         theirs = dict(measured.get("types", {}))
         if theirs.keys() <= figures["types"].keys():  # else the two totals are of other types
             theirs["total"] = measured.get("total")
@@ -120,4 +115,4 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
                 table.add_row(kind, *(as_text(row[name]) for name in columns), style=style)
             if row is not None and theirs.get(kind):
                 table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in columns), style="dim")
-    Console().print(table)
+    console().print(table)

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from legged_gym.envs.base.deepmimic_config import WHOLE_CLIP_S
 from legged_gym.evaluation import tracking
 from legged_gym.evaluation.directed_scenes import HALF_WIDTH, KINDS, draw
-from legged_gym.evaluation.figures import as_text, mean
+from legged_gym.evaluation.figures import as_text, console, mean, table_of
 from legged_gym.evaluation.tracking import bounds, evaluate, prepare, shorten  # noqa: F401 - of this evaluator too
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.motion.clip import Clip
@@ -193,17 +191,11 @@ def print_figures(figures: Mapping[str, Any], title: str) -> None:
     tracking.print_figures(figures, title)
     if "directed" not in figures:
         return
-    table = Table(title=f"{title}, told where to go", title_justify="left")
-    table.add_column("scene", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right")
+    table = table_of(f"{title}, told where to go", "scene", COLUMNS.values())
     found = figures["directed"]
     for name, row in {**found["scenes"], "total": found["total"]}.items():
         if row["num_episodes"]:
             values = (as_text(row[column]) for column in COLUMNS)
             table.add_row(name, *values, style="bold" if name == "total" else None)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
-    console.print(table)
+    console().print(table)
     print("strays: left the scene at a side; stalls: was slower than", SLOWEST, "m/s; stands: of those that arrived")

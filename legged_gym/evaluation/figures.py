@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rich.console import Console
+from rich.table import Table
+
 from legged_gym.terrain.registry import TERRAINS
 from legged_gym.utils.errors import UserError
 
@@ -29,6 +32,23 @@ def as_text(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
+
+
+def table_of(title: str, first: str, headings: Iterable[str]) -> Table:
+    """A table of words in the first column and numbers in the others, which a narrow window breaks, but never cuts."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", overflow="fold")
+    return table
+
+
+def console() -> Console:
+    """Where tables are printed: a file or a pipe is wide."""
+    found = Console()
+    if not found.is_terminal:
+        found.width = 120
+    return found
 
 
 def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> None:

@@ -5,13 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
-from legged_gym.evaluation.figures import as_text, mean
+from legged_gym.evaluation.figures import as_text, console, mean, table_of
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
 from legged_gym.terrain.registry import TERRAINS
 
@@ -28,7 +26,10 @@ COLUMNS = {
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
-    """Completes the evaluation variant: `env.num_envs` robots for each type, on `difficulty` alone if it is given."""
+    """Completes the evaluation variant: `env.num_envs` robots for each type, on `difficulty` alone if it is given.
+
+    That many as a mean over the types: each has its share of the columns.
+    """
     prepare_course(env_cfg, difficulty)
     if difficulty is not None:
         env_cfg.terrain.num_levels = 1
@@ -112,10 +113,7 @@ def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Prints a table with a row for each type and size."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("ground", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right")
+    table = table_of(title, "ground", COLUMNS.values())
     for kind, row in {**figures["types"], "total": figures["total"]}.items():
         table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
-    Console().print(table)
+    console().print(table)
