@@ -125,6 +125,12 @@ def test_a_body_in_the_bar_and_a_foot_on_it_touch_it():
     env.sim.contact_forces_w[:, foot, 2] = 50.0
     env.crossings.update()
     assert env.crossings.touched[:, 0].all()
+    assert env._reward_collision().tolist() == [1.0] * 4, "a foot on a bar collides"
+    put(env, x=2.5, z=0.4)
+    env.sim.contact_forces_w.zero_()
+    env.sim.contact_forces_w[:, foot, 2] = 50.0
+    env.crossings.update()
+    assert not env._reward_collision().any(), "and on the floor it does not"
 
 
 def test_levels_rise_for_bars_that_were_crossed_as_asked():

@@ -9,6 +9,7 @@ from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.export.files import export_policy
 from legged_gym.registry import get_task
+from legged_gym.scripts import sim2sim
 from legged_gym.utils.errors import UserError
 from rsl_rl.factory import make_policy
 from rsl_rl.runners.checkpoints import FORMAT, describe
@@ -17,13 +18,15 @@ from rsl_rl.utils.checkpoint import save_atomic
 STUDENT = "g1_deepmimic_root_heightfield_no_history_dagger"
 
 
-def export(task: str, folder):
+def export(task: str, folder, **policy_cfg):
     """The folder of a policy that has learnt nothing, with gates that are open, and its network."""
     task, cfg = get_task(task), get_task(task).env_cfg()
     cfg.deepmimic.motions, cfg.deepmimic.mirrored, cfg.deepmimic.held_out = (WALK,), False, ()
     cfg.sim.num_threads, cfg.env.num_envs = 1, 4
     train_cfg = task.train_cfg()
     train_cfg.policy.actor_hidden_dims, train_cfg.policy.critic_hidden_dims = (32,), (8,)
+    for name, value in policy_cfg.items():
+        setattr(train_cfg.policy, name, value)
     env = task.make_env(cfg, "cpu")
     torch.manual_seed(0)
     policy = make_policy({name: x.shape[1] for name, x in env.observations.items()}, env.num_actions, train_cfg.policy)
@@ -70,5 +73,18 @@ def test_a_student_with_a_height_map(tmp_path):
 
 
 def test_what_no_robot_has_is_refused(tmp_path):
-    with pytest.raises(UserError, match="terrain_height.terrain_height is privileged: no robot has it"):
-        export("g1_deepmimic_proj_heightfield", tmp_path)
+    with pytest.raises(UserError, match="torso.root_height is privileged: no robot has it"):
+        export("g1_deepmimic", tmp_path, actor_groups=("torso", "torso_real"))
+
+
+def test_a_tracker_with_an_exact_map_follows_clips_in_plain_mujoco(tmp_path, capsys):
+    """Stage 2: its map is a simulation's, without noise, delay and rhythm."""
+    task = "g1_deepmimic_proj_heightfield"
+    folder, _ = export(task, tmp_path)
+    tree = load_description(folder, task)
+    height_map = tree["height_map"]
+    assert height_map["input"] == "terrain_height" and height_map["noise_level"] == 0.0
+    assert height_map["delay"] == [0, 0] and height_map["refresh"] == [1, 1]
+    assert "scenes" not in tree["trial"] and tree["root_command"]["way"] == "torso_xy_rel"
+    sim2sim.main([f"--task={task}", f"--exported={folder}", "--episodes_per_type=1"])
+    assert "walk_slow" in capsys.readouterr().out

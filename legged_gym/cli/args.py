@@ -330,11 +330,12 @@ class Sim2SimArgs(Script):
     force: bool = False
     """run by a deploy.yaml that was edited since"""
     types: tuple[str, ...] = ()
-    """types of tile, or clips of a policy that follows motions; by default those of evaluate.py"""
+    """types of tile, clips of a policy that follows motions, or kinds of scene of one that is told where to go; by
+    default those of evaluate.py"""
     difficulty: Number = None
     """of the tiles, 0 .. 1; by default evaluate.py's"""
     episodes_per_type: int = 16
-    """episodes on each type of tile; on flat ground, episodes"""
+    """episodes on each type of tile or kind of scene; on flat ground, episodes"""
     dt: float = 0.002
     """physics step, s; training has 0.005"""
     integrator: str = "implicit"
@@ -344,12 +345,15 @@ class Sim2SimArgs(Script):
     motor_delay: Number = None
     """age of a joint target when the motors follow it, s; by default the delay that evaluate.py has"""
     noise: float = 1.0
-    """factor on the noise of gyroscope, orientation, joints and camera; 0: none"""
+    """factor on the noise of gyroscope, orientation, joints, camera and height map; 0: none"""
     json: File = None
     """file to write the figures to"""
 
-    def check(self, has_courses: bool, has_motions: bool = False) -> None:
-        """Refuses values that no simulation can work with; `has_courses`, `has_motions`: of the exported policy."""
+    def check(self, has_courses: bool, has_motions: bool = False, has_scenes: bool = False) -> None:
+        """Refuses values that no simulation can work with.
+
+        The others: whether the exported policy crosses obstacle courses, follows motions, or is told where to go.
+        """
         for flag, value, known in (
             ("--integrator", self.integrator, ("euler", "rk4", "implicit", "implicitfast")),
             ("--cone", self.cone, ("elliptic", "pyramidal")),
@@ -366,6 +370,15 @@ class Sim2SimArgs(Script):
         if has_motions:
             if self.difficulty is not None:
                 raise UserError("--difficulty is for tasks with obstacle courses; this one follows motions")
+            return
+        if has_scenes:
+            from legged_gym.evaluation.directed_scenes import KINDS
+
+            if self.difficulty is not None:
+                raise UserError("--difficulty is for tasks with obstacle courses; this one's scenes are --types")
+            for kind in self.types:
+                if kind not in KINDS:
+                    raise UserError(f"--types: there is no kind of scene '{kind}'; {nearest(kind, KINDS)}")
             return
         if not has_courses:
             if self.types or self.difficulty is not None:

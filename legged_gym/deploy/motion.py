@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from legged_gym.deploy.rotations import into_body, roll_pitch_yaw, wrap_to_pi
+from legged_gym.deploy.rotations import DOWN, into_body, roll_pitch_yaw, wrap_to_pi
 from legged_gym.utils.errors import UserError, nearest
 
 Array = np.ndarray
-DOWN = np.array([0.0, 0.0, -1.0])
+Pose = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class DeployedMotion:
     qvel: Array  # (T, 6 + J)
     boxes: Array  # (K, 10) centre, quaternion and half sizes of what it stands on
     steps: tuple[int, ...]  # frames ahead that the policy is told of
+    upper_body: tuple[int, ...]  # joints of `upper_body_joint_targets`
     hold: tuple[int, int]  # control steps for which the first pose is held before, the last one after
 
     def __len__(self) -> int:
@@ -48,6 +49,22 @@ class DeployedMotion:
         tree["root_pos_error"] = turned(self.state(frame + self.steps[0])[0][:3] - position, -yaw)
         return tree
 
+    def told_of_root(self, frame: int, own: Pose, theirs: Pose) -> dict[str, Array]:
+        """What VideoMimic's policies are told in `frame`, likewise, with the torso's place (3,) and orientation (4,):
+        of the robot, and of the motion now."""
+        now = self.state(frame)[0]
+        (place, orientation), (target, target_orientation) = own, theirs
+        yaw = roll_pitch_yaw(orientation)[2]
+        roll, pitch, _ = roll_pitch_yaw(now[3:7])
+        return {
+            "torso_xy_rel": turned(target - place, -yaw)[:2],
+            "torso_yaw_rel": np.array([wrap_to_pi(roll_pitch_yaw(target_orientation)[2] - yaw)]),
+            "target_joints": now[7:],
+            "upper_body_joint_targets": now[7:][list(self.upper_body)],
+            "target_root_roll": np.array([roll]),
+            "target_root_pitch": np.array([pitch]),
+        }
+
 
 def turned(vector: Array, yaw: float) -> Array:
     """(3,) about the vertical, by `yaw`."""
@@ -60,7 +77,7 @@ class Motions:
 
     def __init__(self, folder: Path, description: dict[str, Any]):
         """Raises UserError for a file that is none, or of other joints or another rate."""
-        self._tree, joints = description["motion"], description["robot"]["joint_names"]
+        self._tree, joints = description["motion"], list(description["robot"]["joint_names"])
         path = Path(folder) / self._tree["file"]
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -72,8 +89,9 @@ class Motions:
             whole = len(self._arrays["qpos"]) == len(self._arrays["qvel"]) == self._ends[-1]
         except Exception as error:  # numpy and zipfile raise anything
             raise UserError(f"{path} holds no motions that export.py wrote: {' '.join(str(error).split())}") from error
+        self._upper_body = tuple(joints.index(joint) for joint in self._tree.get("upper_body", ()))
         period = description["control"]["period_s"]
-        if found != list(joints) or abs(rate * period - 1.0) > 1e-6 or not whole:
+        if found != joints or abs(rate * period - 1.0) > 1e-6 or not whole:
             raise UserError(f"{path} is not of this policy: its joints, its rate or its length are others")
 
     def clip(self, name: str) -> DeployedMotion:
@@ -84,4 +102,5 @@ class Motions:
         rows = slice(self._ends[k] - a["length"][k], self._ends[k])
         boxes = a["boxes"][self._box_ends[k] - a["num_boxes"][k] : self._box_ends[k]]
         steps, hold = tuple(self._tree["steps"]), tuple(self._tree["hold_steps"])
-        return DeployedMotion(name, a["qpos"][rows].astype(float), a["qvel"][rows].astype(float), boxes, steps, hold)
+        qpos, qvel = (a[key][rows].astype(float) for key in ("qpos", "qvel"))
+        return DeployedMotion(name, qpos, qvel, boxes, steps, self._upper_body, hold)

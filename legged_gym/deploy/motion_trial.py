@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from legged_gym.deploy.motion import DOWN, DeployedMotion, turned
+from legged_gym.deploy.motion import DeployedMotion, turned
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
-from legged_gym.deploy.rotations import into_body
+from legged_gym.deploy.rotations import DOWN, into_body
+from legged_gym.deploy.sensors import HeightMap
 from legged_gym.evaluation.motion_figures import COLUMNS, FAILS_AT, SCORE_SIGMA, summarise
 from legged_gym.motion.ground import as_tile
 from legged_gym.terrain.tile import rotation_matrix
@@ -29,13 +30,19 @@ def run_motion(
     qpos, qvel = motion.state(first)
     rest = qpos[7:] if tree["residual_actions"] else robot.default_joint_pos
     robot.start_as(qpos, qvel, rng.uniform(*trial["friction"]), rest)
+    heights = HeightMap(robot, description["height_map"], noise) if "height_map" in description else None
+    own, theirs = robot.links(links), robot.links(links, qpos)
     push_steps = max(1, round(trial["push_interval_s"] / period))
     policy.reset()
     sums = dict.fromkeys(("good", "error", "anchored", "score", "drift"), 0.0)
     for frame in range(first, len(motion) - 1):
         # -- the loop of a robot ------------------------------------------------------------------------------
-        targets = policy.act(robot.measure() | motion.told(frame, robot.position, robot.orientation))
-        robot.drive(targets)
+        measured = robot.measure() | motion.told(frame, robot.position, robot.orientation)
+        torso, target = ((places[anchor], turns[anchor]) for places, turns in (own, theirs))
+        measured |= motion.told_of_root(frame, torso, target)
+        if heights is not None:
+            measured[description["height_map"]["input"]] = heights.measure(frame - first)
+        robot.drive(policy.act(measured))
         # -- the judge ----------------------------------------------------------------------------------------
         qpos = motion.state(frame + 1)[0]
         own, theirs = robot.links(links), robot.links(links, qpos)

@@ -6,6 +6,8 @@ import numpy as np
 
 from legged_gym.terrain.tile import rotation_matrix
 
+DOWN = np.array([0.0, 0.0, -1.0])
+
 
 def roll_pitch_yaw(q: np.ndarray) -> tuple[float, float, float]:
     """ZYX Euler angles of `q` (4,), rad."""

@@ -65,6 +65,26 @@ _CAMERA = table(
         "far_holes": _share,
     }
 )
+_HEIGHT_MAP = table(
+    {
+        "input": text(),
+        "link": text(),
+        "size": number(0.0, 100.0, above=True),
+        "resolution": number(0.0, 100.0, above=True),
+        "side": whole(1, 1000),
+        "max_range": number(0.0, above=True),
+        "blank": flag,
+        **dict.fromkeys(("noise_level", "white_noise", "offset_noise"), _not_negative),
+        "tilt_noise": listed(_not_negative, 3, 3),
+        "drop_outs": _share,
+        "delay": listed(whole(0, MOST), 2, 2),
+        "refresh": listed(_count, 2, 2),
+        "new_at_first": whole(1, MOST),
+    }
+)
+_ROOT_COMMAND = table(
+    {"link": text(), "way": text(), "turn": text(), "largest_way": _not_negative, "largest_turn": number(0.0, 10.0)}
+)
 _MOTION = table(
     {
         "file": text(),
@@ -74,7 +94,8 @@ _MOTION = table(
         "tracked_links": _names,
         "anchor_link": text(),
         "residual_actions": flag,
-    }
+    },
+    {"upper_body": _names},
 )
 _COURSE = table(
     {
@@ -91,6 +112,15 @@ _COURSE = table(
         "y_noise": number(0.0, 100.0),
         "yaw_noise": _angle,
         "rules": table({field.name: number() for field in dataclasses.fields(RulesCfg)}),
+    }
+)
+_SCENES = table(
+    {
+        "seed": whole(0, 2**63),
+        "start_height": number(0.0, 100.0),
+        "start_joint_pos": listed(number(), 1),
+        "root_pos_noise": listed(number(0.0, 100.0), 3, 3),
+        "root_rot_noise": listed(number(0.0, 10.0), 3, 3),
     }
 )
 _SPEEDS = dict.fromkeys(("lin_vel_x", "lin_vel_y", "ang_vel_yaw"), span(-1000.0, 1000.0))
@@ -110,7 +140,7 @@ _TRIAL = table(
         ),
         "standing_fraction": _share,
     },
-    {"falls": table({"max_tilt": number(), "min_height": number()}), "course": _COURSE},
+    {"falls": table({"max_tilt": number(), "min_height": number()}), "course": _COURSE, "scenes": _SCENES},
 )
 _WHOLE = {
     "networks": table({"policy": _NETWORK}, {"depth_encoder": _NETWORK}),
@@ -119,7 +149,8 @@ _WHOLE = {
     "observations": table({"proprio": listed(_TERM, 1)}),
     "trial": _TRIAL,
 }
-_OPTIONAL = {"scan": _SCAN, "camera": _CAMERA, "motion": _MOTION}
+_OPTIONAL = {"scan": _SCAN, "camera": _CAMERA, "height_map": _HEIGHT_MAP, "root_command": _ROOT_COMMAND}
+_OPTIONAL["motion"] = _MOTION
 
 
 def check_description(tree: dict[str, Any]) -> None:
@@ -139,6 +170,11 @@ def check_description(tree: dict[str, Any]) -> None:
         motion = tree["motion"]
         if motion["anchor_link"] not in motion["tracked_links"]:
             raise UserError(f"motion.anchor_link is '{motion['anchor_link']}', which is none of motion.tracked_links")
+        for name in motion.get("upper_body", ()):
+            if name not in tree["robot"]["joint_names"]:
+                raise UserError(f"motion.upper_body has '{name}', which is none of robot.joint_names")
+    if "scenes" in tree["trial"]:
+        _check_scenes(tree)
 
 
 def _check_joints(joints: list[str], control: dict[str, Any]) -> None:
@@ -201,6 +237,29 @@ def _check_sight(tree: dict[str, Any], networks: dict[str, Any]) -> None:
         if (found := networks["depth_encoder"]["inputs"].get("depth")) != described:
             raise UserError(f"networks.depth_encoder.inputs.depth is {found}, the entry camera describes {described}")
 
+    if "height_map" in tree:
+        name, points = tree["height_map"]["input"], tree["height_map"]["side"] ** 2
+        if (found := networks["policy"]["inputs"].get(name)) != [1, points]:
+            raise UserError(f"networks.policy.inputs.{name} is {found}, the entry height_map describes {[1, points]}")
+        for name in ("delay", "refresh"):
+            low, high = tree["height_map"][name]
+            if low > high:
+                raise UserError(f"height_map.{name} is {low} {high}: a range goes from low to high")
+
+
+def _check_scenes(tree: dict[str, Any]) -> None:
+    joints, begin = tree["robot"]["joint_names"], tree["trial"]["scenes"]["start_joint_pos"]
+    if len(begin) != len(joints):
+        raise UserError(
+            f"trial.scenes.start_joint_pos has {len(begin)} entries for the {len(joints)} joints of robot.joint_names"
+        )
+    if "root_command" not in tree:
+        raise UserError("root_command is not there: trial.scenes is for policies that are told where to go")
+    widths = {row["term"]: row["width"] for row in tree["observations"]["proprio"]}
+    for key, width in (("way", 2), ("turn", 1)):
+        if widths.get(term := tree["root_command"][key]) != width:
+            raise UserError(f"root_command.{key} is '{term}': observations.proprio has none that is {width} wide")
+
 
 def _check_course(course: dict[str, Any]) -> None:
     for name in ("types", "columns"):
@@ -234,7 +293,7 @@ def check_figures(where: str, figures: Any, *, courses: bool, motions: bool) -> 
     if courses:
         rule = table({"types": named(row)}, {"total": row})
     elif motions:
-        rule = named(table({"total": row}))
+        rule = named(table({"total": row}, {"scenes": named(row)}))
     else:
         rule = table({}, dict.fromkeys(_WALK_FIGURES, _figure))
     rule(where, figures)

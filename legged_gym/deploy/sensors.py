@@ -1,4 +1,4 @@
-"""What looks at the ground: a height scan by rays, and a depth camera by the engine's own renderer."""
+"""What looks at the ground: scan and height map by rays, and a depth camera by the engine's own renderer."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import mujoco
 import numpy as np
 
 from legged_gym.deploy.robot import GROUND_GROUP, SimulatedRobot
-from legged_gym.deploy.rotations import roll_pitch_yaw
+from legged_gym.deploy.rotations import DOWN, roll_pitch_yaw
 from legged_gym.terrain.rules import HANGS
-from legged_gym.terrain.tile import Tile, intersect
+from legged_gym.terrain.tile import Tile, compose, intersect, rotation_matrix, turn
 from legged_gym.utils.errors import UserError
 
 Array = np.ndarray
@@ -29,27 +29,81 @@ class RayScan:
         along = (np.arange(self._samples) - 0.5 * (self._samples - 1)) * pitch / self._samples
         points = np.stack(np.meshgrid(scan["x"], scan["y"], indexing="ij"), -1).reshape(-1, 1, 2)
         self._offsets = (points + np.stack([along, np.zeros_like(along)], -1)).reshape(-1, 2)
-        self._ground = np.zeros(6, np.uint8)
-        self._ground[GROUND_GROUP] = 1
 
     def measure(self) -> dict[str, Array]:
         """The layers by name."""
-        robot, geom = self._robot, np.zeros(1, np.int32)
+        robot = self._robot
         yaw = roll_pitch_yaw(robot.orientation)[2]
-        turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
-        down = np.array([0.0, 0.0, -1.0])
-        points = robot.position[:2] + self._offsets @ turn.T
-        distances = [
-            mujoco.mj_ray(robot.model, robot.data, np.array([x, y, SKY]), down, self._ground, 1, -1, geom)
-            for x, y in points
-        ]
-        tops = (SKY - np.array(distances)).reshape(-1, self._samples).max(1)
+        heading = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
+        points = robot.position[:2] + self._offsets @ heading.T
+        distances = _cast(robot, np.pad(points, ((0, 0), (0, 1)), constant_values=SKY), DOWN)
+        tops = (SKY - distances).reshape(-1, self._samples).max(1)
         layers = {"scan": robot.position[2] - tops}
         if self._undersides:
-            begin, _, _ = intersect(self._tile, np.pad(points, ((0, 0), (0, 1))), -down)
+            begin, _, _ = intersect(self._tile, np.pad(points, ((0, 0), (0, 1))), -DOWN)
             hangs = np.where(begin > self._tile.plane_z + HANGS, begin, np.inf).min(0, initial=np.inf)
             layers["undersides"] = hangs.reshape(-1, self._samples).min(1) - robot.position[2]
         return layers
+
+
+class HeightMap:
+    """Metres (P,) from a link's height down to the ground, on a square grid that turns with the link's heading.
+
+    As the environments' noisy one: from a pose that is late and is held for some steps, by a mounting that is turned
+    and off by an amount, with white noise and drop-outs. Delay, rhythm and mounting are drawn once, for an episode.
+    """
+
+    def __init__(self, robot: SimulatedRobot, height_map: dict[str, Any], rng: np.random.Generator):
+        self._robot, self._cfg, self._rng = robot, height_map, rng
+        self._level = height_map["noise_level"] * robot.physics.noise
+        (self._link,) = robot.bodies("height_map.link", [height_map["link"]])
+        side = height_map["side"]
+        line = np.arange(side) * height_map["resolution"] - 0.5 * height_map["size"]
+        y, x = np.meshgrid(line, line, indexing="ij")
+        self._grid = np.stack([x, y, np.zeros_like(x)], -1).reshape(-1, 3)
+        roll, pitch, yaw = self._level * np.array(height_map["tilt_noise"]) * rng.standard_normal(3)
+        self._mounting = compose(turn(2, yaw), compose(turn(1, pitch), turn(0, roll)))
+        self._offset = self._level * height_map["offset_noise"] * rng.standard_normal()  # m
+        self._delay, self._period = (
+            int(rng.integers(*height_map[name], endpoint=True)) for name in ("delay", "refresh")
+        )
+        self._phase = int(rng.integers(self._period))
+        self._poses: list[tuple[Array, Array]] = []  # place and heading of each of the last steps, the newest first
+        self._ranges = np.zeros(len(self._grid))
+
+    def measure(self, step: int) -> Array:
+        """At control step `step` of an episode, from 0 on, in each of which it is called."""
+        cfg, rng = self._cfg, self._rng
+        pose = self._pose()
+        self._poses = [pose, *self._poses][: 1 + self._delay] if step else [pose] * (1 + self._delay)
+        if cfg["blank"]:  # level ground, as far below as it was at first
+            if step == 0:
+                self._ranges = np.full(len(self._grid), self._look(*pose)[len(self._grid) // 2])
+            return self._ranges
+        if (step + self._phase) % self._period == 0 or step < cfg["new_at_first"]:
+            place, heading = self._poses[-1]
+            self._ranges = self._look(place, compose(heading, self._mounting)) + self._offset
+        ranges = self._ranges + self._level * cfg["white_noise"] * rng.standard_normal(len(self._grid))
+        anything = 2.0 * ranges.mean() * rng.random(len(ranges))
+        return np.where(rng.random(len(ranges)) < self._level * cfg["drop_outs"], anything, ranges)
+
+    def _pose(self) -> tuple[Array, Array]:
+        """Place (3,) of the link and its heading (4,), now."""
+        data = self._robot.data
+        return data.xpos[self._link].copy(), turn(2, roll_pitch_yaw(data.xquat[self._link])[2])
+
+    def _look(self, place: Array, orientation: Array) -> Array:
+        """(P,) m along rays from the grid at `place`, both of them turned by `orientation`; at most its range."""
+        rotation = rotation_matrix(orientation)
+        found = _cast(self._robot, place + self._grid @ rotation.T, rotation @ DOWN)
+        return np.where(found < 0.0, np.inf, found).clip(max=self._cfg["max_range"])
+
+
+def _cast(robot: SimulatedRobot, origins: Array, direction: Array) -> Array:
+    """(P,) m from `origins` (P, 3) along `direction` (3,) to the ground; -1 where there is none."""
+    ground, geom = np.zeros(6, np.uint8), np.zeros(1, np.int32)
+    ground[GROUND_GROUP] = 1
+    return np.array([mujoco.mj_ray(robot.model, robot.data, p, direction, ground, 1, -1, geom) for p in origins])
 
 
 class DepthCamera:

@@ -7,7 +7,9 @@ from typing import Any
 from rich.progress import track
 from rich.table import Table
 
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, console, table_of
+from legged_gym.evaluation.directed_figures import print_scenes
+from legged_gym.evaluation.directed_scenes import KINDS, draw
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
 
 
@@ -16,9 +18,14 @@ def has_courses(description: dict[str, Any]) -> bool:
     return "course" in description["trial"]
 
 
+def has_scenes(description: dict[str, Any]) -> bool:
+    """Whether it is told where to go over scenes."""
+    return "scenes" in description["trial"]
+
+
 def has_motions(description: dict[str, Any]) -> bool:
     """Whether it follows motions."""
-    return "motion" in description
+    return "motion" in description and not has_scenes(description)
 
 
 def run(
@@ -31,12 +38,14 @@ def run(
     number: int,
 ) -> dict[str, Any]:
     """Figures of `number` episodes of `policy` (`deploy.policy.DeployedPolicy`) in `folder`, on courses of each of
-    `types`, or of the clips that these name.
+    `types`, on scenes of these kinds, or of the clips that these name.
 
     No types, and None for the difficulty: those of evaluate.py. `step_ms`: mean time of one call of each network.
     """
     if has_courses(description):
         figures = _courses(policy, description, physics, types, difficulty, number)
+    elif has_scenes(description):
+        figures = _scenes(policy, description, physics, types, number)
     elif has_motions(description):
         figures = _motions(policy, description, folder, physics, types, number)
     else:
@@ -62,6 +71,21 @@ def _courses(
     for kind, k in _progress(runs):
         episodes[kind].append(run_course(policy, description, kind, k, difficulty, physics))
     return summarise_course(episodes) | {"difficulty": difficulty}
+
+
+def _scenes(
+    policy: Any, description: dict[str, Any], physics: Any, types: tuple[str, ...], number: int
+) -> dict[str, Any]:
+    from legged_gym.deploy.directed_trial import run_scene, summarise_scenes
+
+    kinds = tuple(KINDS)
+    drawn = draw(number * len(kinds), description["trial"]["scenes"]["seed"])  # the first ones of evaluate.py's
+    runs = [(kind, k) for kind in types or kinds for k in range(number)]
+    episodes: dict[str, list] = {}
+    for kind, k in _progress(runs):
+        scene = drawn[k * len(kinds) + kinds.index(kind)]
+        episodes.setdefault(kind, []).append(run_scene(policy, description, scene, kind, k, physics))
+    return summarise_scenes(episodes)
 
 
 def _walks(policy: Any, description: dict[str, Any], physics: Any, number: int) -> dict[str, Any]:
@@ -93,19 +117,26 @@ def _progress(runs: Any) -> Any:
 
 def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str) -> None:
     """The figures, and under them those of evaluate.py (`measured`, empty where they were not exported)."""
+    if "scenes" in figures:
+        print_scenes(figures, title, measured.get("directed"))
+        return
     if "clips" in figures:
         theirs = {f"evaluate.py, {key}": rows["total"] for key, rows in measured.items()}
         print_clips(figures, title, theirs)
         print_legend()
         return
+    table = Table(title=title, title_justify="left")
     if "types" not in figures:
-        table = Table("figure", "value", *(("evaluate.py",) if measured else ()), title=title, title_justify="left")
+        for heading in ("figure", "value", *(("evaluate.py",) if measured else ())):
+            table.add_column(heading)
         for name in ("fall_rate", "lin_vel_error", "ang_vel_error", "mean_episode_length_s", "num_episodes"):
             table.add_row(name, *(as_text(tree.get(name)) for tree in (figures, measured) if tree))
     else:
+        table.add_column("type")
         bars = all(BAR_COLUMNS.keys() <= row.keys() for row in figures["types"].values())
         columns = COLUMNS | (BAR_COLUMNS if bars else {})
-        table = table_of(title, "type", columns.values())
+        for heading in columns.values():
+            table.add_column(heading, justify="right")
         theirs = dict(measured.get("types", {}))
         if theirs.keys() <= figures["types"].keys():  # else the two totals are of other types
             theirs["total"] = measured.get("total")
@@ -115,4 +146,4 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
                 table.add_row(kind, *(as_text(row[name]) for name in columns), style=style)
             if row is not None and theirs.get(kind):
                 table.add_row("  evaluate.py", *(as_text(theirs[kind].get(name)) for name in columns), style="dim")
-    console().print(table)
+    print_table(table)

@@ -7,7 +7,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.evaluation.figures import BAR_COLUMNS, as_text, console, table_of
+from legged_gym.evaluation.figures import BAR_COLUMNS, as_text, print_table
 from legged_gym.parts.crossings import MODES
 from legged_gym.terrain.bars import PLATE_HEIGHT
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE
@@ -97,12 +97,15 @@ class BarJudge:
 
 def print_bars(figures: Mapping[str, Any]) -> None:
     """Prints what `evaluate` found of bars: courses, bars by mode and height, and the gate."""
-    table = table_of("courses of bars", "type", BAR_COLUMNS.values())
+    table = Table(title="courses of bars", title_justify="left")
+    table.add_column("type")
+    for heading in BAR_COLUMNS.values():
+        table.add_column(heading, justify="right")
     rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
     for kind, row in rows.items():
         if BAR_COLUMNS.keys() <= row.keys():
             table.add_row(kind, *(as_text(row[name]) for name in BAR_COLUMNS))
-    console().print(table)
+    print_table(table)
     table = Table(title="bars by mode and height of their opening", title_justify="left")
     for heading in ("type", "mode", "cm", "bars", "clean", "as asked"):
         table.add_column(heading, justify="left" if heading in ("type", "mode") else "right")
@@ -110,8 +113,8 @@ def print_bars(figures: Mapping[str, Any]) -> None:
         for bar in bars:
             numbers = (bar["height_cm"], bar["number"], bar["clean"], bar["as_asked"])
             table.add_row(kind, bar["mode"], *map(as_text, numbers))
-    console().print(table)
+    print_table(table)
     if (gate := figures.get("gate")) is not None:
         for mode, usage in gate["usage"].items():
-            console().print(f"gate before bars to {mode}: " + ", ".join(f"{k} {v:.2f}" for k, v in usage.items()))
-        console().print(f"the strongest expert is its mode's own before {gate['switching']:.3f} of the bars")
+            print(f"gate before bars to {mode}: " + ", ".join(f"{k} {v:.2f}" for k, v in usage.items()))
+        print(f"the strongest expert is its mode's own before {gate['switching']:.3f} of the bars")

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from rich.table import Table
 from torch import Tensor
 
 from legged_gym.evaluation.bars import BarJudge, print_bars
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, console, table_of, with_total
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table, with_total
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.terrain.registry import shares_of
 
@@ -92,11 +93,14 @@ def evaluate(
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Prints a table with a row for each type."""
-    table = table_of(title, "type", COLUMNS.values())
+    table = Table(title=title, title_justify="left")
+    table.add_column("type")
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
     rows = dict(figures["types"]) | ({"total": figures["total"]} if "total" in figures else {})
     for kind, row in rows.items():
         table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
-    console().print(table)
+    print_table(table)
     if "bars" in figures:
         print_bars(figures)
 

@@ -11,8 +11,21 @@ from torch import Tensor
 
 from legged_gym.envs.base.deepmimic_config import WHOLE_CLIP_S
 from legged_gym.evaluation import tracking
+from legged_gym.evaluation.directed_figures import (
+    ARRIVED,
+    FALLEN,
+    LOOK_AHEAD,
+    LOWEST,
+    SLOWEST,
+    STALLED,
+    STAND_S,
+    STRAYED,
+    UNDER_WAY,
+    of_kind,
+    print_scenes,
+    with_total,
+)
 from legged_gym.evaluation.directed_scenes import HALF_WIDTH, KINDS, draw
-from legged_gym.evaluation.figures import as_text, console, mean, table_of
 from legged_gym.evaluation.tracking import bounds, evaluate, prepare, shorten  # noqa: F401 - of this evaluator too
 from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.motion.clip import Clip
@@ -25,22 +38,7 @@ from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_yaw, wrap_to_pi
 
-SLOWEST = 0.2  # m/s, on the whole way, of robots that do not stall
-STAND_S = 3.0  # for which they are to stand where they arrived
-LOOK_AHEAD = 1.0  # m along the line, of the point on it that they are steered to
-LOWEST = 0.3  # m of the base over the ground under it; a G1 that stands has 0.76, before a step of 20 cm about 0.5
 FRAMES = 3  # of a clip that stands still
-COLUMNS = {
-    "success": "success",
-    "falls": "falls",
-    "strays": "strays",
-    "stalls": "stalls",
-    "covered": "of way",
-    "speed": "m/s",
-    "stands": "stands",
-    "drift_m": "drift, m",
-}
-UNDER_WAY, FALLEN, STRAYED, STALLED, ARRIVED = range(5)
 
 
 def stick(aside: Tensor, heading: Tensor) -> Tensor:
@@ -112,22 +110,9 @@ class Trial:
 
     def figures(self, own: Tensor) -> dict[str, float | int | None]:
         """Of the robots `own` (N,) bool. Syncs with the host."""
-        fate, length = self.fate[own], self._length[own]
-        arrived = fate == ARRIVED
-        stood = arrived & ~self.toppled[own]
-
-        def over(values: Tensor, of: Tensor) -> float | None:
-            return values[of].double().mean().item() if of.any() else None
-
-        everyone = torch.ones_like(arrived)
-        shares = {"success": ARRIVED, "falls": FALLEN, "strays": STRAYED, "stalls": STALLED}
-        return {name: over(fate == value, everyone) for name, value in shares.items()} | {
-            "covered": over((self.gone[own] / length).clamp(0.0, 1.0), everyone),
-            "speed": over(length / (self.took[own].clamp(min=1) * self._env.dt), arrived),
-            "stands": over(stood, arrived),
-            "drift_m": over(self.drift[own], stood),
-            "num_episodes": len(fate),
-        }
+        seconds = self.took * self._env.dt
+        values = (self.fate, self.gone, self._length, seconds, self.toppled, self.drift)
+        return of_kind(*(value[own].cpu().numpy() for value in values))
 
 
 @torch.no_grad()
@@ -159,9 +144,7 @@ def directed(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
     for k, name in enumerate(KINDS):
         if (own := kind == k).any():  # there may be fewer robots than kinds
             rows[name] = trial.figures(own)
-    counted = [row for name, row in rows.items() if KINDS[name].in_total]
-    total = {name: mean(row[name] for row in counted) for name in COLUMNS}
-    return {"scenes": rows, "total": total | {"num_episodes": sum(row["num_episodes"] for row in counted)}}
+    return with_total(rows)
 
 
 def _standing_on(task: type, scenes: Sequence[TrueScene]) -> type:
@@ -189,13 +172,5 @@ def _standing_on(task: type, scenes: Sequence[TrueScene]) -> type:
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """The tables of who follows motions, and one with a row for each kind of scene."""
     tracking.print_figures(figures, title)
-    if "directed" not in figures:
-        return
-    table = table_of(f"{title}, told where to go", "scene", COLUMNS.values())
-    found = figures["directed"]
-    for name, row in {**found["scenes"], "total": found["total"]}.items():
-        if row["num_episodes"]:
-            values = (as_text(row[column]) for column in COLUMNS)
-            table.add_row(name, *values, style="bold" if name == "total" else None)
-    console().print(table)
-    print("strays: left the scene at a side; stalls: was slower than", SLOWEST, "m/s; stands: of those that arrived")
+    if "directed" in figures:
+        print_scenes(figures["directed"], f"{title}, told where to go")

@@ -34,21 +34,11 @@ def as_text(value: float | None) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.3g}" if value >= 10 else f"{value:.3f}"
 
 
-def table_of(title: str, first: str, headings: Iterable[str]) -> Table:
-    """A table of words in the first column and numbers in the others, which a narrow window breaks, but never cuts."""
-    table = Table(title=title, title_justify="left")
-    table.add_column(first, no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right", overflow="fold")
-    return table
-
-
-def console() -> Console:
-    """Where tables are printed: a file or a pipe is wide."""
-    found = Console()
-    if not found.is_terminal:
-        found.width = 120
-    return found
+def print_table(table: Table) -> None:
+    """Prints whole words and figures: where a terminal is too narrow lines go on beyond it, nothing is cut off."""
+    for column in table.columns:
+        column.min_width = max(len(word) for cell in (column.header, *column.cells) for word in str(cell).split())
+    Console().print(table, crop=False)
 
 
 def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> None:

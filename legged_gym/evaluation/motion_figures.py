@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from legged_gym.evaluation.figures import as_text, console, table_of
+from rich.table import Table
+
+from legged_gym.evaluation.figures import as_text, print_table
 
 # A robot has failed when one of these is passed, whatever ended episodes in training.
 FAILS_AT = {"mean link error, m": 0.5, "height of the base, m": 0.25, "vertical component of gravity": 0.8}
@@ -43,7 +45,10 @@ def summarise(clips: Mapping[str, Mapping[str, Any]], names: tuple[str, ...]) ->
 
 def print_clips(figures: Mapping[str, Any], title: str, others: Mapping[str, Mapping[str, Any]] | None = None) -> None:
     """A table with a row for each clip of `figures`, which `summarise` made; `others`: rows below, by their names."""
-    table = table_of(title, "clip", COLUMNS.values())
+    table = Table(title=title, title_justify="left")
+    table.add_column("clip", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
     for name, row in figures["clips"].items():
         mark = " (held out)" if row.get("held_out") else ""
         table.add_row(name + mark, *(as_text(row[column]) for column in COLUMNS))
@@ -52,7 +57,7 @@ def print_clips(figures: Mapping[str, Any], title: str, others: Mapping[str, Map
     last |= others or {}
     for name, row in last.items():
         table.add_row(name, *(as_text(row.get(column)) for column in COLUMNS), style="bold")
-    console().print(table)
+    print_table(table)
 
 
 def print_effort(total: Mapping[str, Any]) -> None:

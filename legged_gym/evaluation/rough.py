@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.table import Table
 from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
-from legged_gym.evaluation.figures import as_text, console, mean, table_of
+from legged_gym.evaluation.figures import as_text, mean, print_table
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
 from legged_gym.terrain.registry import TERRAINS
 
@@ -113,7 +114,10 @@ def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str
 
 def print_figures(figures: Mapping[str, Any], title: str) -> None:
     """Prints a table with a row for each type and size."""
-    table = table_of(title, "ground", COLUMNS.values())
+    table = Table(title=title, title_justify="left")
+    table.add_column("ground", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
     for kind, row in {**figures["types"], "total": figures["total"]}.items():
         table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
-    console().print(table)
+    print_table(table)

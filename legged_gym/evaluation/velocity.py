@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from legged_gym.evaluation.figures import console
+from legged_gym.evaluation.figures import print_table
 from legged_gym.utils.errors import UserError
 
 SETTLING_S = 1.0  # after each new command, not counted in the errors
@@ -123,4 +123,4 @@ def print_figures(figures: Mapping[str, float | None], title: str) -> None:
         table.add_row(
             name, ("-" if not known else str(value) if isinstance(value, int) else f"{value:.4g}"), _UNITS[name]
         )
-    console().print(table)
+    print_table(table)

@@ -1,5 +1,6 @@
 """What `deploy.yaml` says of an exported policy: everything that a loop on a robot has to know."""
 
+import copy
 import hashlib
 import subprocess
 from collections.abc import Mapping
@@ -12,12 +13,17 @@ from legged_gym import RESOURCES_DIR, __version__
 from legged_gym.deploy.description import FORMAT
 from legged_gym.export.networks import DeployedLayout
 from legged_gym.observations import Group
+from legged_gym.parts.root_command import LARGEST_TURN, LARGEST_WAY
 from legged_gym.robots import known_robot
 from legged_gym.robots.spec import RobotSpec
+from legged_gym.sensors.height_map import ALWAYS
 from legged_gym.terrain.registry import columns_of
 from legged_gym.utils.config import plain
 
 MOTIONS = "motions.npz"  # the clips of a policy that follows some, beside deploy.yaml
+ROOT_TERMS = {"torso_xy_rel", "torso_yaw_rel"}  # told to who sees no motion, if nothing else is
+UPPER_BODY = "upper_body_joint_targets"  # a term that is of some joints alone
+SEED = 1  # of evaluate.py, if no other is given
 MJCF = "robot.xml"  # the robot's file beside deploy.yaml, where it is not a shipped one
 
 
@@ -63,12 +69,19 @@ def describe(
         points |= {"samples": perception.scan_samples, "undersides": perception.undersides}
         tree["scan"] = plain(points | {"order": "point k is (x[k // len(y)], y[k % len(y)])"})
     if maps := [name for name in networks["policy"]["inputs"] if name.startswith("terrain_height")]:
-        tree["height_map"] = {"input": maps[0], **_height_map(cfg.height_map)}
+        tree["height_map"] = _height_map(env, trial, maps[0])
+    told = {term.name for term in layout.terms if term.on_robot == "told"}
+    if told >= ROOT_TERMS:
+        tree["root_command"] = _root_command(cfg.deepmimic)
     if "camera" in env.parts:
         tree["camera"] = _camera(cfg.camera)
     if "motion" in env.parts:
         tree["motion"] = _motion(env)
+        if UPPER_BODY in told:
+            tree["motion"]["upper_body"] = [env.robot.joint_names[i] for i in env.upper_body.tolist()]
     tree["trial"] = _trial(trial, env.robot.friction, "course" in env.parts)
+    if told == ROOT_TERMS and (scenes := _scenes(env, trial)):
+        tree["trial"]["scenes"] = scenes
     if figures is not None:
         tree["figures"] = dict(figures)
     return tree
@@ -191,11 +204,48 @@ def _camera(camera: Any) -> dict[str, Any]:
     }
 
 
-def _height_map(height_map: Any) -> dict[str, Any]:
+def _height_map(env: Any, trial: Any, name: str) -> dict[str, Any]:
+    """Of the input `name`."""
+    height_map, noise = copy.deepcopy(trial.height_map), trial.noise
+    if name == "terrain_height":  # the clean one
+        height_map.undisturbed()
+    names = ("link", "size", "resolution", "max_range", "blank", "white_noise", "offset_noise", "tilt_noise")
+    names += ("drop_outs", "delay", "refresh")
     return {
-        **{name: getattr(height_map, name) for name in ("link", "size", "resolution", "max_range")},
+        "input": name,
+        **plain({key: getattr(height_map, key) for key in names}),
+        "noise_level": height_map.noise_level * noise.noise_level * noise.add_noise,
+        "new_at_first": ALWAYS,
+        "side": env.height_map.side,
         "meaning": "m from the link's height down to the ground; the square turns with the link's heading",
-        "order": "point k is in row k // n, of y from right to left, and column k % n, of x from back to front",
+        "order": "point k is in row k // side, of y from right to left, and column k % side, of x from back to front",
+    }
+
+
+def _root_command(deepmimic: Any) -> dict[str, Any]:
+    """What whoever steers tells the policy, as VideoMimic's stick does."""
+    return {
+        "link": deepmimic.anchor_link,
+        "way": "torso_xy_rel",
+        "turn": "torso_yaw_rel",
+        "largest_way": LARGEST_WAY,
+        "largest_turn": LARGEST_TURN,
+        "meaning": "way: m, ahead and to the left in the link's heading, to where it is to be: the longer, the faster; "
+        "turn: rad, to the left, to where it is to look; all 0: stay",
+    }
+
+
+def _scenes(env: Any, trial: Any) -> dict[str, Any] | None:
+    """How evaluate.py begins on scenes that robots are told to cross; None for a robot that cannot stand there."""
+    robot, names, init = known_robot(env.cfg.asset.name), env.robot.joint_names, trial.init_state
+    if robot is None or any(name not in robot.default_pose for name in names):
+        return None
+    return {
+        "seed": SEED,
+        "start_height": robot.start_height,
+        "start_joint_pos": [robot.default_pose[name] for name in names],
+        "root_pos_noise": list(init.root_pos_noise),
+        "root_rot_noise": list(init.root_rot_noise),
     }
 
 

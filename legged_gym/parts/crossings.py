@@ -40,6 +40,7 @@ class Crossings(Part):
         way: (N, M) long, how each was passed last; 0: not yet
         touched, left, clean: (N, M) bool
         now: (N, M) bool, left behind in this step
+        feet_on_gates: (N, F) bool, touch something higher than the floor
         passed_by: Gates of the tiles that this step's physics took place on
         measured_clean, measured_way: (N, M) kept over resets by `measure`
     """
@@ -59,6 +60,7 @@ class Crossings(Part):
             last_x=torch.zeros(shape[0], 1, device=device),
         )
         self.now = torch.zeros(shape, **flags)
+        self.feet_on_gates = torch.zeros(shape[0], len(feet), **flags)
         self.measured_clean, self.measured_way = self.clean.clone(), self.way.clone()
         self.passed_by = self.gates()
 
@@ -80,18 +82,15 @@ class Crossings(Part):
         way = torch.where((y - gates.y).abs() < gates.half_width, right, OUTSIDE)
         self.way.copy_(torch.where(passing, way, self.way))
         near = gates.there & ((x - gates.middle).abs() < REACH) & ~self.left
-        self.touched.logical_or_(near & self._touching()[:, None])
+        force = self._sim.contact_forces_w.norm(dim=-1)
+        high = self._sim.body_pos_w.index_select(1, self._feet)[..., 2] > ON_GATE
+        torch.logical_and(force.index_select(1, self._feet) > TOUCH, high, out=self.feet_on_gates)
+        touching = (force.index_select(1, self._body) > TOUCH).any(1) | self.feet_on_gates.any(1)
+        self.touched.logical_or_(near & touching[:, None])
         torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
         self.clean.logical_or_(self.now & (self.way == AS_ASKED) & ~self.touched)
         self.left.logical_or_(self.now)
         self.last_x.copy_(x)
-
-    def _touching(self) -> Tensor:
-        """(N,) bool: contact with more than feet on the floor."""
-        force, sim = self._sim.contact_forces_w.norm(dim=-1), self._sim
-        body = (force.index_select(1, self._body) > TOUCH).any(1)
-        high = sim.body_pos_w.index_select(1, self._feet)[..., 2] > ON_GATE
-        return body | ((force.index_select(1, self._feet) > TOUCH) & high).any(1)
 
     def all_as_asked(self) -> Tensor:
         """(N,) whether all gates were passed between the posts and in the way that was asked for, touched or not."""

@@ -1,6 +1,7 @@
 """Runs an exported policy in another simulation: `python legged_gym/scripts/sim2sim.py --task=go2 --exported DIR`.
 
-Plain MuJoCo, onnxruntime and numpy, without torch and the environments; `legged_gym/deploy/trial.py` holds the loop.
+Plain MuJoCo, onnxruntime and numpy, without torch and the environments. The loops are in legged_gym/deploy: `trial.py`,
+for motions `motion_trial.py`, and for policies that are told where to go `directed_trial.py`.
 """
 
 import json
@@ -21,7 +22,8 @@ from legged_gym.viewer.film.gl import choose_gl
 def main(argv: list[str] | None = None) -> None:
     args = parse_flags(Sim2SimArgs, __doc__, argv)
     description = load_description(args.exported, args.task, force=args.force)
-    args.check(sim2sim.has_courses(description), sim2sim.has_motions(description))
+    has = (sim2sim.has_courses(description), sim2sim.has_motions(description), sim2sim.has_scenes(description))
+    args.check(*has)
     if "camera" in description and "MUJOCO_GL" not in os.environ:
         choose_gl("--exported: its policy has a camera")  # before MuJoCo is imported, which is below
     try_gl()

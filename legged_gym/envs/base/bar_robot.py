@@ -146,6 +146,10 @@ class BarRobot(ParkourRobot):
         high = 2.0 * (torch.sigmoid(20.0 * (self.highest - self.bar_underside + 0.02).clamp(min=0.0)) - 0.5)
         return self.jump * low.mean(1) + self.crawl * high * (self.bar_ahead.abs() < 0.5)
 
+    def _reward_collision(self) -> Tensor:
+        """Feet on a bar count as well: no crossing is clean with them."""
+        return super()._reward_collision() + self.crossings.feet_on_gates.sum(1)
+
     def _reward_lateral_deviation(self) -> Tensor:
         """Beside the middle of the nearest bar, wherever that is: going round it is no way out."""
         beside = (self.sim.root_pos_w[:, 1] - self.bar_y).abs() - self.cfg.rewards.lane

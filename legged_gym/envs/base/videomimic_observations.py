@@ -44,8 +44,8 @@ class VideoMimicObservations:
             "upper_body_joint_targets": lambda: [self._target_term("upper_body_joint_targets", self.upper_body)],
             "target_root_roll": lambda: [self._tilt_term("target_root_roll", 0, -1.0)],
             "target_root_pitch": lambda: [self._tilt_term("target_root_pitch", 1, 1.0)],
-            "terrain_height": lambda: [self._map_term("terrain_height", self.height_map.clean, "privileged")],
-            "terrain_height_noisy": lambda: [self._map_term("terrain_height_noisy", self.height_map.noisy, "measured")],
+            "terrain_height": lambda: [self._map_term("terrain_height", self.height_map.clean)],
+            "terrain_height_noisy": lambda: [self._map_term("terrain_height_noisy", self.height_map.noisy)],
             "teacher_checkpoint_index": lambda: [self._teacher_term()],
         }
 
@@ -119,9 +119,9 @@ class VideoMimicObservations:
         read = lambda: quat_roll_pitch(self.motion.qpos[:, 3:7])[which][:, None]  # noqa: E731
         return Term(name, read, "told", "rad, of the motion's base now, ZYX Euler angles", mirror=(sign,))
 
-    def _map_term(self, name: str, values: Tensor, on_robot: str) -> Term:
+    def _map_term(self, name: str, values: Tensor) -> Term:
         meaning = "m from the torso's height down to the ground: rows from right to left, columns from back to front"
-        return Term(name, lambda: values, on_robot, meaning, mirror=self.height_map.mirror)
+        return Term(name, lambda: values, "measured", meaning, mirror=self.height_map.mirror)
 
     def _teacher_term(self) -> Term:
         meaning = "number of the teacher who has learnt the clip; -1: none"
