@@ -19,6 +19,7 @@ from legged_gym.rewards import with_own_rewards
 from legged_gym.robots.robot import find_robot, known_robot
 from legged_gym.utils.bounds import check_env_cfg
 from legged_gym.utils.config import override
+from legged_gym.utils.devices import check_device
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.learner import require_own_rsl_rl
 
@@ -157,9 +158,10 @@ def make(
     by dotted name, as `**{"rewards.scales.torques": -1e-4}`; they count last.
 
     Raises:
-        UserError: there is no such task or setting, or a value that it cannot have.
+        UserError: there is no such task, setting or device, or a value that it cannot have.
     """
     found = get_task(task)
+    check_device(f"{device}")
     if isinstance(cfg, found.env_cfg_class):
         cfg = copy.deepcopy(cfg)
     else:

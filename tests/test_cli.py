@@ -13,7 +13,7 @@ import yaml
 from legged_gym.cli import parse as cli
 from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
-from legged_gym.registry import all_tasks, get_task, register
+from legged_gym.registry import all_tasks, get_task, other_names, register
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.files import write_file
 
@@ -86,6 +86,12 @@ BAD = {
     "run without checkpoint": ("train", [GO2, "--resume", "--load_run=20260102_120000_empty"], "no checkpoint in"),
     "no file": ("evaluate", [GO2, "--checkpoint=logs/go2/20260101_120000_first/model_5.pt"], "'model_50.pt'?"),
     "path and run": ("evaluate", [GO2, "--load_run=-1", "--checkpoint=a_file"], "has no meaning"),
+    "folder for a checkpoint": ("evaluate", [GO2, "--checkpoint=logs/go2"], "--checkpoint logs/go2 is a folder"),
+    "experiment for the log root": (
+        "evaluate",
+        [GO2, "--log_root=logs/go2"],
+        "but in logs/go2: --log_root is the folder of all experiments",
+    ),
     "another task's run": ("evaluate", [GO2, "--experiment_name=other"], "is a run of task 'swim', not of 'go2'"),
     "broken config": ("evaluate", [GO2, "--experiment_name=broken"], "cannot read"),
     "shipped and own": ("evaluate", [GO2, "--use_pretrained_checkpoint", "--checkpoint=50"], "excludes"),
@@ -149,6 +155,9 @@ def test_list_tasks(tmp_path: Path) -> None:
     assert result.returncode == 0
     for task in all_tasks().values():
         assert task.name in result.stdout and task.description in result.stdout
+    narrow = run("list_tasks", cwd=tmp_path, COLUMNS="80")
+    names = {line.split(" ")[0] for line in narrow.stdout.splitlines()}
+    assert names >= {*all_tasks(), *other_names()}, "a name has to be whole, to be copied"
 
 
 # -- good command lines ------------------------------------------------------------------------------------------------

@@ -213,12 +213,14 @@ def test_bad_checkpoints(tmp_path, monkeypatch):
     with open("code.pt", "wb") as file:
         pickle.dump({"format": FORMAT, "policy": Malicious()}, file, protocol=2)
     Path("cut.pt").write_bytes(GO2.read_bytes()[:5000])
+    Path("empty.pt").touch()
     save_atomic({"format": FORMAT, "iteration": 3, "env": {}}, Path("env_state.pt"))
     before = files(tmp_path)
     cases = {
         ("go2", Path("none.pt")): "no checkpoint at none.pt",
-        ("go2", Path("code.pt")): "damaged or no checkpoint",
-        ("go2", Path("cut.pt")): "damaged or no checkpoint",
+        ("go2", Path("code.pt")): "damaged or no checkpoint of tensors and plain data: it holds getattr",
+        ("go2", Path("cut.pt")): "damaged or no checkpoint .*: torch wrote no such file, or not to its end",
+        ("go2", Path("empty.pt")): "damaged or no checkpoint .*: it is empty",
         ("go2", Path("env_state.pt")): "state beside a checkpoint, not the checkpoint: that is model_3.pt",
         ("go2", TEACHER): "holds a policy of class ActorCriticRMA, but go2 trains ActorCritic",
         ("go2_parkour_student", TEACHER): "but go2_parkour_student trains DepthStudent",

@@ -79,6 +79,8 @@ def test_make_copies_a_config() -> None:
         ("go2", {"rewards.scales.torques": "much"}, "rewards.scales.torques is 'much', not a float"),
         ("go2", {"control.decimation": 0}, "control.decimation is 0: it has to be at least 1"),
         ("go2", {"commands.ranges.lin_vel_x": (1.0,)}, "commands.ranges.lin_vel_x is 1.0: it takes 2 values"),
+        ("go2", {"device": "gpu"}, "device 'gpu' is none of cpu, cuda, cuda:N"),
+        ("go2", {"device": "cuda:99"}, "torch sees no cuda:99; there are: cpu"),
         ("go2", {"cfg": 3}, "cfg is of type int; 'go2' takes Go2Cfg"),
         ("go2_parkour_teacher", {"cfg": Go2Cfg()}, "takes Go2ParkourTeacherCfg"),
     ],

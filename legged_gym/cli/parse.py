@@ -27,6 +27,7 @@ from legged_gym.cli.run_config import changes, check_configs, check_pairs, check
 from legged_gym.cli.words import name_in_underscores, read_flags
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
+from legged_gym.utils.devices import check_device
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
@@ -175,9 +176,7 @@ def choose_device(args: Args) -> str:
         device = "cuda:0" if count else "cpu"
         print(f"device: {device} ({torch.cuda.get_device_name(0) if count else 'torch sees no CUDA device'})")
         return device
-    if asked[0] != "cpu" and int(asked[0].removeprefix("cuda:")) >= count:
-        seen = ", ".join(["cpu", *(f"cuda:{i}" for i in range(count))])
-        raise UserError(f"torch sees no {asked[0]}; there are: {seen}")
+    check_device(asked[0])
     return asked[0]
 
 

@@ -67,6 +67,11 @@ def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
                 return run
     if not parent.is_dir():
         experiments = [d.name for d in Path(log_root).glob("*") if d.is_dir()]
+        if any(checkpoints(Path(log_root) / name) for name in experiments):
+            raise UserError(
+                f"there are no runs in {parent}, but in {log_root}: --log_root is the folder of all experiments, which "
+                f"may be {Path(log_root).resolve().parent}, and --experiment_name the one in it"
+            )
         raise UserError(f"there are no runs in {parent}; experiments in {log_root}: {nearest(experiment, experiments)}")
     runs = [folder for folder in _listed(parent) if folder.is_dir()]
     if load_run not in LATEST:
@@ -125,6 +130,8 @@ def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, che
     path = Path(checkpoint)
     if load_run is not None:
         raise UserError(f"--checkpoint {checkpoint} is a path: --load_run beside it has no meaning")
+    if path.is_dir():
+        raise UserError(f"--checkpoint {checkpoint} is a folder: name a file in it, or a run's folder with --load_run")
     if not path.is_file():
         files = [f.name for f in path.parent.glob("*.pt")] if path.parent.is_dir() else []
         raise UserError(f"there is no checkpoint {path}; .pt files in {path.parent}: {nearest(path.name, files)}")
@@ -135,7 +142,7 @@ def pretrained_checkpoint(task: str) -> Path:
     """The trained policy that is shipped for a task."""
     shipped = {path.parent.name: path for path in (RESOURCES_DIR / "policies").glob("*/model.pt")}
     if task not in shipped:
-        raise UserError(f"no trained policy is shipped for task '{task}'; {nearest(task, shipped)}")
+        raise UserError(f"no trained policy is shipped for task '{task}', only for {', '.join(sorted(shipped))}")
     return shipped[task]
 
 

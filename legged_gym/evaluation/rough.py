@@ -27,7 +27,10 @@ COLUMNS = {
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
-    """Completes the evaluation variant: `env.num_envs` robots for each type, on `difficulty` alone if it is given."""
+    """Completes the evaluation variant: `env.num_envs` robots for each type, on `difficulty` alone if it is given.
+
+    That many as a mean over the types: each has its share of the columns.
+    """
     prepare_course(env_cfg, difficulty)
     if difficulty is not None:
         env_cfg.terrain.num_levels = 1

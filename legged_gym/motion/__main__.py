@@ -110,12 +110,10 @@ class Robot:
     def __init__(self, args: Reads):
         from legged_gym.motion.load import Reading, cache_folder
         from legged_gym.motion.skeleton import Skeleton
-        from legged_gym.robots import Robot as Facts
-        from legged_gym.robots import find_robot
+        from legged_gym.robots import robot_of
         from legged_gym.robots.spec import RobotSpec  # slow: after the command line has been found good
 
-        own_file = "/" in args.robot or Path(args.robot).suffix
-        facts = Facts("", args.robot) if own_file else find_robot(args.robot)
+        facts = robot_of(args.robot, "--robot")
         with value_errors_are_the_users():
             self.spec = RobotSpec.load(
                 facts.source,

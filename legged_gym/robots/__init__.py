@@ -6,7 +6,7 @@ The facts (`Robot`) are free of MuJoCo; `RobotSpec` is in `legged_gym.robots.spe
 from legged_gym.robots.g1 import G1, G1_23
 from legged_gym.robots.galileo import GALILEO
 from legged_gym.robots.go2 import GO2
-from legged_gym.robots.robot import Gains, Mount, Robot, Sdk, find_robot, known_robot, register_robot
+from legged_gym.robots.robot import Gains, Mount, Robot, Sdk, find_robot, known_robot, register_robot, robot_of
 
 __all__ = [
     "G1",
@@ -20,4 +20,5 @@ __all__ = [
     "find_robot",
     "known_robot",
     "register_robot",
+    "robot_of",
 ]

@@ -6,6 +6,7 @@ Free of MuJoCo and torch: configs and the command line read it.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from legged_gym import RESOURCES_DIR
@@ -99,10 +100,10 @@ def known_robot(name: str) -> Robot | None:
     return _robots.get(name)
 
 
-def find_robot(name: str) -> Robot:
+def find_robot(name: str, asked: str = "asset.name", of_files: str = "asset.file takes the path of any other") -> Robot:
     """The robot called `name`: registered, or an MJCF in resources/robots/<name>/<name>.xml and nothing more.
 
-    Raises UserError if there is neither.
+    Raises UserError if there is neither: `asked` is what asked for it, `of_files` how it is told a file.
     """
     if name in _robots:
         return _robots[name]
@@ -110,8 +111,12 @@ def find_robot(name: str) -> Robot:
     path = folder / name / f"{name}.xml"
     if not name.isidentifier() or not os.path.isfile(path):
         known = {*_robots, *(p.parent.name for p in folder.glob("*/*.xml") if p.stem == p.parent.name)}
-        raise UserError(
-            f"asset.name: there is no robot '{name}', nor {path}; {nearest(name, known)} "
-            "(asset.file takes the path of any other)"
-        )
+        raise UserError(f"{asked}: there is no robot '{name}', nor {path}; {nearest(name, known)} ({of_files})")
     return Robot(name, path)
+
+
+def robot_of(text: str, flag: str) -> Robot:
+    """The robot that a script's `flag` says: one that is known, by its name, or an MJCF or URDF, by its path."""
+    if "/" in text or Path(text).suffix:
+        return Robot("", text)
+    return find_robot(text, flag, "or give the path of a file")

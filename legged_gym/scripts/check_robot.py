@@ -5,14 +5,13 @@ Reads and refuses it as training does, prints it as a tree, drops it on the floo
 
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from legged_gym.cli.process import try_gl
 from legged_gym.cli.words import read_flags
-from legged_gym.robots import Robot, find_robot
+from legged_gym.robots import robot_of
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 
 Float = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
@@ -46,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
         if value is not None and not 0.0 <= value < float("inf"):
             raise UserError(f"{flag} is {value:g}: it must be at least 0")
     try_gl()
-    known = Robot("", args.asset) if "/" in args.asset or Path(args.asset).suffix else find_robot(args.asset)
+    known = robot_of(args.asset, "--asset")
 
     from legged_gym.evaluation import robot_report as report  # slow: after the command line has been found good
     from legged_gym.robots.spec import RobotSpec

@@ -13,14 +13,14 @@ from legged_gym.utils.errors import script
 def main(argv: list[str] | None = None) -> None:
     parse_flags(ListArgs, ListArgs.__doc__, argv)
     table = Table(box=None, pad_edge=False)
-    table.add_column("task")
+    table.add_column("task", no_wrap=True)
     table.add_column("what")
     for task in all_tasks().values():
         table.add_row(task.name, task.description)
     console = Console(soft_wrap=True)
     console.print(table)
     others = Table(box=None, pad_edge=False)
-    others.add_column("also taken")
+    others.add_column("also taken", no_wrap=True)
     others.add_column("for")
     for name, task in other_names().items():
         others.add_row(name, task)

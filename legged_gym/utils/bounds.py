@@ -49,7 +49,7 @@ class Bounds:
         if not self.hold(value):
             return f"it has to be {self}" + (self._degrees(value) if self.angle else "")
         if not math.isinf(value) and abs(value) > self.most:
-            return f"it has to be at most {self.most:g}" if value > 0 else f"it has to be at least {-self.most:g}"
+            return f"it has to be at most {self.most:.10g}" if value > 0 else f"it has to be at least {-self.most:.10g}"
         return ""
 
     def _degrees(self, value: float) -> str:

@@ -26,9 +26,9 @@ class Bounds:
             return "it has to be finite"
         for holds, what in (
             (value > self.above, f"above {self.above:g}"),
-            (value >= self.low, f"at least {self.low:g}"),
+            (value >= self.low, f"at least {self.low:.10g}"),
             (value < self.below, f"below {self.below:g}"),
-            (value <= self.high, f"at most {self.high:g}"),
+            (value <= self.high, f"at most {self.high:.10g}"),
         ):
             if not holds:
                 return f"it has to be {what}"

@@ -1,6 +1,8 @@
 """Files that are either whole or not there, and loading that runs no code."""
 
 import random
+import re
+import zipfile
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,8 +68,17 @@ def load_plain(path: Path, kind: str = "checkpoint") -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive can fail in as many ways as there are bytes
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"{path} is damaged or no {kind} of tensors and plain data ({reason[:120]})") from error
+        why = _what_is_wrong(path, str(error))
+        raise ValueError(f"{path} is damaged or no {kind} of tensors and plain data: {why}") from error
+
+
+def _what_is_wrong(path: Path, said: str) -> str:
+    """With a file that torch cannot load, for which it `said` something that users cannot use."""
+    if not path.stat().st_size:
+        return "it is empty"
+    if named := re.search(r"GLOBAL ([\w.]+)", said):
+        return f"it holds {named[1]}"
+    return "its contents are broken" if zipfile.is_zipfile(path) else "torch wrote no such file, or not to its end"
 
 
 def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:

@@ -101,7 +101,7 @@ def test_a_clips_name_leads_nowhere(run: Run, g1: Skeleton, tmp_path: Path) -> N
 MISTAKES = {
     "nothing": (("check",), "name at least one file"),
     "missing": (("check", "nowhere.npz"), "nowhere.npz: there is no such file"),
-    "robot": (("check", CLIPS / "wave.npz", "--robot=g2"), "there is no robot 'g2'"),
+    "robot": (("check", CLIPS / "wave.npz", "--robot=g2"), "--robot: there is no robot 'g2'"),
     "other robot": (("check", CLIPS / "wave.npz", "--robot=go2"), "it is of another robot"),
     "rate": (("check", CLIPS / "wave.npz", "--rate=0"), "--rate is 0"),
     "fps": (("check", CLIPS / "wave.npz", "--fps=-3"), "--fps is -3"),

@@ -203,7 +203,7 @@ def test_check_robot_refuses_as_training_does(name, tmp_path, monkeypatch, capsy
     ("flags", "message"),
     [
         (["--asset", "nowhere.xml"], "nowhere.xml: there is no such file"),
-        (["--asset", "go3"], "did you mean 'go2'?"),
+        (["--asset", "go3"], "error: --asset: there is no robot 'go3'"),
         (["--asset", "go2", "--feet", "paw"], "asset.foot_name"),
         (["--asset", "go2", "--pose", "wing", "1"], "--pose: no joint's name contains 'wing'"),
         (["--asset", "go2", "--pose", "calf", "1"], "FL_calf_joint is at 1 rad, outside of its range"),
