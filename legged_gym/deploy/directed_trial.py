@@ -12,7 +12,6 @@ from legged_gym.deploy.sensors import HeightMap
 from legged_gym.evaluation.directed_figures import (
     ARRIVED,
     FALLEN,
-    LIES,
     LOOK_AHEAD,
     LOWEST,
     SLOWEST,
@@ -24,6 +23,7 @@ from legged_gym.evaluation.directed_figures import (
     with_total,
 )
 from legged_gym.evaluation.directed_scenes import HALF_WIDTH
+from legged_gym.terrain.rules import LIES
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.terrain.tile import compose, render_height, turn
 

@@ -149,8 +149,13 @@ _WHOLE = {
     "observations": table({"proprio": listed(_TERM, 1)}),
     "trial": _TRIAL,
 }
-_OPTIONAL = {"scan": _SCAN, "camera": _CAMERA, "height_map": _HEIGHT_MAP, "root_command": _ROOT_COMMAND}
-_OPTIONAL["motion"] = _MOTION
+_OPTIONAL = {
+    "scan": _SCAN,
+    "camera": _CAMERA,
+    "height_map": _HEIGHT_MAP,
+    "root_command": _ROOT_COMMAND,
+    "motion": _MOTION,
+}
 
 
 def check_description(tree: dict[str, Any]) -> None:

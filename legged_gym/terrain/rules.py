@@ -1,4 +1,4 @@
-"""When a robot on a course has fallen, steps on an edge or touches a gate: in training, evaluation and sim2sim."""
+"""When a robot has fallen or lies, steps on an edge or touches a gate: in training, evaluation and sim2sim."""
 
 import math
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ HANGS = 0.02  # m; what begins higher than this over the lowest ground hangs fre
 REACH = 0.65  # m along the course, before and behind a gate, within which a robot may touch it
 TOUCH = 1.0  # N
 ON_GATE = 0.1  # m; a foot in contact whose centre is higher over the start's level touches the gate
+LIES = -0.5  # of gravity's unit vector along the base's z; a robot without a motion that is tilted by 60 degrees lies
 AS_ASKED, WRONG_WAY, OUTSIDE = 1, 2, 3  # how a gate was passed
 
 

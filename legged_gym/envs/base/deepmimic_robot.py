@@ -17,6 +17,7 @@ from legged_gym.parts.motion_velocity import MotionVelocity
 from legged_gym.parts.root_command import RootCommand
 from legged_gym.parts.sensor_bias import SensorBias
 from legged_gym.terrain.boxes import BoxGround
+from legged_gym.terrain.rules import LIES
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import (
     assign_where,
@@ -197,7 +198,7 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         he fails when he lies."""
         super().check_termination()
         driven = self.root_command.manual
-        lies = (self.gravity_b[:, 2] > -0.5) & driven
+        lies = (self.gravity_b[:, 2] > LIES) & driven
         self.falls.logical_or_((self.lost() & ~driven) | lies)
         self.time_outs.copy_((self.time_outs | (self.motion.ended & ~driven)) & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
