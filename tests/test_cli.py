@@ -334,13 +334,13 @@ def test_config_of_another_version(tmp_path: Path) -> None:
     tree = yaml.safe_load(path.read_text())
     tree["env"]["control"]["gone"] = 1
     del tree["env"]["control"]["beta"]
-    tree["env"]["sim"]["dt"] = 1  # an integer where a float belongs
+    tree["env"]["control"]["action_scale"] = 1  # an integer where a float belongs
     path.write_text(yaml.safe_dump(tree))
     assert run_config.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
-    assert env.sim.dt == 1.0 and isinstance(env.sim.dt, float)
-    tree["env"]["sim"]["dt"] = "fast"
+    assert env.control.action_scale == 1.0 and isinstance(env.control.action_scale, float)
+    tree["env"]["control"]["action_scale"] = "fast"
     path.write_text(yaml.safe_dump(tree))
-    with pytest.raises(UserError, match="env.sim.dt is 'fast', not a float"):
+    with pytest.raises(UserError, match="env.control.action_scale is 'fast', not a float"):
         run_config.load_config(path, "go2", env, train)
 
 

@@ -143,7 +143,7 @@ class StudentPPO(Distillation):
         super().__init__(student, env, num_steps, cfg, graph=graph)
         if env.num_envs < cfg.ppo.num_mini_batches:
             many = f"algorithm.ppo.num_mini_batches is {cfg.ppo.num_mini_batches}"
-            raise ValueError(f"{many}: {env.num_envs} environments do not fill as many")
+            raise ValueError(f"{many}, for {env.num_envs} robots in all")
         dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         policy = with_critic(student, dims, cfg.init_noise_std)
         losses = [Loss("yaw", lambda policy, batch, means: batch.outputs[YAW_ERROR], cfg.yaw_loss_coef)]

@@ -150,7 +150,7 @@ class NoiseCfg:
 class SimCfg:
     engine: Literal["auto", "mujoco", "warp"] = "auto"
     """auto (Warp on CUDA, C on CPU), mujoco (C, CPU) or warp"""
-    dt: Annotated[float, Bounds(low=0.0, open_low=True, most=1.0)] = 0.005
+    dt: Annotated[float, Bounds(low=0.0, open_low=True, most=0.05)] = 0.005
     """physics step, s"""
     num_threads: Annotated[int, Bounds(low=0, most=1024)] = 0
     """of the C engine; 0: all cores"""
