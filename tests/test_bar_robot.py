@@ -257,6 +257,21 @@ def test_a_clean_crossing_is_paid_once():
     assert paid.tolist() == pytest.approx([1.0, 0.0])
 
 
+def test_a_crossing_that_touched_something_is_paid_less():
+    env = BarRobot(quiet(3))
+    env.crossings.now[:, 0], env.crossings.way[:, 0] = True, AS_ASKED
+    env.crossings.clean[:, 0] = torch.tensor([True, False, False])
+    env.crossings.way[2, 0] = OUTSIDE
+    assert (env._reward_successful_traversal() * env.dt).tolist() == pytest.approx([1.0, 0.125, 0.0])
+
+
+def test_rushing_costs_and_a_jump_may_be_faster():
+    env = BarRobot(quiet(6))
+    put(env, x=[0.0, 0.0, 2.0, 2.0, 6.2, 6.2], vx=[1.3, 1.8, 1.8, 2.5, 1.2, 1.8])
+    looked(env)
+    assert env._reward_overspeed().tolist() == pytest.approx([0.0, 0.5, 0.0, 0.5, 0.0, 0.5], abs=1e-5)
+
+
 def test_going_round_a_bar_costs_however_far_round():
     env = BarRobot(quiet(3))
     put(env, x=2.0, y=[0.0, 0.5, 1.5])

@@ -57,7 +57,7 @@ class BarPerceptionCfg(PerceptionCfg):
 
 @dataclass
 class BarRewardScales(ParkourRewardScales):
-    """Weights of the Galileo hurdle parkour (January 2026).
+    """Weights of the Galileo hurdle parkour (January 2026), but for `overspeed` and twice its `successful_traversal`.
 
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
     so that going slowly past a bar paid more. So is `height_guidance`, and `feet_air_time` is for steps towards the
@@ -68,11 +68,12 @@ class BarRewardScales(ParkourRewardScales):
     """
 
     tracking_goal_vel: float = 2.0
+    overspeed: float = -3.0
     tracking_yaw: float = 0.5
     height_guidance: float = 2.0
     jump_clearance: float = 2.0
     crawl_clearance: float = 2.0
-    successful_traversal: float = 4.0
+    successful_traversal: float = 8.0
     mode_mismatch: float = -1.0
     lateral_deviation: float = -1.5
     foot_symmetry: float = 0.3
@@ -100,6 +101,10 @@ class BarRewardsCfg(ParkourRewardsCfg):
     base_height_tolerance: Positive = 0.05
     """height_guidance = exp(-(error / tolerance)²), m"""
     feet_air_time_target: NotNegative = 0.15
+    top_speed: Positive = 1.3
+    """times the commanded speed, from which overspeed counts"""
+    jump_speed: Positive = 2.0
+    """the same where a bar to jump over is near"""
     jump_margin: NotNegative = 0.08
     """of the feet's centres over a bar that is jumped, m"""
     crawl_margin: NotNegative = 0.03

@@ -19,6 +19,7 @@ from legged_gym.utils.math import quat_rotate
 AHEAD, PAST = 1.4, 0.65  # m to a bar's middle; between them, the nearest bar says what to do
 OVER = 0.3  # m; feet within this of a bar's middle are on their way over it
 UNDER = 0.15  # m; and within this there is no other way
+TOUCHED = 0.125  # of the reward for a clean crossing is paid for one that is as asked, but touched something
 FASTEST = 3.0  # times the commanded speed, up to which clearance is paid per metre
 
 
@@ -108,6 +109,13 @@ class BarRobot(ParkourRobot):
     def _reward_tracking_goal_vel(self) -> Tensor:
         return self.nearing
 
+    def _reward_overspeed(self) -> Tensor:
+        """Times the commanded speed, beyond what is allowed: all else is paid per bar or per metre, and who rushes gets
+        more of it per second and touches what is in the way."""
+        rewards = self.cfg.rewards
+        allowed = torch.where(self.jump, rewards.jump_speed, rewards.top_speed)
+        return (self._pace() - allowed).clamp(min=0.0)
+
     def _reward_height_guidance(self) -> Tensor:
         """The base at its height, where no bar is near; per metre that the goal comes nearer, and taken back per metre
         that it does not."""
@@ -134,10 +142,10 @@ class BarRobot(ParkourRobot):
         return self.crawl * nearness * (0.6 * low + 0.4 * torch.sigmoid(30.0 * below)) * self._pace()
 
     def _reward_successful_traversal(self) -> Tensor:
-        """Once for each bar that is left behind: 1 after a clean crossing, 0.25 after one that touched something."""
+        """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched something."""
         crossings = self.crossings
         passed = crossings.now & (crossings.way == AS_ASKED)
-        return (passed & crossings.clean).sum(1) / self.dt + 0.25 * (passed & ~crossings.clean).sum(1) / self.dt
+        return torch.where(crossings.clean, passed / self.dt, passed * (TOUCHED / self.dt)).sum(1)
 
     def _reward_mode_mismatch(self) -> Tensor:
         """Feet that go under a bar to jump over, and a body higher than a bar to crawl under; 0 .. 1."""

@@ -24,8 +24,10 @@ class Go2TrainCfg(TrainCfg):
     )
 
     def cpu(self) -> None:
-        """Windows half as long, and twice as many: with few robots, their policies fall less (benchmarks/README.md)."""
-        self.runner.num_steps_per_env, self.runner.max_iterations = 12, 480
+        """Windows half as long, and of each step its mirror image: with few robots, their policies fall less
+        (benchmarks/README.md)."""
+        self.algorithm.mirror_augmentation = True
+        self.runner.num_steps_per_env, self.runner.max_iterations = 12, 450
 
 
 @dataclass
