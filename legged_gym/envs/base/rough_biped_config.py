@@ -75,6 +75,11 @@ class RoughBipedCfg(ParkourCfg):
     rewards: RoughBipedRewardsCfg = field(default_factory=RoughBipedRewardsCfg)
     noise: NoiseCfg = field(default_factory=NoiseCfg)
 
+    def play(self) -> None:
+        """As other courses, and nobody is told to stand."""
+        super().play()
+        self.commands.standing_fraction = 0.0
+
     def evaluation(self) -> None:
         """0.6 m/s on stairs of 10, 15, 20 and 25 cm and the like, led by goals on flat ground too. Tiles of boxes are not
         equally hard: with 24 and more of each size, no single one decides a figure."""
