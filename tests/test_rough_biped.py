@@ -13,9 +13,11 @@ from host_sync import NoHostSync
 from legged_gym import make
 from legged_gym.deploy.course import Course as DeployedCourse
 from legged_gym.deploy.course import course_tile
+from legged_gym.deploy.trial import summarise_course
 from legged_gym.envs.base.rough_biped import RoughBiped
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
 from legged_gym.evaluation.rough import COLUMNS, evaluate, prepare
+from legged_gym.evaluation.rough_figures import label, print_figures
 from legged_gym.export.files import export_policy
 from legged_gym.registry import get_task
 from legged_gym.terrain.registry import TERRAINS, proportions
@@ -244,6 +246,20 @@ def test_blind_and_scanning_policies_are_exported(groups, tmp_path, monkeypatch)
     middle = np.array([tile.goals[2, 0], 0.0, STANDING - 1.0])
     assert judge.ground_under(middle) == pytest.approx(-1.0, abs=0.03)
     assert not judge.fallen(middle, 0.0, 0.0, np.array([[middle[0], 0.1, -0.96], [middle[0], -0.1, -0.96]]))
+
+
+def test_a_walk_in_plain_mujoco_succeeds_by_the_way_that_was_told(capsys):
+    def episode(progress: float, fallen: bool) -> dict[str, float]:
+        rest = dict.fromkeys(("goals", "finished", "seconds", "edge", "energy", "metres"), 0.0)
+        return rest | {"progress": progress, "fallen": float(fallen), "steps": 10.0}
+
+    rows = [episode(0.81, False), episode(0.79, False), episode(1.0, True), episode(1.1, False)]
+    row = summarise_course({"stairs_up": rows})["types"]["stairs_up"]
+    assert (row["success_rate"], row["fall_rate"], row["progress"]) == pytest.approx((0.5, 0.25, 0.925))
+    figures = {"types": {label("stairs_up", 0.75): row}, "total": row}
+    print_figures(figures, "", {"types": {"stairs_up 0.2 m": {"success_rate": 0.777}, "flat": {"success_rate": 0.111}}})
+    shown = capsys.readouterr().out
+    assert "stairs_up 0.2 m" in shown and "0.777" in shown and "0.111" not in shown and "swing" not in shown
 
 
 # -- what a CUDA graph needs -------------------------------------------------------------------------------------------

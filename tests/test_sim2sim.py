@@ -105,6 +105,7 @@ def test_measures_what_the_environment_observes(folders):
         assert close(measured["joint_vel"] * 0.05, observed["joint_vel"], 1e-5)
         yaw = roll_pitch_yaw(robot.orientation)[2]
         assert close(course.yaw_errors(robot.position, yaw), env.course.yaw_errors[i], 1e-4)
+        assert course.progress(robot.position) == pytest.approx(env.course.progress()[i].item(), abs=1e-3)
         heights = env.sim.root_pos_w[i, 2] - env.scan.heights[i]
         seen = RayScan(robot, course.tile, tree["scan"]).measure()["scan"]
         assert np.mean(np.abs(seen - heights.numpy()) < 1e-4) > 0.97  # but for edges

@@ -55,6 +55,8 @@ class Course:
         )
         self._dwell = round(course["goal_dwell_s"] / period)  # control steps
         self.num_goals = len(tile.goals)
+        legs = np.diff(tile.goals[:, :2], axis=0, prepend=0.0)
+        self._path = np.linalg.norm(legs, axis=-1).cumsum()  # m from the start straight through the goals up to each
         self.reached = self._inside = 0
 
     @property
@@ -67,6 +69,11 @@ class Course:
         self._inside = self._inside + 1 if near else 0
         if self._inside >= self._dwell:
             self.reached, self._inside = self.reached + 1, 0
+
+    def progress(self, position: Array) -> float:
+        """m gone along the course's line, towards the current goal; less than 0 for who went the other way."""
+        left = np.linalg.norm(self._goals(1)[0] - position[:2])
+        return float(self._path[min(self.reached, self.num_goals - 1)] - left)
 
     def yaw_errors(self, position: Array, yaw: float) -> Array:
         """(2,) rad to turn by, to the left, to face the current goal and the next one."""

@@ -9,8 +9,10 @@ from rich.table import Table
 
 from legged_gym.evaluation.directed_figures import print_scenes
 from legged_gym.evaluation.directed_scenes import KINDS, draw
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, mean, print_table
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
+from legged_gym.evaluation.rough_figures import label
+from legged_gym.evaluation.rough_figures import print_figures as print_walks
 
 
 def has_courses(description: dict[str, Any]) -> bool:
@@ -70,7 +72,13 @@ def _courses(
     episodes: dict[str, list] = {kind: [] for kind in kinds}
     for kind, k in _progress(runs):
         episodes[kind].append(run_course(policy, description, kind, k, difficulty, physics))
-    return summarise_course(episodes) | {"difficulty": difficulty}
+    figures = summarise_course(episodes)
+    if "heading_gain" in description["trial"]["commands"]:  # a walk as told, over ground of some height
+        types = {label(kind, difficulty): row for kind, row in figures["types"].items()}
+        total = {name: mean(row[name] for row in types.values()) for name in next(iter(types.values()))}
+        total["num_episodes"] = len(runs)
+        figures = {"types": types, "total": total}
+    return figures | {"difficulty": difficulty}
 
 
 def _scenes(
@@ -124,6 +132,9 @@ def print_figures(figures: dict[str, Any], measured: dict[str, Any], title: str)
         theirs = {f"evaluate.py, {key}": rows["total"] for key, rows in measured.items()}
         print_clips(figures, title, theirs)
         print_legend()
+        return
+    if "progress" in figures.get("total", ()):
+        print_walks(figures, title, measured)
         return
     table = Table(title=title, title_justify="left")
     if "types" not in figures:

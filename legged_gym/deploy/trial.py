@@ -14,6 +14,7 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
 from legged_gym.deploy.sensors import DepthCamera, RayScan
 from legged_gym.evaluation.figures import with_total
+from legged_gym.evaluation.rough_figures import SUCCESS
 from legged_gym.terrain.registry import TERRAINS
 from legged_gym.terrain.rules import OUTSIDE
 
@@ -40,6 +41,7 @@ def run_course(
     # Whoever steers says the speed. Headings and scan are a teacher's alone, from the true pose: a student needs none.
     flat = TERRAINS[kind].flat
     commands = trial["commands"]
+    led = "heading_gain" in commands  # by a velocity towards the goals
     speed = rng.uniform(*commands.get("goal_speed", commands["lin_vel_x"]))
     told = {"command": [speed], "flat": [flat], "not_flat": [not flat]}
     perception = description["scan"]["interval"] if scan is not None else 1
@@ -55,7 +57,7 @@ def run_course(
             told["yaw_errors"] = course.yaw_errors(robot.position, yaw)
             if scan is not None:
                 told |= scan.measure()
-        if "heading_gain" in commands:  # a velocity that leads to the goals
+        if led:
             turn = course.yaw_errors(robot.position, roll_pitch_yaw(robot.orientation)[2])[0]
             told["commands"] = [speed, 0.0, np.clip(commands["heading_gain"] * turn, *commands["ang_vel_yaw"])]
             told["heading_error"] = [turn]
@@ -86,16 +88,21 @@ def run_course(
     if len(crossings.clean):
         outside = (crossings.way == OUTSIDE).any()
         gates = {"gates": len(crossings.clean), "clean": float(crossings.clean.sum()), "outside": float(outside)}
-    return gates | {
-        "goals": course.reached / course.num_goals,
-        "fallen": float(fallen),
-        "finished": float(course.done and not fallen),
-        "steps": seconds / period,
-        "seconds": seconds,
-        "edge": edge,
-        "energy": energy,
-        "metres": metres,
-    }
+    way = {"progress": course.progress(robot.position) / max(speed * seconds, period)} if led else {}
+    return (
+        gates
+        | way
+        | {
+            "goals": course.reached / course.num_goals,
+            "fallen": float(fallen),
+            "finished": float(course.done and not fallen),
+            "steps": seconds / period,
+            "seconds": seconds,
+            "edge": edge,
+            "energy": energy,
+            "metres": metres,
+        }
+    )
 
 
 def summarise_course(episodes: Mapping[str, list[Figures]]) -> dict[str, Any]:
@@ -114,6 +121,9 @@ def summarise_course(episodes: Mapping[str, list[Figures]]) -> dict[str, Any]:
             "energy_J_per_m": of["energy"].sum() / of["metres"].sum() if of["metres"].any() else None,
             "num_episodes": len(rows),
         }
+        if "progress" in of:
+            came = (of["progress"] >= SUCCESS) & (of["fallen"] == 0)
+            types[kind] |= {"progress": of["progress"].mean(), "success_rate": came.mean()}
         if "gates" in of:
             types[kind] |= {
                 "clean_courses": (of["clean"] == of["gates"]).mean(),

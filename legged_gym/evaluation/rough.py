@@ -5,25 +5,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.table import Table
 from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
-from legged_gym.evaluation.figures import as_text, mean, print_table
+from legged_gym.evaluation.figures import mean
+from legged_gym.evaluation.rough_figures import (
+    COLUMNS,
+    SUCCESS,
+    label,
+    print_figures,  # noqa: F401 - of this evaluator too
+)
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
-from legged_gym.terrain.registry import TERRAINS
-
-SUCCESS = 0.8  # of the commanded distance
-COLUMNS = {
-    "success_rate": "success",
-    "fall_rate": "falls",
-    "progress": "of way",
-    "lin_vel_error": "m/s off",
-    "ang_vel_error": "rad/s off",
-    "feet_clearance": "swing, m",
-    "feet_edge": "on edge",
-}
 
 
 def prepare(env_cfg: Any, difficulty: float | None) -> None:
@@ -82,21 +75,15 @@ def evaluate(
     difficulties = np.interp(np.linspace(0.0, 1.0, course.num_levels), (0.0, 1.0), env.cfg.terrain.difficulty)
     types: dict[str, dict[str, Any]] = {}
     for kind in course.types:
-        labels = [_label(kind, difficulty) for difficulty in difficulties]  # flat ground has one for all levels
-        for label in dict.fromkeys(labels):
-            of_label = torch.tensor([label == other for other in labels], device=device)
-            own = (course.type == course.types.index(kind)) & of_label[level]
+        names = [label(kind, difficulty) for difficulty in difficulties]  # flat ground has one for all levels
+        for name in dict.fromkeys(names):
+            of_name = torch.tensor([name == other for other in names], device=device)
+            own = (course.type == course.types.index(kind)) & of_name[level]
             if own.any():  # play.py may have fewer robots than there are tiles
-                rows = {name: value[own].double().sum().item() for name, value in sums.items()}
-                types[label] = _figures(rows, share[own], success[own])
+                rows = {figure: value[own].double().sum().item() for figure, value in sums.items()}
+                types[name] = _figures(rows, share[own], success[own])
     total = {name: mean(row[name] for row in types.values()) for name in COLUMNS}
     return {"types": types, "total": total | {"num_episodes": n}}
-
-
-def _label(kind: str, difficulty: float) -> str:
-    """The type, and how high or steep it is."""
-    terrain = TERRAINS[kind]
-    return kind if terrain.size is None else f"{kind} {terrain.size(difficulty):.2g} {terrain.unit}"
 
 
 def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str, float | int | None]:
@@ -110,14 +97,3 @@ def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str
         "feet_edge": sums["edge"] / sums["steps"],
         "num_episodes": len(share),
     }
-
-
-def print_figures(figures: Mapping[str, Any], title: str) -> None:
-    """Prints a table with a row for each type and size."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("ground", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right")
-    for kind, row in {**figures["types"], "total": figures["total"]}.items():
-        table.add_row(kind, *(as_text(row[name]) for name in COLUMNS), style="bold" if kind == "total" else None)
-    print_table(table)

@@ -81,8 +81,10 @@ class RoughBipedCfg(ParkourCfg):
         self.commands.standing_fraction = 0.0
 
     def evaluation(self) -> None:
-        """0.6 m/s on stairs of 10, 15, 20 and 25 cm and the like, led by goals on flat ground too. Tiles of boxes are not
-        equally hard: with 24 and more of each size, no single one decides a figure."""
+        """0.6 m/s on stairs of 10, 15, 20 and 25 cm and the like, led by goals on flat ground too.
+
+        Tiles of boxes are not equally hard: with 24 and more of each size, no single one decides a figure.
+        """
         super().evaluation()
         self.env.episode_length_s = 25.0
         self.terrain.difficulty, self.terrain.num_levels = (0.25, 1.0), 4
