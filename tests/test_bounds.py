@@ -283,6 +283,8 @@ def test_feet_and_hips_that_are_not_there() -> None:
         make(GO2, 1, **{"asset.foot_name": " "})
     with pytest.raises(UserError, match="asset.hip_name: no joint's name contains 'hop'; joints: FL_hip_joint"):
         make(GO2, 1, **{"asset.hip_name": "hop", "sim.num_threads": 1})
+    with pytest.raises(UserError, match="control.driven_joints: no joint's name contains 'wing'; joints: FL_hip_joint"):
+        make(GO2, 1, **{"control.driven_joints": ("thigh", "wing"), "sim.num_threads": 1})
 
 
 def test_a_training_that_diverges_is_one_line() -> None:

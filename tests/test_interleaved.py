@@ -8,6 +8,8 @@ import pytest
 import torch
 from rich.console import Console
 
+from legged_gym.envs.g1.g1_config import LEGS
+from legged_gym.parts.config import ControlCfg
 from legged_gym.registry import get_task
 from rsl_rl.config import AlgorithmCfg, TrainCfg
 from rsl_rl.factory import make_policy
@@ -66,9 +68,9 @@ def env():
 
 
 # -- sizes -------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("joints", "actions", "proprio"), [(GUIDE, 10, 43), (("hip", "knee", "ankle"), 12, 49)])
+@pytest.mark.parametrize(("joints", "actions", "proprio"), [(GUIDE, 10, 43), (LEGS, 12, 49)])
 def test_widths_follow_from_the_joints_that_are_driven(joints, actions, proprio):
-    env = make_env(1, driven_joints=joints)
+    env = make_env(1, control=ControlCfg(gain_set="armature", driven_joints=joints))
     dims = {name: value.shape[1] for name, value in env.observations.items()}
     assert env.num_actions == actions
     assert dims["proprio"] == dims["student_proprio"] == proprio and dims["teacher_depth"] == dims["depth"] == 4096

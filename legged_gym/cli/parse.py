@@ -232,7 +232,7 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
 def _check_student(student: Path, checkpoint: Path, task: Task, env: dict[str, Any]) -> None:
     """Refuses the `student` of a run with another camera or body than that of `checkpoint`, whose config is `env`."""
     theirs = plain(trained_configs(student, task)[0])
-    for part in ("asset", "control", "driven_joints", "camera"):
+    for part in ("asset", "control", "camera"):
         for key, old, new in differences({part: theirs[part]}, {part: env[part]}):
             raise UserError(
                 f"--depth_checkpoint: {student} learnt with env.{key} {old}, {checkpoint} with {new}: they do not go "

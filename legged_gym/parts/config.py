@@ -80,6 +80,8 @@ class ControlCfg:
     """N·m, likewise, to speed a joint up; else the joint's limit"""
     braking_torque: dict[str, Positive] = field(default_factory=dict)
     """N·m, likewise, to slow a joint down; else the joint's limit"""
+    driven_joints: tuple[str, ...] = ()
+    """parts of the names of the joints that actions are of, the others are held at the default pose; empty: all"""
     action_scale: Finite = 0.25
     """target angle = default + action_scale * the joint's factor * action"""
     action_factors: dict[str, Positive] = field(default_factory=dict)

@@ -36,6 +36,19 @@ def test_an_action_arrives_after_its_delay(monkeypatch, delay):
     assert len(record) == 20
 
 
+def test_joints_that_no_action_is_of_are_held(monkeypatch):
+    cfg = quiet(2)
+    cfg.control.driven_joints = ("thigh", "calf")
+    env = LeggedRobot(cfg)
+    assert env.num_actions == 8 and env.observations["proprio"].shape[1] == 3 + 3 + 3 + 3 * 8
+    record = spy(env, monkeypatch)
+    env.step(torch.full((2, 8), 0.4))
+    offset = 0.1 * torch.tensor(["hip" not in name for name in env.robot.joint_names])
+    for torques, position, velocity in record:
+        target = env.default_joint_pos + offset
+        torch.testing.assert_close(torques, 25.0 * (target - position) - 0.6 * velocity, atol=1e-4, rtol=0)
+
+
 def test_delays_are_drawn_per_episode():
     cfg = quiet(400)
     cfg.domain_rand.control_delays, cfg.domain_rand.control_delay_min, cfg.domain_rand.control_delay_max = True, 2, 4

@@ -129,7 +129,11 @@ class BaseTask(Part):
 
     def _driven_joints(self) -> list[int]:
         """Joints that actions are of, in the robot's order; the others are held at the default pose."""
-        return list(range(len(self.robot.joint_names)))
+        names, parts = self.robot.joint_names, self.cfg.control.driven_joints
+        for part in parts:
+            if not any(part in name for name in names):
+                raise UserError(f"control.driven_joints: no joint's name contains {part!r}; joints: {', '.join(names)}")
+        return [i for i, name in enumerate(names) if not parts or any(part in name for part in parts)]
 
     def _links(self, parts: tuple[str, ...], key: str) -> Tensor:
         """Indices of the links whose names contain one of `parts`."""

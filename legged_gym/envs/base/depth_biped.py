@@ -12,11 +12,10 @@ from legged_gym.envs.base.rough_biped import RoughBiped
 from legged_gym.mirror import Mirror
 from legged_gym.observations import Given, Group, Known, Term
 from legged_gym.sensors.depth_camera import DepthCamera
-from legged_gym.utils.errors import UserError
 
 
 class DepthBiped(Seeing, RoughBiped):
-    """Actions are of `cfg.driven_joints`; the other joints are held at the default pose.
+    """Sees through a depth camera.
 
     Groups, beside those of `RoughBiped` and `Seeing`: `proprio` has the base's velocity, and the error of its heading
     beside the commands; `student_proprio` (N, d) is `proprio` as a robot has it, without that velocity;
@@ -25,13 +24,6 @@ class DepthBiped(Seeing, RoughBiped):
     """
 
     cfg: DepthBipedCfg
-
-    def _driven_joints(self) -> list[int]:
-        names, parts = self.robot.joint_names, self.cfg.driven_joints
-        for part in parts:
-            if not any(part in name for name in names):
-                raise UserError(f"driven_joints: no joint's name contains {part!r}; joints: {', '.join(names)}")
-        return [i for i, name in enumerate(names) if any(part in name for part in parts)]
 
     def _init_buffers(self) -> None:
         super()._init_buffers()

@@ -18,7 +18,5 @@ class DepthPerceptionCfg(RoughPerceptionCfg):
 
 @dataclass
 class DepthBipedCfg(CameraVariants, RoughBipedCfg):
-    driven_joints: tuple[str, ...] = ("hip", "knee", "ankle")
-    """parts of the names of the joints that the policy drives; the others are held at the default pose"""
     perception: DepthPerceptionCfg = field(default_factory=DepthPerceptionCfg)
     camera: DepthCameraCfg = field(default_factory=DepthCameraCfg)

@@ -7,8 +7,8 @@ from legged_gym.envs.base.depth_biped_config import DepthBipedCfg
 from legged_gym.envs.base.legged_robot_config import AssetCfg, SimCfg
 from legged_gym.envs.base.parkour_config import ParkourDomainRandCfg, ParkourInitStateCfg
 from legged_gym.envs.base.rough_biped_config import RoughBipedRewardsCfg
-from legged_gym.envs.g1.g1_config import asset
-from legged_gym.envs.g1.g1_rough_config import control, domain_rand, init_state, rewards, sim
+from legged_gym.envs.g1.g1_config import LEGS, asset
+from legged_gym.envs.g1.g1_rough_config import domain_rand, init_state, rewards, sim
 from legged_gym.parts.config import ControlCfg
 from legged_gym.robots import G1
 from legged_gym.sensors.camera_config import DepthCameraCfg
@@ -30,6 +30,10 @@ def camera() -> DepthCameraCfg:
         far=2.5,
         latency_jitter=0.06,
     )
+
+
+def control() -> ControlCfg:
+    return ControlCfg(gain_set="armature", driven_joints=LEGS)
 
 
 @dataclass
