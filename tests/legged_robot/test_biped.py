@@ -192,7 +192,7 @@ def test_random_actions_keep_everything_finite():
     torch.manual_seed(0)
     falls = 0
     for _ in range(80):
-        observations, rewards, dones, _ = env.step(2.0 * torch.randn(16, 29))
+        observations, rewards, dones, _ = env.step(2.0 * torch.randn(16, env.num_actions))
         assert all(torch.isfinite(value).all() for value in (rewards, *observations.values()))
         falls += int(env.falls.sum())
     assert falls > 0 and dones.dtype == torch.bool

@@ -17,7 +17,11 @@ class G1TrainCfg(TrainCfg):
     )
 
     def cpu(self) -> None:
-        self.runner.max_iterations = 500
+        """Of each step its mirror image too, and steps that are longer at first and shorter at the end."""
+        algorithm = self.algorithm
+        algorithm.mirror_augmentation, algorithm.entropy_coef = True, 0.002
+        algorithm.desired_kl, algorithm.final_desired_kl = 0.02, 0.004
+        self.runner.max_iterations = 740
 
 
 @dataclass
