@@ -106,7 +106,7 @@ def test_the_student_plays_or_nobody_does(run, tmp_path, capsys):
     # Nor does one with another body.
     shutil.copytree(run, tmp_path / "run")
     fails(play, *small, f"--checkpoint={tmp_path}/run/model_2.pt", "--use_depth_encoder", "--no_export",
-          "--env.driven_joints", "hip", "knee")  # fmt: skip
+          "--env.control.driven_joints", "hip", "knee")  # fmt: skip
     assert "does not fit this task" in capsys.readouterr().err
 
 
