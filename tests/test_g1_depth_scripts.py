@@ -187,3 +187,22 @@ def test_an_episode_in_plain_mujoco(exported):
     except UserError as error:
         pytest.skip(str(error))
     assert figures["steps"] == 15 and len(policy.seconds["policy"]) == 15 and len(policy.seconds["depth_encoder"]) == 3
+
+
+def test_a_world_that_blows_up_has_come_as_far_as_before(exported, monkeypatch):
+    description = load_description(exported, "g1_depth")
+    policy = DeployedPolicy(exported, description)
+    calls = iter([False] * 10)  # it is asked twice a step
+
+    def diverged(robot):
+        if next(calls, True):
+            robot.data.qpos[:] = np.nan
+            return True
+        return False
+
+    monkeypatch.setattr(SimulatedRobot, "diverged", diverged)
+    try:
+        figures = run_course(policy, description, "stairs_up", 0, 0.5, Physics())
+    except UserError as error:
+        pytest.skip(str(error))
+    assert figures["fallen"] == 1.0 and figures["steps"] == 5 and np.isfinite(figures["progress"])

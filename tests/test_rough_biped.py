@@ -16,8 +16,8 @@ from legged_gym.deploy.course import course_tile
 from legged_gym.deploy.trial import summarise_course
 from legged_gym.envs.base.rough_biped import RoughBiped
 from legged_gym.envs.g1.g1_rough_config import G1RoughCfg
-from legged_gym.evaluation.rough import COLUMNS, evaluate, prepare
-from legged_gym.evaluation.rough_figures import label, print_figures
+from legged_gym.evaluation.rough import evaluate, prepare
+from legged_gym.evaluation.rough_figures import COLUMNS, label, print_figures
 from legged_gym.export.files import export_policy
 from legged_gym.registry import get_task
 from legged_gym.terrain.registry import TERRAINS, proportions

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from legged_gym.evaluation.directed_figures import print_scenes
 from legged_gym.evaluation.directed_scenes import KINDS, draw
-from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, mean, print_table
+from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
-from legged_gym.evaluation.rough_figures import label
+from legged_gym.evaluation.rough_figures import label, with_total
 from legged_gym.evaluation.rough_figures import print_figures as print_walks
 
 
@@ -73,11 +73,8 @@ def _courses(
     for kind, k in _progress(runs):
         episodes[kind].append(run_course(policy, description, kind, k, difficulty, physics))
     figures = summarise_course(episodes)
-    if "heading_gain" in description["trial"]["commands"]:  # a walk as told, over ground of some height
-        types = {label(kind, difficulty): row for kind, row in figures["types"].items()}
-        total = {name: mean(row[name] for row in types.values()) for name in next(iter(types.values()))}
-        total["num_episodes"] = len(runs)
-        figures = {"types": types, "total": total}
+    if all("progress" in row for row in figures["types"].values()):  # a walk as told, over ground of some height
+        figures = with_total({label(kind, difficulty): row for kind, row in figures["types"].items()}, len(runs))
     return figures | {"difficulty": difficulty}
 
 

@@ -47,7 +47,7 @@ def run_course(
     perception = description["scan"]["interval"] if scan is not None else 1
     push_steps = max(1, round(trial["push_interval_s"] / period))
     policy.reset()
-    seconds = metres = edge = energy = 0.0
+    seconds = metres = edge = energy = gone = 0.0
     fallen = False
     for step in range(round(trial["episode_s"] / period)):
         # -- the loop of a robot ------------------------------------------------------------------------------
@@ -71,6 +71,7 @@ def run_course(
             break
         roll, pitch, _ = roll_pitch_yaw(robot.orientation)
         course.advance(robot.position)
+        gone = course.progress(robot.position)
         if len(crossings.way):
             crossings.advance(robot.position, robot.touches_more_than_the_floor())
         fallen = robot.crashed() or course.fallen(robot.position, roll, pitch, robot.feet)
@@ -88,7 +89,7 @@ def run_course(
     if len(crossings.clean):
         outside = (crossings.way == OUTSIDE).any()
         gates = {"gates": len(crossings.clean), "clean": float(crossings.clean.sum()), "outside": float(outside)}
-    way = {"progress": course.progress(robot.position) / max(speed * seconds, period)} if led else {}
+    way = {"progress": gone / max(speed * seconds, period)} if led else {}
     return (
         gates
         | way

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
 from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
-from legged_gym.evaluation.figures import mean
 from legged_gym.evaluation.rough_figures import (
-    COLUMNS,
     SUCCESS,
     label,
     print_figures,  # noqa: F401 - of this evaluator too
+    with_total,
 )
 from legged_gym.evaluation.velocity import SETTLING_S, run_episodes
 
@@ -82,8 +81,7 @@ def evaluate(
             if own.any():  # play.py may have fewer robots than there are tiles
                 rows = {figure: value[own].double().sum().item() for figure, value in sums.items()}
                 types[name] = _figures(rows, share[own], success[own])
-    total = {name: mean(row[name] for row in types.values()) for name in COLUMNS}
-    return {"types": types, "total": total | {"num_episodes": n}}
+    return with_total(types, n)
 
 
 def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str, float | int | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from legged_gym.evaluation.figures import as_text, print_table
+from legged_gym.evaluation.figures import as_text, mean, print_table
 from legged_gym.terrain.registry import TERRAINS
 
 SUCCESS = 0.8  # of the commanded distance
@@ -24,6 +24,13 @@ def label(kind: str, difficulty: float) -> str:
     """The type, and how high or steep it is."""
     terrain = TERRAINS[kind]
     return kind if terrain.size is None else f"{kind} {terrain.size(difficulty):.2g} {terrain.unit}"
+
+
+def with_total(types: dict[str, Any], number: int) -> dict[str, Any]:
+    """{"types": types, "total": the mean over them of each figure that is there, of `number` episodes}."""
+    names = [name for name in COLUMNS if all(name in row for row in types.values())]
+    total = {name: mean(row[name] for row in types.values()) for name in names}
+    return {"types": types, "total": total | {"num_episodes": number}}
 
 
 def print_figures(figures: Mapping[str, Any], title: str, measured: Mapping[str, Any] | None = None) -> None:

@@ -59,7 +59,8 @@ class Distillation:
         if num_steps % interval:
             raise ValueError(f"runner.num_steps_per_env is {num_steps}: no multiple of the images' interval {interval}")
         if env.num_envs < cfg.num_mini_batches:
-            raise ValueError(f"algorithm.num_mini_batches is {cfg.num_mini_batches}, for {env.num_envs} robots in all")
+            number = f"algorithm.num_mini_batches is {cfg.num_mini_batches}"
+            raise ValueError(f"{number}: it may be {env.num_envs} at most, the number of environments")
         self.policy, self.cfg, self.interval = student, cfg, interval
         self.storage = Window(student, num_steps, env.num_envs, interval)
         self.acting = StudentPolicy(student, env.num_envs)

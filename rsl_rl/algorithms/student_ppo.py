@@ -142,8 +142,8 @@ class StudentPPO(Distillation):
         """As `Distillation`, with memory for PPO beside its own."""
         super().__init__(student, env, num_steps, cfg, graph=graph)
         if env.num_envs < cfg.ppo.num_mini_batches:
-            many = f"algorithm.ppo.num_mini_batches is {cfg.ppo.num_mini_batches}"
-            raise ValueError(f"{many}, for {env.num_envs} robots in all")
+            number = f"algorithm.ppo.num_mini_batches is {cfg.ppo.num_mini_batches}"
+            raise ValueError(f"{number}: it may be {env.num_envs} at most, the number of environments")
         dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
         policy = with_critic(student, dims, cfg.init_noise_std)
         losses = [Loss("yaw", lambda policy, batch, means: batch.outputs[YAW_ERROR], cfg.yaw_loss_coef)]
