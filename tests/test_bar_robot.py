@@ -265,6 +265,18 @@ def test_a_crossing_that_touched_something_is_paid_less():
     assert (env._reward_successful_traversal() * env.dt).tolist() == pytest.approx([1.0, 0.125, 0.0])
 
 
+def test_critics_are_told_of_a_spoilt_crossing_until_the_bar_is_left_behind():
+    env = BarRobot(quiet(2))
+    told = {}
+    for x in go(env, [(3.6, OVER, {})]):
+        env.sim.contact_forces_w.zero_()
+        if abs(x - 2.4) < 1e-6:
+            env.sim.contact_forces_w[1, env.crossings._body[0], 2] = 50.0
+            env.crossings.update()
+        told[round(x, 1)] = env.groups["touched"].terms[0].read()[:, 0].tolist()
+    assert told[2.3] == [0.0, 0.0] and told[2.4] == told[3.0] == [0.0, 1.0] and told[3.3] == [0.0, 0.0]
+
+
 def test_rushing_costs_and_a_jump_may_be_faster():
     env = BarRobot(quiet(6))
     put(env, x=[0.0, 0.0, 2.0, 2.0, 6.2, 6.2], vx=[1.3, 1.8, 1.8, 2.5, 1.2, 1.8])

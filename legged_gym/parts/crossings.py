@@ -92,6 +92,10 @@ class Crossings(Part):
         self.left.logical_or_(self.now)
         self.last_x.copy_(x)
 
+    def spoilt(self) -> Tensor:
+        """(N,) whether something touched at a gate that is not left behind yet: its crossing cannot be clean."""
+        return (self.touched & ~self.left).any(1)
+
     def all_as_asked(self) -> Tensor:
         """(N,) whether all gates were passed between the posts and in the way that was asked for, touched or not."""
         return ((self.way == AS_ASKED) | ~self.passed_by.there).all(1)

@@ -25,7 +25,8 @@ FASTEST = 3.0  # times the commanded speed, up to which clearance is paid per me
 
 class BarRobot(ParkourRobot):
     """Rewards depend on the nearest bar: `jump`, `crawl` and `flat` (N,) say whether it is to be jumped over or crawled
-    under, or none is near. Group `mode`: the three as one of three, in the order flat, jump, crawl.
+    under, or none is near. Group `mode`: the three as one of three, in the order flat, jump, crawl; group `touched`:
+    1 while a crossing is spoilt already.
 
     `bar_ahead` (N,) m along the course to its middle, negative behind it; `bar_y`, `bar_top`, `bar_underside` (N,) m.
     `nearing` (N,): share of the commanded speed with which the goal comes nearer.
@@ -73,8 +74,14 @@ class BarRobot(ParkourRobot):
             nearest = self.ahead["mode"][:, :1]
             return torch.cat([nearest == kind for kind in (Mode.NONE, Mode.JUMP, Mode.CRAWL)], 1).float()
 
-        term = Term("mode", mode, "privileged", "1 for one of flat, jump, crawl", mirror=UNCHANGED)
-        return [*groups, self._group("mode", [term])]
+        def touched() -> Tensor:
+            return self.crossings.spoilt()[:, None].float()
+
+        terms = {
+            "mode": Term("mode", mode, "privileged", "1 for one of flat, jump, crawl", mirror=UNCHANGED),
+            "touched": Term("touched", touched, "privileged", "1: the next crossing is not clean", mirror=UNCHANGED),
+        }
+        return [*groups, *(self._group(name, [term]) for name, term in terms.items())]
 
     def pop_statistics(self) -> dict[str, float]:
         """With the stage, and the heights of the bars on all courses in cm, under the names of Galileo's logs."""

@@ -18,11 +18,13 @@ MODE = dict(target_group="mode", target_coef=0.1)  # which expert is meant for w
 
 def _policy() -> RmaPolicyCfg:
     """Three experts, flat, jump and crawl; their gate reads the numbers of the next obstacles, the first eight of
-    priv_explicit, which are told from the scan."""
+    priv_explicit, which are told from the scan. The critic knows of a crossing that is spoilt already: what that costs
+    is paid only when the bar is left behind, and counts at once as the critic's change of mind."""
     return RmaPolicyCfg(
         actor_class_name="GatedExperts",
         actor_hidden_dims=(512, 256, 128),
         critic_hidden_dims=(512, 256, 128),
+        critic_groups=("proprio", "scan", "priv_explicit", "priv_latent", "touched"),
         estimator_groups=("proprio", "scan"),
         min_noise_std=0.1,
     )
