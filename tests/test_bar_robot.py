@@ -317,6 +317,27 @@ def test_hopping_on_the_spot_or_to_and_fro_earns_nothing():
     assert steps == pytest.approx([0.0, 0.2, 0.0, 0.0], abs=1e-3)
 
 
+def test_ground_where_a_robot_has_been_pays_nothing():
+    env = BarRobot(quiet(1))
+
+    def paid(x: float, z: float, vx: float) -> list[float]:
+        put(env, x=x, z=z, vx=vx)
+        looked(env)
+        env.feet_air_time.fill_(1.0)
+        env.feet_first_contact.fill_(True)
+        names = ("tracking_goal_vel", "height_guidance", "crawl_clearance", "jump_clearance", "feet_air_time")
+        return [getattr(env, f"_reward_{name}")().item() for name in names]
+
+    first = {0.5: paid(0.5, 0.38, 0.5)}
+    assert paid(0.3, 0.38, -0.5)[0] == pytest.approx(-0.5, abs=1e-4), "going back costs"
+    first |= {x: paid(x, z, 0.5) for x, z in ((2.5, 0.95), (6.5, 0.27))}
+    assert min(first[0.5][0], first[0.5][1], first[2.5][3], first[6.5][2], first[0.5][4]) > 0.1
+    assert all(reward <= 0.0 for x, z in ((0.5, 0.38), (2.5, 0.95), (6.4, 0.27)) for reward in paid(x, z, 0.5))
+    assert paid(6.6, 0.27, 0.5)[2] > 0.1
+    env.reset()
+    assert paid(0.5, 0.38, 0.5) == first[0.5], "and a new episode begins anew"
+
+
 def test_torque_costs_less_at_bars():
     env = BarRobot(quiet(3))
     put(env, x=[0.0, 6.5, 2.5])

@@ -14,7 +14,7 @@ from legged_gym.terrain.bars import PLATE_HEIGHT
 from legged_gym.terrain.rules import AS_ASKED
 from legged_gym.terrain.tile import Mode, rotation_matrix
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.math import quat_rotate
+from legged_gym.utils.math import assign_where, quat_rotate
 
 AHEAD, PAST = 1.4, 0.65  # m to a bar's middle; between them, the nearest bar says what to do
 OVER = 0.3  # m; feet within this of a bar's middle are on their way over it
@@ -29,7 +29,8 @@ class BarRobot(ParkourRobot):
     1 while a crossing is spoilt already.
 
     `bar_ahead` (N,) m along the course to its middle, negative behind it; `bar_y`, `bar_top`, `bar_underside` (N,) m.
-    `nearing` (N,): share of the commanded speed with which the goal comes nearer.
+    `nearing` (N,): share of the commanded speed with which the goal comes nearer; at most 0 where the robot has been
+    before. `furthest` (N,) m along the course that it has been, `onward` (N,) bool: it is beyond that.
     """
 
     cfg: BarCfg
@@ -45,7 +46,8 @@ class BarRobot(ParkourRobot):
         numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest", "nearing")
         for name in numbers:
             setattr(self, name, torch.zeros(self.num_envs, device=self.device))
-        for name in ("jump", "crawl", "flat"):
+        self.keep(furthest=torch.zeros(self.num_envs, device=self.device))
+        for name in ("jump", "crawl", "flat", "onward"):
             setattr(self, name, torch.zeros(self.num_envs, dtype=torch.bool, device=self.device))
         self.body_w = torch.zeros(self.num_envs, *self.body_points.shape[1:], device=self.device)
 
@@ -65,7 +67,14 @@ class BarRobot(ParkourRobot):
         torch.logical_not(near, out=self.flat)
         self.body_w.copy_(root[:, None] + quat_rotate(self.sim.root_quat_w[:, None], self.body_points))
         self.highest.copy_(self.body_w[..., 2].amax(1))
-        self.nearing.copy_(super()._reward_tracking_goal_vel())
+        torch.gt(root[:, 0], self.furthest, out=self.onward)
+        self.furthest.copy_(torch.maximum(self.furthest, root[:, 0]))
+        nearing = super()._reward_tracking_goal_vel()
+        self.nearing.copy_(torch.where(self.onward, nearing, nearing.clamp(max=0.0)))
+
+    def reset_where(self, mask: Tensor) -> None:
+        super().reset_where(mask)
+        assign_where(mask, self.furthest, -torch.inf)
 
     def _observation_groups(self) -> list[Group]:
         groups = super()._observation_groups()
@@ -107,6 +116,11 @@ class BarRobot(ParkourRobot):
         """Speed along the course over the commanded one: its integral over time is a way, however fast one goes."""
         return (self.sim.root_lin_vel_w[:, 0] / self.commands[:, 0].clamp(min=0.1)).clamp(0.0, FASTEST)
 
+    def _gain(self) -> Tensor:
+        """The same where the robot has not been before. Going to and fro is no way to be paid: as no sum of rewards is
+        negative, who goes on slowly and back fast would lose less than it gets."""
+        return self._pace() * self.onward
+
     def _feet_at_bar(self) -> tuple[Tensor, Tensor]:
         """(N, F) m of the feet: distance to the middle of the nearest bar along the course, height over its top."""
         feet = self.sim.body_pos_w.index_select(1, self.feet)
@@ -138,7 +152,7 @@ class BarRobot(ParkourRobot):
         beside = (self.body_w[..., 0] - bar_x[:, None]).abs() > UNDER
         lowest = self.body_w[..., 2].masked_fill(beside, torch.inf).amin(1)
         body = torch.sigmoid(15.0 * (lowest - self.bar_top - 0.5 * self.cfg.rewards.jump_margin)) * lowest.isfinite()
-        return self.jump * (feet.sum(1) + body) / (feet.shape[1] + 1) * self._pace()
+        return self.jump * (feet.sum(1) + body) / (feet.shape[1] + 1) * self._gain()
 
     def _reward_crawl_clearance(self) -> Tensor:
         """The body's highest point below the bar's underside, more so the nearer it is; per metre."""
@@ -146,7 +160,7 @@ class BarRobot(ParkourRobot):
         nearness = (1.0 - self.bar_ahead.abs() / AHEAD).clamp(min=0.0)
         tolerance = 0.04 + 0.08 * (1.0 - nearness)
         low = torch.exp(-(below.clamp(max=0.0) / tolerance).square())
-        return self.crawl * nearness * (0.6 * low + 0.4 * torch.sigmoid(30.0 * below)) * self._pace()
+        return self.crawl * nearness * (0.6 * low + 0.4 * torch.sigmoid(30.0 * below)) * self._gain()
 
     def _reward_successful_traversal(self) -> Tensor:
         """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched something."""
