@@ -207,6 +207,10 @@ def test_modes_follow_the_nearest_bar():
 
 def test_going_over_pays_and_going_under_a_bar_to_jump_costs():
     env = BarRobot(quiet(3))
+    # Front feet, front knees and the body are over the bar, and all high: five of nine.
+    put(env, x=2.5 - 0.11, z=1.1, vx=1.0)
+    looked(env)
+    assert env._reward_jump_clearance().tolist() == pytest.approx([5 / 9] * 3, abs=0.01)
     put(env, x=2.5, z=[0.95, 0.41, 0.2], vx=1.0)
     looked(env)
     paid = env._reward_jump_clearance()

@@ -42,6 +42,9 @@ class BarRobot(ParkourRobot):
             raise UserError(f"terrain.proportions: {type(self).__name__} needs bars, and there are none on {kinds}")
         if self.cfg.perception.num_obstacles < 1:
             raise UserError(f"perception.num_obstacles is 0: {type(self).__name__} tells the mode of one or more")
+        above = [self.robot_spec.spec.body(foot).parent.name for foot in self.robot.feet]  # whose origins are the knees
+        knees = torch.tensor([self.robot.body_names.index(link) for link in above], device=self.device)
+        self.limbs = torch.cat([self.feet, knees])
         self.body_points = torch.tensor(outline(self.robot), dtype=torch.float32, device=self.device)[None]  # (1, P, 3)
         numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest", "nearing")
         for name in numbers:
@@ -121,11 +124,11 @@ class BarRobot(ParkourRobot):
         negative, who goes on slowly and back fast would lose less than it gets."""
         return self._pace() * self.onward
 
-    def _feet_at_bar(self) -> tuple[Tensor, Tensor]:
-        """(N, F) m of the feet: distance to the middle of the nearest bar along the course, height over its top."""
-        feet = self.sim.body_pos_w.index_select(1, self.feet)
+    def _at_bar(self, links: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, L) m of `links` (L,): distance to the middle of the nearest bar along the course, height over its top."""
+        position = self.sim.body_pos_w.index_select(1, links)
         bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
-        return (feet[..., 0] - bar_x[:, None]).abs(), feet[..., 2] - self.bar_top[:, None]
+        return (position[..., 0] - bar_x[:, None]).abs(), position[..., 2] - self.bar_top[:, None]
 
     def _reward_tracking_goal_vel(self) -> Tensor:
         return self.nearing
@@ -145,14 +148,14 @@ class BarRobot(ParkourRobot):
         return torch.exp(-error.square()) * self.nearing.clamp(min=-1.0) * self.flat
 
     def _reward_jump_clearance(self) -> Tensor:
-        """Share of the feet, and the body as one more, that are over the bar as they go by it; per metre."""
-        distance, over = self._feet_at_bar()
-        feet = torch.sigmoid(15.0 * (over - self.cfg.rewards.jump_margin)) * (distance < OVER)
+        """Share of feet and knees, and the body as one more, that are over the bar as they go by it; per metre."""
+        distance, over = self._at_bar(self.limbs)
+        limbs = torch.sigmoid(15.0 * (over - self.cfg.rewards.jump_margin)) * (distance < OVER)
         bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
         beside = (self.body_w[..., 0] - bar_x[:, None]).abs() > UNDER
         lowest = self.body_w[..., 2].masked_fill(beside, torch.inf).amin(1)
         body = torch.sigmoid(15.0 * (lowest - self.bar_top - 0.5 * self.cfg.rewards.jump_margin)) * lowest.isfinite()
-        return self.jump * (feet.sum(1) + body) / (feet.shape[1] + 1) * self._gain()
+        return self.jump * (limbs.sum(1) + body) / (limbs.shape[1] + 1) * self._gain()
 
     def _reward_crawl_clearance(self) -> Tensor:
         """The body's highest point below the bar's underside, more so the nearer it is; per metre."""
@@ -170,7 +173,7 @@ class BarRobot(ParkourRobot):
 
     def _reward_mode_mismatch(self) -> Tensor:
         """Feet that go under a bar to jump over, and a body higher than a bar to crawl under; 0 .. 1."""
-        distance, over = self._feet_at_bar()
+        distance, over = self._at_bar(self.feet)
         low = 2.0 * (torch.sigmoid(15.0 * (0.03 - over).clamp(min=0.0)) - 0.5) * (distance < UNDER)
         high = 2.0 * (torch.sigmoid(20.0 * (self.highest - self.bar_underside + 0.02).clamp(min=0.0)) - 0.5)
         return self.jump * low.mean(1) + self.crawl * high * (self.bar_ahead.abs() < 0.5)
