@@ -86,6 +86,9 @@ class PolicyCfg(ClassCfg):
     through gates that start at zero: a trained network that is given them starts as the same function."""
     critic_projected_groups: tuple[str, ...] = ()
     """Likewise, of the critic."""
+    actor_skips: dict[str, Positive] = field(default_factory=dict)
+    """Of actor_groups, those of one number per action that are added to the actor's output, times a gain: an untrained
+    actor then does what they ask for."""
     normalize_returns: bool = False
     """The critic learns returns less their running mean, over their running deviation: its loss does not grow with
     rewards, and clip_param is a share of that deviation."""
@@ -111,6 +114,8 @@ class PolicyCfg(ClassCfg):
             projected = getattr(self, f"{who}_projected_groups")
             if twice := [group for group in projected if (*groups, *projected).count(group) > 1]:
                 raise ValueError(f"{key}.{who}_projected_groups: {twice[0]} is read already")
+        if unread := [group for group in self.actor_skips if group not in self.actor_groups]:
+            raise ValueError(f"{key}.actor_skips has {unread[0]}, which {key}.actor_groups lacks")
 
 
 @dataclass
@@ -142,7 +147,7 @@ class RmaPolicyCfg(PolicyCfg):
         groups = self.estimator_groups
         if not groups or len(set(groups)) < len(groups):
             raise ValueError(f"{key}.estimator_groups is {' '.join(groups) or 'empty'}: it takes one or both, once")
-        for name in ("actor_encoders", "actor_projected_groups"):
+        for name in ("actor_encoders", "actor_projected_groups", "actor_skips"):
             if getattr(self, name):
                 raise ValueError(f"{key}.{name}: {self.class_name} has encoders of its own")
 

@@ -48,8 +48,9 @@ class TeacherStudentCfg(PolicyCfg):
         super().check(key)
         if len(self.scan_encoder_dims) < 2:
             raise ValueError(f"{key}.scan_encoder_dims is {self.scan_encoder_dims}: it needs two layers or more")
-        if self.actor_projected_groups:
-            raise ValueError(f"{key}.actor_projected_groups: a TeacherStudent's teacher sees by {key}.teacher alone")
+        for name in ("actor_projected_groups", "actor_skips"):
+            if getattr(self, name):
+                raise ValueError(f"{key}.{name}: a TeacherStudent's teacher sees by {key}.teacher alone")
         if self.actor_class_name != "MLP":
             raise ValueError(f"{key}.actor_class_name is {self.actor_class_name}: students are made from an MLP")
 

@@ -94,9 +94,23 @@ def test_gates_learn_and_then_what_is_behind_them():
     assert projection.gate.abs().min() > 0.0 and not torch.equal(projection.weight, weight)
 
 
+def test_an_untrained_actor_with_a_skip_does_what_the_group_asks_for():
+    plain, policy = make(), make(actor_skips={"target_joints": 4.0})
+    policy.load_state_dict(plain.state_dict())
+    observations = observe(8)
+    asked = 4.0 * observations["target_joints"]
+    actions = policy.act_inference(observations)
+    torch.testing.assert_close(actions, plain.act_inference(observations) + asked)
+    assert (actions - asked).abs().max() < 0.2 < asked.abs().max(), "the network's own part is small at first"
+
+
 @pytest.mark.parametrize(
     ("cfg", "message"),
     [
+        (PolicyCfg(actor_skips={"scan": 1.0}), "policy.actor_skips has scan, which policy.actor_groups lacks"),
+        (PolicyCfg(actor_skips={"proprio": 1.0}), "actor_skips: proprio has 3 numbers, and there are 2 actions"),
+        (RmaPolicyCfg(actor_skips={"proprio": 1.0}), "actor_skips: ActorCriticRMA has encoders of its own"),
+        (TeacherStudentCfg(actor_skips={"proprio": 1.0}), "actor_skips: a TeacherStudent's teacher sees"),
         (PolicyCfg(actor_projected_groups=("proprio",)), "actor_projected_groups: proprio is read already"),
         (PolicyCfg(critic_projected_groups=("scan", "scan")), "critic_projected_groups: scan is read already"),
         (PolicyCfg(actor_projected_groups=("scan",), actor_hidden_dims=()), "the actor, MLP, is no MLP with a hidden"),

@@ -19,6 +19,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_flags(ImportArgs, __doc__, argv)
     task = get_task(args.task)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
+    train_cfg.policy.actor_skips = {}  # VideoMimic's actors have none
 
     from rsl_rl.runners.videomimic import released_checkpoint  # slow: after the command line has been found good
     from rsl_rl.utils.checkpoint import save_atomic

@@ -40,6 +40,9 @@ class ActorCritic(nn.Module):
         self.cfg = cfg
         self.num_actions = num_actions
         self.obs_dims = {group: obs_dims[group] for group in groups}
+        if other := [group for group in cfg.actor_skips if obs_dims[group] != num_actions]:
+            width = obs_dims[other[0]]
+            raise ValueError(f"policy.actor_skips: {other[0]} has {width} numbers, and there are {num_actions} actions")
         self.actor = make_actor(self.actor_widths(), num_actions, cfg)
         critic = resolve(cfg.critic_class_name, "rsl_rl.modules", "policy.critic_class_name")
         critic_in = self._width(cfg.critic_groups, cfg.critic_encoders)
@@ -115,7 +118,10 @@ class ActorCritic(nn.Module):
     def act_inference(self, observations: Mapping[str, Tensor]) -> Tensor:
         """Mean actions (N, A)."""
         parts = self._read(observations, self.cfg.actor_groups, self.actor_encoders)
-        return self._answer(self.actor, parts, observations, self.actor_projections)
+        actions = self._answer(self.actor, parts, observations, self.actor_projections)
+        for group, gain in self.cfg.actor_skips.items():
+            actions = torch.add(actions, observations[group], alpha=gain)
+        return actions
 
     def in_use(self, num_envs: int | None, *, estimated: bool = False) -> Callable[[Mapping[str, Tensor]], Tensor]:
         """What acts when nobody learns: observations to mean actions.

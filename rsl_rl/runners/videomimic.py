@@ -46,7 +46,7 @@ def released_checkpoint(path: Path, cfg: PolicyCfg, env: VecEnv) -> dict[str, An
         raise ValueError(f"{path} is no checkpoint of VideoMimic's: these have {', '.join(wanted)}")
     _check_settings(path, saved["policy_cfg"], cfg)
     dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
-    policy = make_policy(dims, env.num_actions, replace(cfg, normalize_returns=False))
+    policy = make_policy(dims, env.num_actions, replace(cfg, normalize_returns=False, actor_skips={}))
     found = _translated(path, saved["model_state_dict"])
     check_weights(f"{path}: policy", found, policy.state_dict())
     for key in NETWORKS:
