@@ -1,4 +1,5 @@
-"""Unitree G1: with 29 joints, hardware rev 1.0; and of the first generation with locked wrists, 23 joints."""
+"""Unitree G1: with 29 joints, hardware rev 1.0, or the 12 of its legs alone; and of the first generation with locked
+wrists, 23 joints."""
 
 import math
 from collections.abc import Mapping
@@ -14,10 +15,13 @@ _ARM = tuple(f"{part}_joint" for part in ("shoulder_pitch", "shoulder_roll", "sh
 _WRIST = tuple(f"wrist_{part}_joint" for part in ("roll", "pitch", "yaw"))
 
 
+def _both(side: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{which}_{name}" for which, _ in _SIDES for name in side)
+
+
 def _joints(arm: tuple[str, ...]) -> tuple[str, ...]:
     """Left leg, right leg, waist, left arm, right arm: the order of Unitree's SDK."""
-    legs, arms = ([f"{side}_{name}" for side, _ in _SIDES for name in names] for names in (_LEG, arm))
-    return (*legs, *_WAIST, *arms)
+    return (*_both(_LEG), *_WAIST, *_both(arm))
 
 
 # -- motors ------------------------------------------------------------------------------------------------------------
@@ -89,19 +93,20 @@ _ASAP = Gains(  # wrists are locked
 # -- poses, shapes -----------------------------------------------------------------------------------------------------
 def _bent_knees(joints: tuple[str, ...]) -> dict[str, float]:
     """BeyondMimic's and mjlab's pose, with soles flat on the ground 0.757 m below the pelvis."""
-    pose = {name: 0.0 for name in joints}
+    bent = {}
     for side, sign in _SIDES:
         legs = {"hip_pitch": -0.312, "knee": 0.669, "ankle_pitch": -0.363}
         arms = {"shoulder_pitch": 0.2, "shoulder_roll": 0.2 * sign, "elbow": 0.6}
-        pose |= {f"{side}_{name}_joint": angle for name, angle in (legs | arms).items()}
-    return pose
+        bent |= {f"{side}_{name}_joint": angle for name, angle in (legs | arms).items()}
+    return {name: bent.get(name, 0.0) for name in joints}
 
 
-_HITS_ITSELF = (
+_LEGS_HIT = (
     *("left_hip_yaw:right_hip_yaw", "left_knee:right_knee", "left_ankle_roll:right_ankle_roll"),
-    *("left_ankle_roll:right_knee", "right_ankle_roll:left_knee"),
-    *("wrist_yaw:hip_yaw", "wrist_yaw:torso", "wrist_yaw:pelvis", "elbow:torso", "left_wrist_yaw:right_wrist_yaw"),
+    *("left_ankle_roll:right_knee", "right_ankle_roll:left_knee", "wrist_yaw:hip_yaw"),
 )
+_ARMS_HIT = ("wrist_yaw:torso", "wrist_yaw:pelvis", "elbow:torso", "left_wrist_yaw:right_wrist_yaw")
+_HITS_ITSELF = (*_LEGS_HIT, *_ARMS_HIT)
 
 
 def _g1(
@@ -111,6 +116,7 @@ def _g1(
     camera_z: float,
     gain_sets: Mapping[str, Gains],
     sdk: Sdk | None = None,
+    self_collision_pairs: tuple[str, ...] = _HITS_ITSELF,
 ) -> Robot:
     motors = _motors(hip_roll, joints)
     gains = _armature_gains(motors)
@@ -129,7 +135,7 @@ def _g1(
             driving_torque=_of_each(motors, "driving"),
             braking_torque=_of_each(motors, "braking"),
             sdk=sdk,
-            self_collision_pairs=_HITS_ITSELF,
+            self_collision_pairs=self_collision_pairs,
             # Unitree's D435, in the head; its blind zone ends 0.28 m before it.
             mounts={"d435": Mount((0.0576235, 0.01753, camera_z), math.degrees(0.8307767), link="torso_link")},
         )
@@ -138,5 +144,7 @@ def _g1(
 
 _ALL = _joints(_ARM + _WRIST)
 G1 = _g1("g1", _ALL, _BIG, 0.42987, {}, Sdk("unitree_sdk2", _ALL))
+# Waist and arms are welded in the default pose, as unitree_rl_gym's g1_12dof: somebody else holds them.
+G1_12 = _g1("g1_12", _both(_LEG), _BIG, 0.42987, {}, self_collision_pairs=_LEGS_HIT)
 # The SDK has places for the wrists too, which somebody has to hold: its order is not that of a policy's joints alone.
 G1_23 = _g1("g1_23", _joints(_ARM), _OLD_HIP_ROLL, 0.41987, {"asap": _ASAP})

@@ -12,7 +12,7 @@ import torch
 from legged_gym.evaluation.floor import joint_values, put_on_floor
 from legged_gym.parts.config import ControlCfg
 from legged_gym.parts.joint_drive import make_motors
-from legged_gym.robots import G1, G1_23, Robot
+from legged_gym.robots import G1, G1_12, G1_23, Robot
 from legged_gym.robots.spec import RobotSpec
 from legged_gym.sensors.camera_config import DepthCameraCfg
 from legged_gym.sensors.depth_camera import DepthCamera
@@ -86,6 +86,28 @@ def joint_inertias(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
 
 def by_part(values: dict[str, float], names: tuple[str, ...]) -> np.ndarray:
     return np.array([next(value for part, value in values.items() if part in name) for name in names])
+
+
+def test_the_robot_with_legs_alone_is_the_other_one_in_its_pose():
+    placed_ones = []
+    for robot in (G1, G1_12):
+        model, compiled = model_of(robot, self_collision_pairs=robot.self_collision_pairs)
+        placed_ones.append((model, compiled, placed(model, compiled, default_pose(robot, compiled), 0.8)))
+    (whole, links, there), (legs, own, here) = placed_ones
+    assert own.joint_names == links.joint_names[:12] and own.body_names == links.body_names
+    assert own.joint_limits.tolist() == links.joint_limits[:12].tolist()
+    assert own.torque_limits.tolist() == links.torque_limits[:12].tolist()
+    assert own.armature.tolist() == links.armature[:12].tolist()
+    for name in links.body_names:
+        a, b = whole.body(name), legs.body(name)
+        assert a.mass == b.mass and a.inertia.tolist() == b.inertia.tolist()
+        np.testing.assert_allclose(here.body(name).xipos, there.body(name).xipos, atol=1e-9)
+        np.testing.assert_allclose(here.body(name).ximat, there.body(name).ximat, atol=1e-8)
+    assert [whole.geom(k).type[0] for k in links.geoms] == [legs.geom(k).type[0] for k in own.geoms]
+    upper = [name for name in links.body_names if not any(part in name for part in LEG)]
+    pairs = zip(legs.geom_bodyid[legs.pair_geom1], legs.geom_bodyid[legs.pair_geom2], strict=True)
+    names = [{legs.body(k).name for k in pair} for pair in pairs]
+    assert names and not any(pair <= set(upper) for pair in names), "what is welded cannot hit itself"
 
 
 @pytest.mark.parametrize(("robot", "masses", "total"), [(G1, MASSES, 33.34114), (G1_23, OLD_MASSES, 35.11214)])
