@@ -17,11 +17,12 @@ class G1TrainCfg(TrainCfg):
     )
 
     def cpu(self) -> None:
-        """Of each step its mirror image too, and steps that are longer at first and shorter at the end."""
-        algorithm = self.algorithm
+        """Small networks, of each step its mirror image too, and steps that are longer at first and shorter at the end."""
+        algorithm, policy = self.algorithm, self.policy
+        policy.actor_hidden_dims = policy.critic_hidden_dims = (128, 128, 64)
         algorithm.mirror_augmentation, algorithm.entropy_coef = True, 0.002
         algorithm.desired_kl, algorithm.final_desired_kl = 0.02, 0.004
-        self.runner.max_iterations = 740
+        self.runner.max_iterations = 700
 
 
 @dataclass
