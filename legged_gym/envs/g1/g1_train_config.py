@@ -17,7 +17,7 @@ class G1TrainCfg(TrainCfg):
     )
 
     def cpu(self) -> None:
-        """Small networks, of each step its mirror image too, and steps that are longer at first and shorter at the end."""
+        """Small networks, of each step its mirror image too, and steps that are longer first and shorter at the end."""
         algorithm, policy = self.algorithm, self.policy
         policy.actor_hidden_dims = policy.critic_hidden_dims = (128, 128, 64)
         algorithm.mirror_augmentation, algorithm.entropy_coef = True, 0.002
