@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from legged_gym.envs.g1.g1_config import LEGS
+from legged_gym.envs.g1.g1_depth_config import LEGS
 from legged_gym.parts.config import ControlCfg
 from legged_gym.registry import get_task
 from rsl_rl.config import AlgorithmCfg, TrainCfg

@@ -106,7 +106,7 @@ class BarRewardsCfg(ParkourRewardsCfg):
     jump_speed: Positive = 2.0
     """the same where a bar to jump over is near"""
     jump_margin: NotNegative = 0.08
-    """of the feet's centres over a bar that is jumped, m"""
+    """of the feet's centres and of the knees over a bar that is jumped, m"""
     crawl_margin: NotNegative = 0.03
     """of the body's highest point below a bar that is crawled under, m"""
     lane: NotNegative = 0.3

@@ -14,9 +14,6 @@ POSE_STD = {
 }  # fmt: skip
 
 
-LEGS = ("hip", "knee", "ankle")
-
-
 def asset() -> AssetCfg:
     return AssetCfg(
         name=G1.name,

@@ -7,11 +7,13 @@ from legged_gym.envs.base.depth_biped_config import DepthBipedCfg
 from legged_gym.envs.base.legged_robot_config import AssetCfg, SimCfg
 from legged_gym.envs.base.parkour_config import ParkourDomainRandCfg, ParkourInitStateCfg
 from legged_gym.envs.base.rough_biped_config import RoughBipedRewardsCfg
-from legged_gym.envs.g1.g1_config import LEGS, asset
+from legged_gym.envs.g1.g1_config import asset
 from legged_gym.envs.g1.g1_rough_config import domain_rand, init_state, rewards, sim
 from legged_gym.parts.config import ControlCfg
 from legged_gym.robots import G1
 from legged_gym.sensors.camera_config import DepthCameraCfg
+
+LEGS = ("hip", "knee", "ankle")  # parts of the names of the joints that policies drive
 
 
 def camera() -> DepthCameraCfg:
