@@ -168,7 +168,7 @@ def run_all(seeds: list[Seed], gpus: int) -> None:
 def rows_of(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Figures by row of the table: each type of tile and the total, or all in one."""
     if "types" not in figures:
-        return {"all": figures}
+        return {"all": {name: value for name, value in figures.items() if name != "policy"}}
     return {**figures["types"], **({"total": figures["total"]} if "total" in figures else {})}
 
 

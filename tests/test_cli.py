@@ -272,7 +272,7 @@ def test_a_run_from_end_to_end(tmp_path: Path) -> None:
     result = run("evaluate", GO2, *short, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert list(yaml.safe_load(json.read_text())) == [
-        "fall_rate", "lin_vel_error", "ang_vel_error", "mean_reward", "mean_episode_length_s", "num_episodes"
+        "policy", "fall_rate", "lin_vel_error", "ang_vel_error", "mean_reward", "mean_episode_length_s", "num_episodes"
     ]  # fmt: skip
     assert "fall_rate" in result.stdout
 

@@ -16,6 +16,7 @@ import yaml
 from test_cli import files, run
 
 from legged_gym import RESOURCES_DIR
+from legged_gym.evaluation.figures import policy_of
 from legged_gym.export import files as export
 from legged_gym.export.files import export_policy
 from legged_gym.export.networks import DeployedLayout, deployed_layout
@@ -261,8 +262,21 @@ def test_of_a_checkpoint_alone_once(tmp_path):
     assert export.export_as_trained(checkpoint, folder, task) == []
 
 
+@pytest.mark.parametrize("student", [True, False])
+def test_figures_of_another_policy(student, tmp_path, monkeypatch, capsys):
+    """Of another file, or of the other policy in it."""
+    monkeypatch.chdir(tmp_path)
+    measured = policy_of(GO2 if student else TEACHER, student)
+    Path("figures.json").write_text(json.dumps({"policy": measured, "fall_rate": 0.0}))
+    with pytest.raises(SystemExit):
+        script.main(["--task=go2", "--use_pretrained_checkpoint", "--figures=figures.json"])
+    assert f"is of another policy, {measured['file']}; this one is {GO2}" in capsys.readouterr().err
+    assert files(tmp_path) == {"figures.json"}
+
+
 def test_script_writes_beside_the_run(tmp_path):
-    Path(tmp_path / "figures.json").write_text('{"fall_rate": 0.0}')
+    figures = {"policy": policy_of(GO2, student=False), "fall_rate": 0.0}
+    Path(tmp_path / "figures.json").write_text(json.dumps(figures))
     result = run("export", "--task=go2", "--use_pretrained_checkpoint", "--figures=figures.json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "logs" / "go2" / "pretrained" / "exported"

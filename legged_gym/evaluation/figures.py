@@ -1,7 +1,9 @@
 """Figures of obstacle courses, as evaluate.py and sim2sim.py print them."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -49,6 +51,12 @@ def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> Non
             refuse_nan(value, policy, where)
         elif isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{policy}: the figure {where} is {value}: the policy gives nan or inf")
+
+
+def policy_of(checkpoint: Path, student: bool) -> dict[str, Any]:
+    """What says of which policy figures are: file and checksum, and whether it is the student of the two in it."""
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    return {"file": str(checkpoint), "sha256": digest, "student": student}
 
 
 def mean(values: Iterable[float | None]) -> float | None:

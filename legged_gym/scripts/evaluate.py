@@ -7,7 +7,7 @@ from legged_gym.cli import process
 from legged_gym.cli.args import EvaluateArgs
 from legged_gym.cli.parse import parse
 from legged_gym.cli.processes import seed_everything
-from legged_gym.evaluation.figures import refuse_nan
+from legged_gym.evaluation.figures import policy_of, refuse_nan
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
 from legged_gym.utils.files import write_file
 
@@ -59,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
     if args.json is not None:
+        figures = {"policy": policy_of(command.policy_file, command.student), **figures}
         write_file(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     if args.chart is not None:
         write_file(args.chart, evaluator.draw_chart(figures, title, args.chart.suffix))
