@@ -266,16 +266,16 @@ def test_of_a_checkpoint_alone_once(tmp_path):
 def test_figures_of_another_policy(student, tmp_path, monkeypatch, capsys):
     """Of another file, or of the other policy in it."""
     monkeypatch.chdir(tmp_path)
-    measured = policy_of(GO2 if student else TEACHER, student)
+    measured = policy_of(GO2 if student else TEACHER, student, name="that")
     Path("figures.json").write_text(json.dumps({"policy": measured, "fall_rate": 0.0}))
     with pytest.raises(SystemExit):
         script.main(["--task=go2", "--use_pretrained_checkpoint", "--figures=figures.json"])
-    assert f"is of another policy, {measured['file']}; this one is {GO2}" in capsys.readouterr().err
+    assert f"is of another policy, that; this one is {GO2}" in capsys.readouterr().err
     assert files(tmp_path) == {"figures.json"}
 
 
 def test_script_writes_beside_the_run(tmp_path):
-    figures = {"policy": policy_of(GO2, student=False), "fall_rate": 0.0}
+    figures = {"policy": policy_of(GO2, student=False, name="it"), "fall_rate": 0.0}
     Path(tmp_path / "figures.json").write_text(json.dumps(figures))
     result = run("export", "--task=go2", "--use_pretrained_checkpoint", "--figures=figures.json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr

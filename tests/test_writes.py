@@ -5,6 +5,7 @@ Each by its cause, in this process where that can be; benchmarks/faults.py break
 
 import errno
 import io
+import json
 import os
 import signal
 import subprocess
@@ -347,14 +348,22 @@ def test_demo_ignores_no_flag(flags, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", "3", '{"fall_rate": NaN}', '{"fall_rate": "none"}', '{"falls": 0.5}', "{", '{"types": {}}']
+    "text",
+    [
+        *("[]", "{}", "3", "{", '{"fall_rate": 0.5}'),
+        *(f'{{"policy": {policy}, "fall_rate": 0.5}}' for policy in ("1", "{}")),
+        *(f'{{"policy": {{"name": "a"}}, "fall_rate": {value}}}' for value in ("NaN", '"none"')),
+        *(f'{{"policy": {{"name": "a"}}, {rest}}}' for rest in ('"falls": 0.5', '"types": {}')),
+    ],
 )
 def test_figures_that_evaluate_did_not_write(text: str, tmp_path: Path) -> None:
+    policy = {"name": "a", "sha256": "01", "student": False}
     (tmp_path / "f.json").write_text(text)
-    with pytest.raises(UserError, match=r"^--figures: .*f\.json"):
-        export._figures(tmp_path / "f.json", get_task("go2"))
-    (tmp_path / "f.json").write_text('{"fall_rate": 0.5, "num_episodes": 4}')
-    assert export._figures(tmp_path / "f.json", get_task("go2")) == {"fall_rate": 0.5, "num_episodes": 4}
+    with pytest.raises(UserError, match=r"^--figures: .*f\.json is not what|^--figures: cannot read .*f\.json"):
+        export._figures(tmp_path / "f.json", get_task("go2"), policy)
+    figures = {"fall_rate": 0.5, "num_episodes": 4}
+    (tmp_path / "f.json").write_text(json.dumps({"policy": policy, **figures}))
+    assert export._figures(tmp_path / "f.json", get_task("go2"), policy) == figures
 
 
 def test_figures_are_printed_before_they_are_written(tmp_path, monkeypatch, capsys) -> None:

@@ -53,10 +53,9 @@ def refuse_nan(figures: Mapping[str, Any], policy: object, key: str = "") -> Non
             raise UserError(f"{policy}: the figure {where} is {value}: the policy gives nan or inf")
 
 
-def policy_of(checkpoint: Path, student: bool) -> dict[str, Any]:
-    """What says of which policy figures are: file and checksum, and whether it is the student of the two in it."""
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    return {"file": str(checkpoint), "sha256": digest, "student": student}
+def policy_of(checkpoint: Path, student: bool, name: str) -> dict[str, Any]:
+    """What says of which policy figures are: its name, its file's checksum, whether it is the student of two in it."""
+    return {"name": name, "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(), "student": student}
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     title = f"{command.task.name}: {command.policy_name}" + (" (estimated state)" if args.estimated else "")
     evaluator.print_figures(figures, title)
     if args.json is not None:
-        figures = {"policy": policy_of(command.policy_file, command.student), **figures}
+        figures = {"policy": policy_of(command.policy_file, command.student, command.policy_name), **figures}
         write_file(args.json, json.dumps(figures, indent=2, allow_nan=False) + "\n")
     if args.chart is not None:
         write_file(args.chart, evaluator.draw_chart(figures, title, args.chart.suffix))

@@ -2,14 +2,16 @@
 
 import io
 import json
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from legged_gym.cli import process
 from legged_gym.cli.args import ExportArgs
-from legged_gym.cli.parse import Command, parse
+from legged_gym.cli.parse import parse
 from legged_gym.evaluation.figures import policy_of
+from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, script
 
 
@@ -17,7 +19,10 @@ from legged_gym.utils.errors import UserError, script
 def main(argv: list[str] | None = None) -> None:
     process.tune()
     command = parse(ExportArgs, "evaluation", argv)
-    figures = None if command.args.figures is None else _figures(command.args.figures, command)
+    figures = None
+    if command.args.figures is not None:
+        policy = policy_of(command.policy_file, command.student, command.policy_name)
+        figures = _figures(command.args.figures, command.task, policy)
 
     from legged_gym.export.files import export_policy  # slow: after the command line has been found good
 
@@ -29,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"wrote {file} ({file.stat().st_size / 1e3:,.0f} kB)")
 
 
-def _figures(path: Path, command: Command) -> dict[str, Any]:
+def _figures(path: Path, task: Task, policy: Mapping[str, Any]) -> dict[str, Any]:
     """What evaluate.py wrote about the policy that is exported: figures that its table can be printed of."""
 
     def refuse(constant: str) -> None:
@@ -39,10 +44,9 @@ def _figures(path: Path, command: Command) -> dict[str, Any]:
         figures = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except (OSError, ValueError) as error:
         raise UserError(f"--figures: cannot read {path}: {error}") from error
-    task, own = command.task, policy_of(command.policy_file, command.student)
     try:
         measured = figures.pop("policy")
-        of, same = measured.pop("file"), {key: own[key] for key in own if key != "file"} == measured
+        name = measured["name"]
         with redirect_stdout(io.StringIO()):
             task.evaluator().print_figures(figures, "")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -50,8 +54,8 @@ def _figures(path: Path, command: Command) -> dict[str, Any]:
         raise UserError(
             f"--figures: {path} is not what evaluate.py --json writes for {task.name} ({reason})"
         ) from error
-    if not same:
-        raise UserError(f"--figures: {path} is of another policy, {of}; this one is {command.policy_name}")
+    if {**measured, "name": ""} != {**policy, "name": ""}:
+        raise UserError(f"--figures: {path} is of another policy, {name}; this one is {policy['name']}")
     return figures
 
 
