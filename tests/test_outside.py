@@ -18,45 +18,57 @@ def run(script: str, *flags: str, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
-def test_a_task_from_outside_runs_from_training_to_sim2sim(tmp_path):
-    small = ("--device=cpu", "--env.sim.num_threads=1")
+SMALL = ("--device=cpu", "--env.sim.num_threads=1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """The folder of a run, as train.py leaves it, with `exported` in it."""
+    cwd = tmp_path_factory.mktemp("outside")
     rollout = ("--num_envs=8", "--max_iterations=2", "--train.runner.num_steps_per_env=8", "--no_eval")
     shares = ("--env.rewards.scales.too_close=-0.1", "--env.terrain.proportions.ditch=0.6")
-    run("train", *small, *rollout, *shares, "--train.algorithm.caution_coef=0.01", cwd=tmp_path)
-    (folder,) = (tmp_path / "logs" / "my_dog").iterdir()
-    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    run("train", *SMALL, *rollout, *shares, "--train.algorithm.caution_coef=0.01", cwd=cwd)
+    run("export", *SMALL, cwd=cwd)
+    (folder,) = (cwd / "logs" / "my_dog").iterdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_train_py_keeps_its_settings(trained):
+    saved = yaml.safe_load((trained / "config.yaml").read_text())
     assert saved["env"]["rewards"]["scales"]["too_close"] == -0.1
     assert saved["env"]["terrain"]["proportions"]["ditch"] == 0.6
     assert saved["train"]["algorithm"]["caution_coef"] == 0.01 and saved["train"]["policy"]["largest"] == 3.0
 
-    figures = run("evaluate", *small, "--num_envs=2", "--env.env.episode_length_s=1", cwd=tmp_path)
-    assert "ditch" in figures and "flat" in figures
-    assert "1 s of 4 robots" in run("play", *small, "--headless", "--play_seconds=1", "--num_envs=4", cwd=tmp_path)
 
-    exported = folder / "exported"
-    run("export", *small, cwd=tmp_path)
+@pytest.mark.slow
+def test_evaluate_and_play(trained):
+    cwd = trained.parents[2]
+    figures = run("evaluate", *SMALL, "--num_envs=2", "--env.env.episode_length_s=1", cwd=cwd)
+    assert "ditch" in figures and "flat" in figures
+    assert "1 s of 4 robots" in run("play", *SMALL, "--headless", "--play_seconds=1", "--num_envs=4", cwd=cwd)
+
+
+@pytest.mark.slow
+def test_export_and_sim2sim(trained):
+    exported = trained / "exported"
     tree = yaml.safe_load((exported / "deploy.yaml").read_text())
     terms = {row["term"]: row for row in tree["observations"]["proprio"]}
     assert terms["range"]["sensor"] == "range_ahead" and terms["range"]["on_robot"] == "measured"
     assert terms["joint_torques"]["width"] == 12 and tree["robot"]["mjcf"] == "robot.xml"
     assert list(tree["trial"]["course"]["columns"]) == ["flat", "ditch"]
     flags = ("--episodes_per_type=1", "--types", "ditch")
-    assert "ditch" in run("sim2sim", f"--exported={exported}", *flags, cwd=tmp_path)
+    assert "ditch" in run("sim2sim", f"--exported={exported}", *flags, cwd=trained)
 
 
 @pytest.mark.slow
-def test_without_its_sensors_a_robot_is_refused(tmp_path):
+def test_without_its_sensors_a_robot_is_refused(trained, tmp_path):
     """The measured terms of an export are looked for before the first step."""
     tree = "from legged_gym.deploy.measure import SENSORS; SENSORS.pop('range_ahead'); SENSORS.pop('joint_torques')"
     lame = tmp_path / "lame.py"
     lame.write_text(f"import outside_task\n{tree}\n")
-    rollout = ("--num_envs=8", "--max_iterations=1", "--train.runner.num_steps_per_env=4", "--no_eval", "--device=cpu")
-    run("train", *rollout, cwd=tmp_path)
-    run("export", "--device=cpu", cwd=tmp_path)
-    (exported,) = (tmp_path / "logs" / "my_dog").glob("*/exported")
     command = [sys.executable, ROOT / "legged_gym/scripts/sim2sim.py", f"--import={OUTSIDE}", f"--import={lame}"]
-    command += ["--task=my_dog", f"--exported={exported}", "--episodes_per_type=1", "--types", "flat"]
+    command += ["--task=my_dog", f"--exported={trained / 'exported'}", "--episodes_per_type=1", "--types", "flat"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "nothing measures the observation term 'range'" in done.stderr
