@@ -19,7 +19,6 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_flags(ImportArgs, __doc__, argv)
     task = get_task(args.task)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
-    train_cfg.policy.actor_skips = {}  # VideoMimic's actors have none
 
     from rsl_rl.runners.videomimic import released_checkpoint  # slow: after the command line has been found good
     from rsl_rl.utils.checkpoint import save_atomic
@@ -30,6 +29,7 @@ def main(argv: list[str] | None = None) -> None:
         env = task.make_env(small, "cpu")
         checkpoint = released_checkpoint(args.checkpoint, train_cfg.policy, env)
     env.close()
+    train_cfg.policy.actor_skips = checkpoint["policy_cfg"]["actor_skips"]
     run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, runs.check_name("--run_name", args.run_name))
     path = run / f"model_{checkpoint['iteration']}.pt"
     save_atomic(checkpoint, path)
