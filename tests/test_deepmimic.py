@@ -177,7 +177,7 @@ def test_rewards_by_hand():
     assert env._reward_motion_anchor_pos().tolist() == pytest.approx([e] * 4, abs=1e-3)
     assert env._reward_motion_link_pos().tolist() == pytest.approx([1.0] * 4, abs=1e-3)
     assert env._reward_torso_pos_tracking().tolist() == pytest.approx([math.exp(-50 * 0.09)] * 4, abs=1e-3)
-    assert env._reward_link_pos_tracking().tolist() == pytest.approx([math.exp(-5 * 14 * 0.09)] * 4, abs=1e-3)
+    assert env._reward_link_pos_tracking().tolist() == pytest.approx([math.exp(-5 * 13 * 0.09)] * 4, abs=1e-3)
     assert env.anchor_drift.tolist() == pytest.approx([0.3] * 4, abs=1e-4)
     qpos = env.motion.qpos.clone()
     qpos[:, 7] += 0.5  # a hip
@@ -195,6 +195,21 @@ def test_residual_actions_are_around_the_motion():
     env = env_of(WALK, **{"deepmimic.residual_actions": False})
     env.step(torch.zeros(4, 29))
     torch.testing.assert_close(env.drive._targets[:, 0], env.default_joint_pos.expand(4, 29))
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_past_of_an_episode_held_the_motions_pose(residual):
+    """So an action that comes late is waited for there, and no first action is a jump."""
+    late = {"domain_rand.control_delays": True, "domain_rand.control_delay_min": 5, "domain_rand.control_delay_max": 5}
+    env = env_of(WALK, **{"deepmimic.residual_actions": residual} | late)
+    env.step(torch.randn(4, 29))
+    env.reset()
+    pose = env.motion.qpos[:, 7:].clone()
+    action = torch.zeros(4, 29) if residual else (pose - env.default_joint_pos) / env.motors.action_scale
+    for past in (env.actions, env.last_actions, env.second_last_actions):
+        torch.testing.assert_close(past, action)
+    env.step(action + torch.randn(4, 29))
+    torch.testing.assert_close(env.drive._targets[:, 0], pose)
 
 
 # -- ends and starts ---------------------------------------------------------------------------------------------------
@@ -219,6 +234,13 @@ def test_who_is_too_far_has_failed(observe, offset, lost):
     compare(env)
     env.check_termination()
     assert env.falls.tolist() == env.dones.tolist() == [lost] * 4
+    if lost:
+        env.statistics.pop()
+        env._measure()
+        causes = {key: value for key, value in env.statistics.pop().items() if "ended_by" in key}
+        low = float(offset[2] > 0)
+        prefix = "Metrics/motion/ended_by_"
+        assert causes == {prefix + "height_or_tilt": low, prefix + "link_pos": 1.0 - low, prefix + "contact": 0.0}
 
 
 def test_starts_are_the_motions_with_noise():

@@ -77,8 +77,16 @@ def test_what_no_robot_has_is_refused(tmp_path):
         export("g1_deepmimic", tmp_path, actor_groups=("torso", "torso_real"), actor_skips={})
 
 
-def test_a_tracker_with_an_exact_map_follows_clips_in_plain_mujoco(tmp_path, capsys):
-    """Stage 2: its map is a simulation's, without noise, delay and rhythm."""
+def test_a_tracker_with_an_exact_map_follows_clips_in_plain_mujoco(tmp_path, capsys, monkeypatch):
+    """Stage 2: its map is a simulation's, without noise, delay and rhythm. As in training it begins as if it had held
+    the pose of the clip's first frame."""
+    calls, act = [], DeployedPolicy.act
+
+    def watched(policy, measured):
+        calls.append((policy.actions, measured))
+        return act(policy, measured)
+
+    monkeypatch.setattr(DeployedPolicy, "act", watched)
     task = "g1_deepmimic_proj_heightfield"
     folder, _ = export(task, tmp_path)
     tree = load_description(folder, task)
@@ -88,3 +96,7 @@ def test_a_tracker_with_an_exact_map_follows_clips_in_plain_mujoco(tmp_path, cap
     assert "scenes" not in tree["trial"] and tree["root_command"]["way"] == "torso_xy_rel"
     sim2sim.main([f"--task={task}", f"--exported={folder}", "--episodes_per_type=1"])
     assert "walk_slow" in capsys.readouterr().out
+    (actions, told), control = calls[0], tree["control"]
+    pose = control["default_joint_pos"] + np.asarray(control["action_scale"]) * actions
+    np.testing.assert_allclose(pose, told["target_joints"], atol=1e-5)
+    assert np.abs(actions).max() > 0.1

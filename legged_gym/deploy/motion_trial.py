@@ -28,12 +28,12 @@ def run_motion(
     links, anchor = tree["tracked_links"], tree["tracked_links"].index(tree["anchor_link"])
     first = -motion.hold[0]
     qpos, qvel = motion.state(first)
-    rest = qpos[7:] if tree["residual_actions"] else robot.default_joint_pos
-    robot.start_as(qpos, qvel, rng.uniform(*trial["friction"]), rest)
+    robot.start_as(qpos, qvel, rng.uniform(*trial["friction"]), qpos[7:])
+    pose = (qpos[7:] - robot.default_joint_pos) / np.asarray(description["control"]["action_scale"])
     heights = HeightMap(robot, description["height_map"], noise) if "height_map" in description else None
     own, theirs = robot.links(links), robot.links(links, qpos)
     push_steps = max(1, round(trial["push_interval_s"] / period))
-    policy.reset()
+    policy.reset(None if tree["residual_actions"] else pose)
     sums = dict.fromkeys(("good", "error", "anchored", "score", "drift"), 0.0)
     for frame in range(first, len(motion) - 1):
         # -- the loop of a robot ------------------------------------------------------------------------------

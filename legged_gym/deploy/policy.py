@@ -47,9 +47,9 @@ class DeployedPolicy:
     def sees_scan(self) -> bool:
         return "scan" in self._inputs
 
-    def reset(self) -> None:
-        """A new episode: nothing of the past stays."""
-        self.actions = np.zeros(self.terms["actions"], np.float32)
+    def reset(self, actions: Array | None = None) -> None:
+        """A new episode: nothing of the past stays. `actions` (A,): those that were in force before; none: zeros."""
+        self.actions = np.zeros(self.terms["actions"], np.float32) if actions is None else actions.astype(np.float32)
         self._history: Array | None = None
         self._memory = {name: np.zeros(shape, np.float32) for name, shape in self._memory_shapes.items()}
 

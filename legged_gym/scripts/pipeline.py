@@ -22,7 +22,7 @@ SCRIPTS = Path(__file__).parent
 STUDENT = "g1_deepmimic_root_heightfield_no_history_dagger"
 FINE_TUNING = (
     *("--train.algorithm.bc_loss_coef=0", "--train.algorithm.learning_rate=3e-5", "--train.algorithm.schedule=fixed"),
-    *("--train.policy.re_init_std=True", "--train.policy.init_noise_std=0.5"),
+    *("--train.policy.re_init_std=True", "--train.policy.init_noise_std=0.25"),
 )
 SMALL = (
     *("--num_envs=4", "--device=cpu", "--env.sim.num_threads=1", "--env.deepmimic.mirrored=False"),

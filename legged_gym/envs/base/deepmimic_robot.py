@@ -121,6 +121,7 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         errors = ("joint_pos", "link_pos", "link_pos_anchored", "link_rot")
         names = [*(f"error_{name}" for name in errors), "link_pos_error_threshold"]
         names += [*self.motion.sampler.figures()]
+        names += [f"ended_by_{cause}" for cause in ("link_pos", "height_or_tilt", "contact")]
         return [*super()._figures(), *(KEY + name for name in names), "success/overall"]
 
     # -- the control step ---------------------------------------------------------------------------------------------
@@ -186,12 +187,19 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         own, theirs = self.last_raw_contacts, self.motion.contacts
         self.measured_matches.copy_(torch.stack([(own & theirs).sum(1), (own | theirs).sum(1)], 1))
 
+    def _links_are_off(self) -> Tensor:
+        """(N,) bool: a link is too far from the motion's."""
+        error = self.link_error if self.cfg.deepmimic.observe_position else self.anchored_error
+        return (error > self.link_threshold).any(1)
+
+    def _base_is_off(self) -> Tensor:
+        """(N,) bool: the base is too high, too low or tilts too much."""
+        cfg = self.cfg.deepmimic
+        return (self.height_error > cfg.height_error_threshold) | (self.tilt_error > cfg.gravity_error_threshold)
+
     def lost(self) -> Tensor:
         """(N,) bool: too far from the motion."""
-        cfg = self.cfg.deepmimic
-        error = self.link_error if cfg.observe_position else self.anchored_error
-        off = (self.height_error > cfg.height_error_threshold) | (self.tilt_error > cfg.gravity_error_threshold)
-        return (error > self.link_threshold).any(1) | off
+        return self._links_are_off() | self._base_is_off()
 
     def check_termination(self) -> None:
         """Robots that lost their motion have failed; the end of a clip is a time-out. Who is driven by hand has none:
@@ -212,7 +220,11 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             "error_link_rot": quat_angle(self.link_quat, self.motion.links[..., 3:7]).mean(1),
         }
         errors = {KEY + name: value for name, value in errors.items()}
-        self.statistics.add((errors, ~self.diverged), ({"success/overall": self.time_outs}, self.dones))
+        base, links = self._base_is_off(), self._links_are_off()
+        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": self.falls & base}
+        ends[KEY + "ended_by_link_pos"] = self.falls & links & ~base
+        ends[KEY + "ended_by_contact"] = self.falls & ~links & ~base
+        self.statistics.add((errors, ~self.diverged), (ends, self.dones))
         self.motion.count_failures(self.falls, self.ranks.sum_)
         self._tighten()
         shared = self.motion.sampler.figures() | {"link_pos_error_threshold": self.link_threshold[None]}
@@ -238,10 +250,12 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         if "height_map" in self.parts:
             self.parts["height_map"].reset(mask)
         super().reset_where(mask)
-        for buffer in (self.second_last_actions, self.previous_contacts):
-            assign_where(mask, buffer, 0)
-        if self.cfg.deepmimic.residual_actions:  # an action that comes late finds the motion's pose in force
-            assign_where(mask, self.drive.action_history, self._means(self.motion.qpos[:, 7:])[:, None])
+        assign_where(mask, self.previous_contacts, 0)
+        # The past of an episode held the motion's pose: an action that comes late finds it in force.
+        pose = self._means(self.motion.qpos[:, 7:])
+        assign_where(mask, self.drive.action_history, pose[:, None])
+        for buffer in (self.actions, self.last_actions, self.second_last_actions):
+            assign_where(mask, buffer, 0 if self.cfg.deepmimic.residual_actions else pose)
 
     def _start_state(self) -> tuple[Tensor, Tensor]:
         """The motion's state, with noise."""

@@ -46,11 +46,13 @@ class MotionRewards:
         return torch.exp(-self.cfg.rewards.joint_vel_tracking_k * error)
 
     def _reward_link_pos_tracking(self) -> Tensor:
-        return torch.exp(-self.cfg.rewards.link_pos_tracking_k * self.link_error.square().sum(1))
+        """Of the limbs: all tracked links but the anchor."""
+        error = self.link_error.index_select(1, self.limbs).square().sum(1)
+        return torch.exp(-self.cfg.rewards.link_pos_tracking_k * error)
 
     def _reward_link_vel_tracking(self) -> Tensor:
-        error = (self.link_lin_vel - self.motion.links[..., 7:10]).square().sum((1, 2))
-        return torch.exp(-self.cfg.rewards.link_vel_tracking_k * error)
+        error = (self.link_lin_vel - self.motion.links[..., 7:10]).index_select(1, self.limbs)
+        return torch.exp(-self.cfg.rewards.link_vel_tracking_k * error.square().sum((1, 2)))
 
     def _reward_torso_pos_tracking(self) -> Tensor:
         """Of the anchor."""
