@@ -5,7 +5,7 @@ import torch
 
 from legged_gym.envs.base.bar_robot import BarRobot, outline
 from legged_gym.envs.galileo.galileo_parkour_config import GalileoParkourTeacherCfg
-from legged_gym.evaluation.bars import BarJudge
+from legged_gym.evaluation.bars import BarJudge, print_bars
 from legged_gym.registry import make
 from legged_gym.terrain import Mode, proportions
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
@@ -56,7 +56,7 @@ def go(env, stations, step=0.1):
             yield x
 
 
-def test_crossings_are_counted_as_they_were():
+def test_crossings_are_counted_as_they_were(capsys):
     """Robot 0 does all as asked; 1 goes round the second bar, 2 under the first, which is to be jumped over, and 3 over
     the third, which is to be crawled under; 2 touches the last one too."""
     env = BarRobot(quiet())
@@ -96,6 +96,9 @@ def test_crossings_are_counted_as_they_were():
     assert rows.keys() == {("jump", 20), ("jump", 30), ("crawl", 40), ("crawl", 50)}
     assert [row["clean"] for row in rows.values()] == [0.75] * 4
     assert [row["as_asked"] for row in rows.values()] == [0.75, 0.75, 0.75, 1.0]
+    assert [row["touched_first"] for row in rows.values()] == [{}, {}, {}, {"calf": 0.25}]
+    print_bars({"types": {"competition": judge.of_type(running)}, "bars": {"competition": judge.bars(running)}})
+    assert "calf 0.250" in capsys.readouterr().out
     env.crossings.reset(running)
     assert not crossings.way.any() and not crossings.clean.any()
 
@@ -124,7 +127,7 @@ def test_a_body_in_the_bar_and_a_foot_on_it_touch_it():
     put(env, x=2.5, z=0.9)  # its feet hang 0.5 m high
     env.sim.contact_forces_w[:, foot, 2] = 50.0
     env.crossings.update()
-    assert env.crossings.touched[:, 0].all()
+    assert env.crossings.touched[:, 0].all() and (env.crossings.toucher[:, 0] == len(env.crossings.links) - 3).all()
     assert env._reward_collision().tolist() == [1.0] * 4, "a foot on a bar collides"
     put(env, x=2.5, z=0.4)
     env.sim.contact_forces_w.zero_()
@@ -230,7 +233,10 @@ def test_a_body_that_would_hit_the_bar_is_not_paid_for_crawling():
     looked(env)
     assert env.highest.tolist() == pytest.approx([0.532, 0.44, 0.395], abs=1e-3)
     paid, cost = env._reward_crawl_clearance(), env._reward_mode_mismatch()
-    assert paid[0] < 0.05 and paid[2] > 0.8 and paid[0] < paid[1] < paid[2]
+    assert paid[0] < 0.05 and paid[2] == 1.0 and paid[0] < paid[1] < paid[2]
+    put(env, x=6.501, z=[0.27, 0.25, 0.22], vx=1.0)
+    looked(env)
+    assert (env._reward_crawl_clearance() > 0.99).all(), "nobody is paid for going deeper than it takes"
     assert cost[0] > 0.6 and cost[2] == 0.0
     # Upright below the bar of 50 cm: 8 mm to spare.
     put(env, x=8.5, z=0.407)

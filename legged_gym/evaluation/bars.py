@@ -1,6 +1,6 @@
 """How well gates such as bars are crossed, bar by bar, and which of a policy's experts cross them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from legged_gym.evaluation.figures import BAR_COLUMNS, as_text, print_table
 from legged_gym.parts.crossings import MODES
+from legged_gym.simulators.model import RobotModel
 from legged_gym.terrain.bars import PLATE_HEIGHT
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE
 from rsl_rl.modules.gated_experts import gate_of
@@ -25,7 +26,8 @@ class BarJudge:
         shape, device = self._crossings.clean.shape, env.device
         zeros = dict(device=device)
         self.clean, self.there = (torch.zeros(shape, dtype=torch.bool, **zeros) for _ in range(2))
-        self.way = torch.zeros(shape, dtype=torch.long, **zeros)
+        self.way, self.toucher = (torch.zeros(shape, dtype=torch.long, **zeros) for _ in range(2))
+        self._kinds = kinds_of_links(env.robot, self._crossings.links.tolist())
         self.underside, self.mode = (torch.zeros(shape, **zeros) for _ in range(2))
         experts = 0 if self._actor is None else self._actor.num_experts
         self.weights = torch.zeros(*shape, experts, **zeros)  # before each gate, summed over steps
@@ -33,7 +35,7 @@ class BarJudge:
     @property
     def totals(self) -> tuple[Tensor, ...]:
         """What `count` adds to."""
-        return self.clean, self.there, self.way, self.underside, self.mode, self.weights
+        return self.clean, self.there, self.way, self.toucher, self.underside, self.mode, self.weights
 
     def count(self, running: Tensor) -> None:
         """After a step, for the robots that were in their first episode (N,)."""
@@ -42,7 +44,8 @@ class BarJudge:
         same = (running & ~self._env.dones)[:, None]
         for kept, now in ((self.there, gates.there), (self.underside, gates.underside), (self.mode, gates.mode)):
             kept.copy_(torch.where(same, now, kept))
-        for kept, now in ((self.clean, crossings.measured_clean), (self.way, crossings.measured_way)):
+        measured = (crossings.measured_clean, crossings.measured_way, crossings.measured_toucher)
+        for kept, now in zip((self.clean, self.way, self.toucher), measured, strict=True):
             kept.copy_(torch.where(running[:, None], now, kept))
         if self._actor is not None:
             ahead = gates.middle - self._env.sim.root_pos_w[:, :1]
@@ -60,8 +63,8 @@ class BarJudge:
         }
 
     def bars(self, own: Tensor) -> list[dict[str, Any]]:
-        """Of the same robots, a row for each mode and height: how many bars, which share was crossed cleanly, and which
-        in the way that was asked for, touched or not."""
+        """Of the same robots, a row for each mode and height: how many bars, which share was crossed cleanly, which in
+        the way that was asked for, touched or not, and at which share which kind of link was the first to touch."""
         rows, height = [], 100.0 * (self.underside - PLATE_HEIGHT)
         height = (BIN_CM * (height / BIN_CM).round()).long()
         for name, mode in MODES.items():
@@ -70,7 +73,12 @@ class BarJudge:
                 bars = of_mode & (height == value)
                 row = {"mode": name, "height_cm": value, "number": int(bars.sum())}
                 shares = {"clean": self.clean[bars], "as_asked": self.way[bars] == AS_ASKED}
-                rows.append(row | {key: share.float().mean().item() for key, share in shares.items()})
+                row |= {key: share.float().mean().item() for key, share in shares.items()}
+                first = self.toucher[bars].bincount(minlength=len(self._kinds) + 1)[1:].tolist()
+                touched = dict.fromkeys(self._kinds, 0)
+                for kind, count in zip(self._kinds, first, strict=True):
+                    touched[kind] += count
+                rows.append(row | {"touched_first": {k: n / row["number"] for k, n in touched.items() if n}})
         return rows
 
     def gate(self) -> dict[str, Any] | None:
@@ -95,6 +103,17 @@ class BarJudge:
         return {"usage": usage, "strongest": strongest, "switching": share}
 
 
+def kinds_of_links(robot: RobotModel, links: Sequence[int]) -> list[str]:
+    """What links are called whatever leg they are of: `base_link`, `calf`, and `foot` for those of `robot.feet`."""
+    legs = {foot.split("_")[0] for foot in robot.feet}
+
+    def kind(name: str) -> str:
+        leg, _, part = name.partition("_")
+        return "foot" if name in robot.feet else part if leg in legs else name
+
+    return [kind(robot.body_names[link]) for link in links]
+
+
 def print_bars(figures: Mapping[str, Any]) -> None:
     """Prints what `evaluate` found of bars: courses, bars by mode and height, and the gate."""
     table = Table(title="courses of bars", title_justify="left")
@@ -107,12 +126,14 @@ def print_bars(figures: Mapping[str, Any]) -> None:
             table.add_row(kind, *(as_text(row[name]) for name in BAR_COLUMNS))
     print_table(table)
     table = Table(title="bars by mode and height of their opening", title_justify="left")
-    for heading in ("type", "mode", "cm", "bars", "clean", "as asked"):
-        table.add_column(heading, justify="left" if heading in ("type", "mode") else "right")
+    words = ("type", "mode", "touched first by")
+    for heading in (*words[:2], "cm", "bars", "clean", "as asked", words[2]):
+        table.add_column(heading, justify="left" if heading in words else "right")
     for kind, bars in figures["bars"].items():
         for bar in bars:
             numbers = (bar["height_cm"], bar["number"], bar["clean"], bar["as_asked"])
-            table.add_row(kind, bar["mode"], *map(as_text, numbers))
+            touched = ", ".join(f"{link} {as_text(share)}" for link, share in bar["touched_first"].items())
+            table.add_row(kind, bar["mode"], *map(as_text, numbers), touched)
     print_table(table)
     if (gate := figures.get("gate")) is not None:
         for mode, usage in gate["usage"].items():

@@ -38,11 +38,13 @@ class Crossings(Part):
 
     Attributes:
         way: (N, M) long, how each was passed last; 0: not yet
+        links: (L,) those that may spoil a crossing: the body's, then the feet
+        toucher: (N, M) long, 1 + index in `links` of the first that did; 0: none
         touched, left, clean: (N, M) bool
         now: (N, M) bool, left behind in this step
         feet_on_gates: (N, F) bool, touch something higher than the floor
         passed_by: Gates of the tiles that this step's physics took place on
-        measured_clean, measured_way: (N, M) kept over resets by `measure`
+        measured_clean, measured_way, measured_toucher: (N, M) kept over resets by `measure`
     """
 
     settings = ("terrain",)
@@ -50,10 +52,12 @@ class Crossings(Part):
     def __init__(self, course: Course, sim: Simulator, body: Tensor, feet: Tensor):
         """`body`, `feet`: indices of the links that may touch nothing, and nothing but the floor."""
         self._course, self._sim, self._body, self._feet = course, sim, body, feet
+        self.links = torch.cat([body, feet])
         shape, device = course.obstacles.shape[:2], course.level.device
         flags = dict(dtype=torch.bool, device=device)
         self.keep(
             way=torch.zeros(shape, dtype=torch.long, device=device),
+            toucher=torch.zeros(shape, dtype=torch.long, device=device),
             touched=torch.zeros(shape, **flags),
             left=torch.zeros(shape, **flags),
             clean=torch.zeros(shape, **flags),
@@ -62,6 +66,7 @@ class Crossings(Part):
         self.now = torch.zeros(shape, **flags)
         self.feet_on_gates = torch.zeros(shape[0], len(feet), **flags)
         self.measured_clean, self.measured_way = self.clean.clone(), self.way.clone()
+        self.measured_toucher = self.toucher.clone()
         self.passed_by = self.gates()
 
     def gates(self) -> Gates:
@@ -85,8 +90,11 @@ class Crossings(Part):
         force = self._sim.contact_forces_w.norm(dim=-1)
         high = self._sim.body_pos_w.index_select(1, self._feet)[..., 2] > ON_GATE
         torch.logical_and(force.index_select(1, self._feet) > TOUCH, high, out=self.feet_on_gates)
-        touching = (force.index_select(1, self._body) > TOUCH).any(1) | self.feet_on_gates.any(1)
-        self.touched.logical_or_(near & touching[:, None])
+        touching = torch.cat([force.index_select(1, self._body) > TOUCH, self.feet_on_gates], 1)
+        spoils = near & touching.any(1, keepdim=True)
+        first = 1 + touching.float().argmax(1, keepdim=True)
+        self.toucher.copy_(torch.where(spoils & ~self.touched, first, self.toucher))
+        self.touched.logical_or_(spoils)
         torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
         self.clean.logical_or_(self.now & (self.way == AS_ASKED) & ~self.touched)
         self.left.logical_or_(self.now)
@@ -102,7 +110,7 @@ class Crossings(Part):
 
     def reset(self, mask: Tensor) -> None:
         """New episodes of the robots in `mask` (N,), which start before all gates."""
-        for buffer in (self.way, self.touched, self.left, self.clean, self.last_x):
+        for buffer in (self.way, self.touched, self.toucher, self.left, self.clean, self.last_x):
             assign_where(mask, buffer, 0)
 
     # -- figures ------------------------------------------------------------------------------------------------------
@@ -116,6 +124,7 @@ class Crossings(Part):
         whose episode `ended`. Gates that were not reached were not crossed."""
         self.measured_clean.copy_(self.clean)
         self.measured_way.copy_(self.way)
+        self.measured_toucher.copy_(self.toucher)
         gates = self.passed_by
         there = gates.there.sum(1)
         all_clean = (self.clean.sum(1) == there) & (there > 0)

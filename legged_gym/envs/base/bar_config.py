@@ -57,7 +57,8 @@ class BarPerceptionCfg(PerceptionCfg):
 
 @dataclass
 class BarRewardScales(ParkourRewardScales):
-    """Weights of the Galileo hurdle parkour (January 2026), but for `overspeed` and twice its `successful_traversal`.
+    """Weights of the Galileo hurdle parkour (January 2026), but for `overspeed`, twice its `successful_traversal` and
+    `jump_clearance`, of which a clean jump was paid a quarter of what a clean crawl is.
 
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
     so that going slowly past a bar paid more. So is `height_guidance`, and `feet_air_time` is for steps towards the
@@ -68,10 +69,10 @@ class BarRewardScales(ParkourRewardScales):
     """
 
     tracking_goal_vel: float = 2.0
-    overspeed: float = -3.0
+    overspeed: float = -6.0
     tracking_yaw: float = 0.5
     height_guidance: float = 2.0
-    jump_clearance: float = 2.0
+    jump_clearance: float = 4.0
     crawl_clearance: float = 2.0
     successful_traversal: float = 8.0
     mode_mismatch: float = -1.0
@@ -107,7 +108,7 @@ class BarRewardsCfg(ParkourRewardsCfg):
     """the same where a bar to jump over is near"""
     jump_margin: NotNegative = 0.08
     """of the feet's centres and of the knees over a bar that is jumped, m"""
-    crawl_margin: NotNegative = 0.03
+    crawl_margin: NotNegative = 0.02
     """of the body's highest point below a bar that is crawled under, m"""
     lane: NotNegative = 0.3
     """distance of the base from a bar's middle, to the side, from which lateral_deviation counts, m"""

@@ -158,12 +158,13 @@ class BarRobot(ParkourRobot):
         return self.jump * (limbs.sum(1) + body) / (limbs.shape[1] + 1) * self._gain()
 
     def _reward_crawl_clearance(self) -> Tensor:
-        """The body's highest point below the bar's underside, more so the nearer it is; per metre."""
+        """The body's highest point below the bar's underside, more so the nearer it is; per metre. Lower than that pays
+        no more: deep in a crouch, calves lie on the plate under the bar."""
         below = self.bar_underside - self.cfg.rewards.crawl_margin - self.highest
         nearness = (1.0 - self.bar_ahead.abs() / AHEAD).clamp(min=0.0)
         tolerance = 0.04 + 0.08 * (1.0 - nearness)
         low = torch.exp(-(below.clamp(max=0.0) / tolerance).square())
-        return self.crawl * nearness * (0.6 * low + 0.4 * torch.sigmoid(30.0 * below)) * self._gain()
+        return self.crawl * nearness * low * self._gain()
 
     def _reward_successful_traversal(self) -> Tensor:
         """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched something."""
@@ -174,7 +175,8 @@ class BarRobot(ParkourRobot):
     def _reward_mode_mismatch(self) -> Tensor:
         """Feet that go under a bar to jump over, and a body higher than a bar to crawl under; 0 .. 1."""
         distance, over = self._at_bar(self.feet)
-        low = 2.0 * (torch.sigmoid(15.0 * (0.03 - over).clamp(min=0.0)) - 0.5) * (distance < UNDER)
+        under = (self.bar_underside - self.bar_top)[:, None] - over
+        low = 2.0 * (torch.sigmoid(15.0 * under.clamp(min=0.0)) - 0.5) * (distance < UNDER)
         high = 2.0 * (torch.sigmoid(20.0 * (self.highest - self.bar_underside + 0.02).clamp(min=0.0)) - 0.5)
         return self.jump * low.mean(1) + self.crawl * high * (self.bar_ahead.abs() < 0.5)
 
