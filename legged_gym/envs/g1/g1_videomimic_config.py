@@ -84,7 +84,8 @@ def _domain_rand() -> DomainRandCfg:
 
 def _rewards(termination: float = -500.0, alive: float = 0.0) -> DeepMimicRewardsCfg:
     """`contact_no_vel` and `feet_air_time` are not VideoMimic's: its air time is paid for random commands that nobody
-    follows."""
+    follows. Nor is `root_pos_tracking`: the other places pay nothing beyond 0.2 m, so that a robot that was left behind
+    had nothing to go after."""
     scales = DeepMimicRewardScales(
         termination=termination,
         alive=alive,
@@ -93,6 +94,7 @@ def _rewards(termination: float = -500.0, alive: float = 0.0) -> DeepMimicReward
         link_pos_tracking=30.0,
         link_vel_tracking=5.0,
         torso_pos_tracking=15.0,
+        root_pos_tracking=30.0,
         torso_orientation_tracking=15.0,
         root_orientation_tracking=15.0,
         feet_contact_matching=1.0,
@@ -105,7 +107,7 @@ def _rewards(termination: float = -500.0, alive: float = 0.0) -> DeepMimicReward
         motion_link_lin_vel=0.0,
         motion_link_ang_vel=0.0,
     )
-    return DeepMimicRewardsCfg(scales=scales, soft_dof_pos_limit=0.98)
+    return DeepMimicRewardsCfg(scales=scales, soft_dof_pos_limit=0.98, root_pos_tracking_k=5.0)
 
 
 def _noise() -> DeepMimicNoiseCfg:
