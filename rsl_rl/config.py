@@ -282,8 +282,10 @@ class DistillationCfg(ClassCfg):
     is what is saved as the policy. 0: no average, the last weights are saved."""
     estimator_learning_rate: Rate = 1e-4
     """Adam's step size for the estimator."""
+    num_learning_epochs: AtLeastOne = 1
+    """Passes over the window per iteration."""
     num_mini_batches: AtLeastOne = 32
-    """Gradient steps per iteration, each on the whole window of its share of the environments."""
+    """Gradient steps per pass, each on the whole window of its share of the environments."""
     max_grad_norm: Positive = 1.0
     """Norm to which the gradients of all that learns are clipped."""
     warm_up_iterations: NotNegativeInt = 0

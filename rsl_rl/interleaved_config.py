@@ -66,12 +66,17 @@ class StudentLearningCfg:
     averaging: Annotated[float, Bounds(low=0.0, below=1.0)] = 0.999
     """Share that the running average of the weights keeps at each gradient step, less in the first ones; the average
     is what is saved as the student. 0: no average, the last weights are saved."""
+    num_learning_epochs: AtLeastOne = 2
+    """Passes over a window."""
     num_mini_batches: AtLeastOne = 32
-    """Gradient steps per window, each on the whole window of its share of the robots."""
+    """Gradient steps per pass, each on the whole window of its share of the robots."""
     max_grad_norm: Positive = 1.0
     """Norm to which the gradients of all that learns are clipped."""
     told_loss_coef: NotNegative = 1.0
     """Weight of the error of what is told of policy.student.told_columns."""
+    ground_loss_coef: NotNegative = 1.0
+    """Weight of the error of the height scan as it is told from the recurrent state, which so learns to remember the
+    ground under the robot, that no camera sees."""
     warm_up_iterations: NotNegativeInt = 200
     """Iterations of the run in which the teacher acts in the student's robots, as a beginner's falls teach little."""
     blanked_interval: AtLeastOne = 50

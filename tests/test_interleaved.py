@@ -252,7 +252,7 @@ def test_gradients_reach_the_first_convolution_through_time(env, teacher):
     student, window = distillation.policy, distillation.storage
     window.frame_start.zero_()
     window.images = window.images.float().requires_grad_()
-    latents, _ = distillation.seen(torch.arange(3))
+    latents, *_ = distillation.seen(torch.arange(3))
     latents[-1].square().sum().backward()
     assert (window.images.grad.abs().amax((1, 2)) > 0.0).all(), "of both images, the first through the memory"
     runner.algorithm.policy.zero_grad()
@@ -293,12 +293,15 @@ def test_the_window_has_what_acted_and_what_the_teacher_would_have_done():
     def before_update(last):
         weights.update(copy.deepcopy(policy.state_dict()))
         window = runner.algorithm.distillation.storage
-        labels = torch.stack([policy.act_inference(row) for row in seen[-10:]])
+        known = [{**row, "proprio": torch.cat([row["true_told"], row["proprio"][:, 3:]], 1)} for row in seen[-10:]]
+        labels = torch.stack([policy.act_inference(row) for row in known])
         assert torch.allclose(window.labels, labels, atol=1e-5)
-        latents, _ = runner.algorithm.distillation.seen(torch.arange(3))
+        latents, *_ = runner.algorithm.distillation.seen(torch.arange(3))
         actions = policy.student.means(window.proprio, latents)
         assert torch.allclose(actions, torch.stack(taken[-10:]), atol=1e-3)
-        assert torch.equal(window.explicit, torch.stack([row["proprio"][:, :3] for row in seen[-10:]]))
+        assert torch.equal(window.explicit, torch.stack([row["true_told"] for row in seen[-10:]]))
+        assert torch.equal(window.frame_ground, torch.stack([row["scan"] for row in seen[-10::5]]))
+        assert (torch.stack([row["true_told"] - row["proprio"][:, :3] for row in seen]) != 0.0).any(), "there is noise"
         return update(last)
 
     phases = [p for p in runner.phases]

@@ -112,7 +112,7 @@ def test_gradients_go_back_to_earlier_images(env):
     window.frame_start.zero_()
     encoder, features = algorithm.policy.depth_encoder, []
     encoder.features = lambda *given: features.append(type(encoder).features(encoder, *given)) or features[-1]
-    latents, _ = algorithm.seen(share)
+    latents, *_ = algorithm.seen(share)
     del encoder.features
     (gradient,) = torch.autograd.grad(latents[-1].sum(), features[0])
     assert (gradient.unflatten(0, (len(window.images), 2)).abs().sum(-1) > 0).all()

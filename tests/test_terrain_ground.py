@@ -80,8 +80,8 @@ def test_layers_are_what_rays_from_a_point_hit():
 
 
 def test_rules_are_of_any_number_of_feet():
-    assert RulesCfg().num_feet_in_pit(4) == 3 and RulesCfg().num_feet_in_pit(2) == 2
-    assert RulesCfg(feet_in_pit=0.5).num_feet_in_pit(2) == 1 and RulesCfg(feet_in_pit=1.0).num_feet_in_pit(3) == 3
+    assert RulesCfg().num_feet_in_pit(4) == 2 and RulesCfg().num_feet_in_pit(2) == 1
+    assert RulesCfg(feet_in_pit=0.75).num_feet_in_pit(4) == 3 and RulesCfg(feet_in_pit=1.0).num_feet_in_pit(3) == 3
     with pytest.raises(UserError, match=r"--env\.rules\.feet_in_pit is 0"):
         RulesCfg(feet_in_pit=0.0).num_feet_in_pit(4)
 

@@ -32,7 +32,7 @@ class RulesCfg:
     """ground whose lowest place is below this has pits, and that is their floor"""
     on_floor: Finite = 0.05
     """a foot's centre lower than this over the floor of a pit stands on it"""
-    feet_in_pit: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 0.75
+    feet_in_pit: Annotated[float, Bounds(0.0, 1.0, open_low=True)] = 0.5
     """share of the feet, rounded up, that stand on the floor of a pit when a robot has fallen into it"""
 
     def num_feet_in_pit(self, num_feet: int) -> int:

@@ -203,8 +203,8 @@ class Distillation:
         self.stale.add_((observations["new_image"] < 0.5).any())
         self.acting.forget(self.start)
         self.acting.look(observations, torch.ones_like(self.start))
-        true_yaw = self._true_yaw(observations)
-        self.storage.write_image(observations["depth"], observations["student_proprio"], true_yaw, self.start)
+        true = self._true_yaw(observations), self._true_ground(observations)
+        self.storage.write_image(observations["depth"], observations["student_proprio"], *true, self.start)
         self.start.zero_()
 
     @tensor_float32
@@ -220,6 +220,9 @@ class Distillation:
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
         first = self.policy.cfg.yaw_index
         return observations["proprio"][:, first : first + self.policy.cfg.num_yaws]
+
+    def _true_ground(self, observations: Mapping[str, Tensor]) -> Tensor:
+        return observations["depth"][:, :0]
 
     def _chosen_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
         """The told headings (N, num_yaws); the true ones where the first is off by more than the tolerance."""
@@ -239,11 +242,12 @@ class Distillation:
             RuntimeError: some of the images were old ones, so that what was learnt is worth nothing.
         """
         num_envs = self.storage.hidden.shape[0]
-        order = torch.randperm(num_envs, device=self.storage.hidden.device)
         totals = []
-        for share in order.chunk(self.cfg.num_mini_batches):
-            self._replay(share)
-            totals.append(self.step_losses.clone())
+        for _ in range(self.cfg.num_learning_epochs):
+            order = torch.randperm(num_envs, device=self.storage.hidden.device)
+            for share in order.chunk(self.cfg.num_mini_batches):
+                self._replay(share)
+                totals.append(self.step_losses.clone())
         means = distributed.average_(torch.stack(totals).mean(0))
         values = dict(zip(self.loss_names, means.tolist(), strict=True))
         self.check_images()
@@ -303,7 +307,7 @@ class Distillation:
         `blank`: as if the camera showed nothing.
         """
         window, policy = self.storage, self.policy
-        latents, yaw_loss = self.seen(share, blank=blank)
+        latents, yaw_loss, _ = self.seen(share, blank=blank)
         latents = latents.flatten(0, 1)
         proprio = window.proprio[:, share].flatten(0, 1)
         actions = policy.means(proprio, latents, window.history[:, share].flatten(0, 1))
@@ -313,8 +317,9 @@ class Distillation:
             losses["sight"] = policy.sight_loss(latents, explicit)
         return losses | {"estimator": policy.estimator.loss(proprio, explicit)}
 
-    def seen(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor]:
-        """What the robots `share` see in the window: latents (T, B, L), and how far () their headings are off."""
+    def seen(self, share: Tensor, *, blank: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """What the robots `share` see in the window: latents (T, B, L), how far () their headings are off, and what is
+        remembered after each image (F, B, H)."""
         window, policy = self.storage, self.policy
         images = window.images[:, share].float()
         if blank:
@@ -322,15 +327,16 @@ class Distillation:
         num_frames = len(images)
         flat = policy.images(images.flatten(0, 1)), window.frame_proprio[:, share].flatten(0, 1)
         features = policy.depth_encoder.features(*flat).unflatten(0, (num_frames, -1))
-        hidden, latents, yaws = window.hidden[share], [], []
+        hidden, latents, yaws, memories = window.hidden[share], [], [], []
         for frame in range(num_frames):
             hidden = torch.where(window.frame_start[frame, share], 0.0, hidden)
             latent, yaw, hidden = policy.depth_encoder.advance(features[frame], hidden)
             latents.append(latent)
             yaws.append(yaw)
+            memories.append(hidden)
         latents = torch.stack(latents).repeat_interleave(self.interval, 0) * window.seeing[:, share]
         errors = torch.stack(yaws) - window.frame_yaw[:, share]
-        return latents, torch.linalg.vector_norm(errors, dim=-1).mean()
+        return latents, torch.linalg.vector_norm(errors, dim=-1).mean(), torch.stack(memories)
 
     def scalars(self) -> dict[str, float]:
         """What is logged beside the losses."""

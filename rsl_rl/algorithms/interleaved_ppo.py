@@ -16,7 +16,7 @@ from rsl_rl.algorithms.ppo import PPO
 from rsl_rl.algorithms.symmetry import Symmetry
 from rsl_rl.env import HasApart, HasImages, VecEnv
 from rsl_rl.interleaved_config import InterleavedCfg, StudentLearningCfg
-from rsl_rl.modules.teacher_student import DepthActor, TeacherStudent
+from rsl_rl.modules.teacher_student import GROUND, DepthActor, TeacherStudent
 from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.precision import tensor_float32
 
@@ -24,10 +24,12 @@ from rsl_rl.utils.precision import tensor_float32
 class DepthActorDistillation(Distillation):
     """Distillation of a `DepthActor` from a teacher that may still be learning.
 
-    The loss is the mean over steps of the squared distance of the actions, and with a weight that of what is told.
+    The loss is the mean over steps of the squared distance of the actions, and with weights those of what is told and
+    of the ground as it is remembered. The teacher answers to what it would know without noise of what is told: that
+    noise, which no student can foresee, was a third of what it had to learn.
     """
 
-    loss_names = ("depth_actor_loss", "told_loss")
+    loss_names = ("depth_actor_loss", "told_loss", "ground_loss")
     cfg: StudentLearningCfg
     policy: DepthActor
 
@@ -70,13 +72,17 @@ class DepthActorDistillation(Distillation):
         """Actions (N, A), the student's or the teacher's; writes the step, with the teacher's, to the storage."""
         proprio = observations["student_proprio"]
         first, end = self.policy.cfg.told_columns
-        labels = self.teacher.act_inference(observations)
-        explicit = observations["proprio"][:, first:end]
+        explicit, known = observations["true_told"], observations["proprio"]
+        known = torch.cat([known[:, :first], explicit, known[:, end:]], 1)
+        labels = self.teacher.act_inference({**observations, "proprio": known})
         self.storage.write_step(proprio=proprio, explicit=explicit, seeing=~self.start, labels=labels)
         return labels if teacher_acts else self.policy.means(proprio, self.acting.latent)
 
     def _true_yaw(self, observations: Mapping[str, Tensor]) -> Tensor:
         return observations["proprio"][:, :0]
+
+    def _true_ground(self, observations: Mapping[str, Tensor]) -> Tensor:
+        return observations[GROUND]
 
     # -- learning -----------------------------------------------------------------------------------------------------
     def update(self, last_observations: Mapping[str, Tensor]) -> dict[str, float]:
@@ -89,22 +95,25 @@ class DepthActorDistillation(Distillation):
 
     def gradient_step(self, share: Tensor) -> None:
         """One of the student on the robots `share`; in place and without host sync."""
-        losses = self.losses(share)
-        self.optimizer.minimize(losses["depth_actor_loss"] + self.cfg.told_loss_coef * losses["told_loss"])
+        losses, cfg = self.losses(share), self.cfg
+        told = cfg.told_loss_coef * losses["told_loss"] + cfg.ground_loss_coef * losses["ground_loss"]
+        self.optimizer.minimize(losses["depth_actor_loss"] + told)
         self.renew_average()
         self.step_losses.copy_(torch.stack(list(losses.values())).detach())
 
     def losses(self, share: Tensor, *, blank: bool = False) -> dict[str, Tensor]:
-        """By `loss_names`: mean squared distances () of the actions to the teacher's and of what is told to what is
-        true, of the robots `share`. `blank`: as if the camera showed nothing."""
+        """By `loss_names`: mean squared distances () of the actions to the teacher's, and of what is told and of the
+        ground to what they are, of the robots `share`. `blank`: as if the camera showed nothing."""
         window, policy = self.storage, self.policy
-        latents = self.seen(share, blank=blank)[0].flatten(0, 1)
+        latents, _, memories = self.seen(share, blank=blank)
+        latents = latents.flatten(0, 1)
         actions = policy.means(window.proprio[:, share].flatten(0, 1), latents)
         actor_loss = (actions - window.labels[:, share].flatten(0, 1)).square().sum(-1).mean()
         told_loss = torch.zeros_like(actor_loss)
         if policy.told is not None:
             told_loss = (policy.told(latents) - window.explicit[:, share].flatten(0, 1)).square().sum(-1).mean()
-        return {"depth_actor_loss": actor_loss, "told_loss": told_loss}
+        ground_loss = (policy.ground(memories) - window.frame_ground[:, share]).square().sum(-1).mean()
+        return {"depth_actor_loss": actor_loss, "told_loss": told_loss, "ground_loss": ground_loss}
 
     def learning_tensors(self) -> list[Tensor]:
         """What a gradient step changes, and the learning rate."""

@@ -74,7 +74,7 @@ class SeeingPPO(PPO):
         self,
         policy: ActorCritic,
         *args,
-        see: Callable[[Tensor], tuple[Tensor, Tensor]],
+        see: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]],
         with_sight: Callable[[Tensor, Tensor], Tensor],
         finish_step: Callable[[Tensor], None],
         changed: list[Tensor],
@@ -93,7 +93,7 @@ class SeeingPPO(PPO):
     def means(self, batch: Samples) -> Tensor:
         """The mean actions (B, A) of what the student now makes of the images."""
         robots = self.storage.indices[: self.storage.mini_batch_size // self.storage.num_steps]
-        latents, batch.outputs[YAW_ERROR] = self.see(robots)
+        latents, batch.outputs[YAW_ERROR], _ = self.see(robots)
         batch.outputs[SEEN] = latents = latents.flatten(0, 1)
         explicit = self.with_sight(batch.observations[ESTIMATED], latents)
         return self.policy.act_inference({**batch.observations, SEEN: latents, ESTIMATED: explicit})

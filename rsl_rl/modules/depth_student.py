@@ -97,6 +97,9 @@ class DepthStudent(nn.Module):
         """Mean actions (N, A) with the latent (N, L) and the headings (N, num_yaws) of the last images."""
         return self.means(self.with_yaw(observations["student_proprio"], yaw), latent, observations["student_history"])
 
+    ground_dim = 0
+    """Width of what is told of the ground, to learn by."""
+
     @property
     def explicit_dim(self) -> int:
         """Width of what the estimator tells."""

@@ -14,13 +14,15 @@ from rsl_rl.modules.depth_student import StudentPolicy
 from rsl_rl.modules.mlp import MLP
 from rsl_rl.utils.groups import check_groups
 
+GROUND = TEACHER_GROUPS["scan"]
 NEW_COLUMNS = 0.01  # standard deviation of weights that no teacher has
 
 
 class DepthActor(nn.Module):
     """The student: proprioception and the latent of a recurrent image encoder, to an actor of its teacher's build.
 
-    What no robot measures of proprioception (`cfg.student.told_columns`) is told from the latent.
+    What no robot measures of proprioception (`cfg.student.told_columns`) is told from the latent. `ground` tells the
+    height scan (B, S) from the recurrent state (B, H), to learn by: nobody acts by it.
     """
 
     groups = ("student_proprio", "depth", "new_image", "new_episode")
@@ -28,7 +30,7 @@ class DepthActor(nn.Module):
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: TeacherStudentCfg):
         """`obs_dims`: width of every group that the environment offers."""
         super().__init__()
-        check_groups(self.groups, obs_dims)
+        check_groups((*self.groups, GROUND), obs_dims)
         self.cfg, self.num_actions = cfg.student, num_actions
         rows, columns = self.cfg.image_shape
         if obs_dims["depth"] != rows * columns:
@@ -45,8 +47,14 @@ class DepthActor(nn.Module):
             *sizes, num_yaws=0, max_yaw=0.0, convolutions=self.cfg.convolutions, activated_mix=False
         )
         self.told = nn.Linear(latent, end - first) if end > first else None
+        self.ground = nn.Linear(self.cfg.gru_hidden_dim, obs_dims[GROUND])
         self.actor = MLP(proprio + latent, cfg.actor_hidden_dims, num_actions, cfg.activation, out_gain=0.01)
         self.register_buffer("windows", torch.zeros((), dtype=torch.long))  # learnt from
+
+    @property
+    def ground_dim(self) -> int:
+        """Width of what is told of the ground."""
+        return self.ground.out_features
 
     @property
     def explicit_dim(self) -> int:

@@ -18,6 +18,7 @@ class Window:
 
         self.images = zeros(frames, num_envs, dims["depth"], dtype=torch.float16)
         self.frame_proprio = zeros(frames, num_envs, dims["student_proprio"])
+        self.frame_ground = zeros(frames, num_envs, student.ground_dim)  # true, likewise
         self.frame_yaw = zeros(frames, num_envs, encoder.num_yaws)  # true, as perceived at the image
         self.frame_start = zeros(frames, num_envs, 1, dtype=torch.bool)  # an episode started since the last image
         self.proprio = zeros(num_steps, num_envs, dims["student_proprio"])  # with the headings that acted
@@ -33,9 +34,9 @@ class Window:
         self.step.zero_()
         self.frame.zero_()
 
-    def write_image(self, image: Tensor, proprio: Tensor, yaw: Tensor, start: Tensor) -> None:
-        rows = ((self.images, image), (self.frame_proprio, proprio), (self.frame_yaw, yaw), (self.frame_start, start))
-        for buffer, row in rows:
+    def write_image(self, image: Tensor, proprio: Tensor, yaw: Tensor, ground: Tensor, start: Tensor) -> None:
+        rows = [(self.images, image), (self.frame_proprio, proprio), (self.frame_yaw, yaw)]
+        for buffer, row in (*rows, (self.frame_ground, ground), (self.frame_start, start)):
             buffer.index_copy_(0, self.frame, row.to(buffer.dtype).unsqueeze(0))
         self.frame.add_(1).remainder_(len(self.images))
 
