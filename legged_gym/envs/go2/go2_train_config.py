@@ -25,8 +25,11 @@ class Go2TrainCfg(TrainCfg):
 
     def cpu(self) -> None:
         """Windows half as long, and of each step its mirror image: with few robots, their policies fall less
-        (benchmarks/README.md)."""
+        (benchmarks/README.md). Large policy steps at first, small ones in the end and less noise: with a KL divergence
+        of 0.01 throughout, one seed in four was not done by then."""
         self.algorithm.mirror_augmentation = True
+        self.algorithm.desired_kl, self.algorithm.final_desired_kl = 0.02, 0.004
+        self.algorithm.entropy_coef = 0.002
         self.runner.num_steps_per_env, self.runner.max_iterations = 12, 450
 
 
