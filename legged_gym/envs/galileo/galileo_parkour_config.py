@@ -32,7 +32,7 @@ def _asset() -> AssetCfg:
 
 
 def _commands() -> CommandsCfg:
-    """From 0.8 m/s on: its belly is over the highest bars for 0.4 s of a jump, so that slower ones need a rush."""
+    """From 0.8 m/s on: a jump holds the belly over the highest bars for 0.4 s, in which its 0.42 m have to go by."""
     ranges = CommandRanges(lin_vel_x=(0.8, 1.2), lin_vel_y=(0.0, 0.0), ang_vel_yaw=(0.0, 0.0))
     return CommandsCfg(ranges=ranges, resampling_time=4.0, standing_fraction=0.0)
 
