@@ -146,6 +146,21 @@ class Known(Group):
         self.values.copy_(self._source.values * self._own + self._held)
 
 
+class Corrected(Group):
+    """Another group as somebody sees it who knows some of its terms without noise: those of the group `exact`."""
+
+    def __init__(self, name: str, source: Group, exact: Group):
+        self.name, self.layout, self.terms = name, dict(source.layout), source.terms
+        self._source, self._exact = source, exact
+        self.keep(values=torch.zeros_like(source.values))
+
+    def update(self, fresh: Tensor) -> None:
+        self._exact.update(fresh)
+        self.values.copy_(self._source.values)
+        for term in self._exact.layout:
+            self.values[:, self.columns(term)] = self._exact.values[:, self._exact.columns(term)]
+
+
 class History(Group):
     """The last `length` frames of another group before the present one, oldest first: (N, length * d).
 

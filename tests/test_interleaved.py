@@ -263,6 +263,15 @@ def test_gradients_reach_the_first_convolution_through_time(env, teacher):
     assert all(p.grad is None for p in others.values()), "nothing of it teaches the teacher"
 
 
+@pytest.mark.parametrize("columns", [(0, 0), (0, 2)])
+def test_what_is_told_is_a_setting(env, columns):
+    cfg = train_cfg(teacher_iterations=1, interval=1)
+    cfg.policy.student.told_columns = columns
+    runner = OnPolicyRunner(env, cfg, None, "cpu", console=Console(file=io.StringIO()))
+    runner.learn(1)
+    assert runner.algorithm.distillation.storage.explicit.shape[2] == columns[1]
+
+
 def test_the_memory_is_empty_where_an_episode_began(env):
     runner, distillation = distilled(env)
     apart = runner.apart[0]
@@ -293,15 +302,16 @@ def test_the_window_has_what_acted_and_what_the_teacher_would_have_done():
     def before_update(last):
         weights.update(copy.deepcopy(policy.state_dict()))
         window = runner.algorithm.distillation.storage
-        known = [{**row, "proprio": torch.cat([row["true_told"], row["proprio"][:, 3:]], 1)} for row in seen[-10:]]
+        known = [{**row, "proprio": row["true_proprio"]} for row in seen[-10:]]
         labels = torch.stack([policy.act_inference(row) for row in known])
         assert torch.allclose(window.labels, labels, atol=1e-5)
         latents, *_ = runner.algorithm.distillation.seen(torch.arange(3))
         actions = policy.student.means(window.proprio, latents)
         assert torch.allclose(actions, torch.stack(taken[-10:]), atol=1e-3)
-        assert torch.equal(window.explicit, torch.stack([row["true_told"] for row in seen[-10:]]))
+        assert torch.equal(window.explicit, torch.stack([row["true_proprio"][:, :3] for row in seen[-10:]]))
         assert torch.equal(window.frame_ground, torch.stack([row["scan"] for row in seen[-10::5]]))
-        assert (torch.stack([row["true_told"] - row["proprio"][:, :3] for row in seen]) != 0.0).any(), "there is noise"
+        noise = torch.stack([row["true_proprio"] - row["proprio"] for row in seen])
+        assert (noise[..., :3] != 0.0).any() and (noise[..., 3:] == 0.0).all(), "of the velocity alone"
         return update(last)
 
     phases = [p for p in runner.phases]

@@ -40,7 +40,7 @@ class Crossings(Part):
         way: (N, M) long, how each was passed last; 0: not yet
         links: (L,) those that may spoil a crossing: the body's, then the feet
         toucher: (N, M) long, 1 + index in `links` of the first that did; 0: none
-        touched, left, clean: (N, M) bool
+        left, clean: (N, M) bool
         now: (N, M) bool, left behind in this step
         feet_on_gates: (N, F) bool, touch something higher than the floor
         passed_by: Gates of the tiles that this step's physics took place on
@@ -58,7 +58,6 @@ class Crossings(Part):
         self.keep(
             way=torch.zeros(shape, dtype=torch.long, device=device),
             toucher=torch.zeros(shape, dtype=torch.long, device=device),
-            touched=torch.zeros(shape, **flags),
             left=torch.zeros(shape, **flags),
             clean=torch.zeros(shape, **flags),
             last_x=torch.zeros(shape[0], 1, device=device),
@@ -94,11 +93,15 @@ class Crossings(Part):
         spoils = near & touching.any(1, keepdim=True)
         first = 1 + touching.float().argmax(1, keepdim=True)
         self.toucher.copy_(torch.where(spoils & ~self.touched, first, self.toucher))
-        self.touched.logical_or_(spoils)
         torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
         self.clean.logical_or_(self.now & (self.way == AS_ASKED) & ~self.touched)
         self.left.logical_or_(self.now)
         self.last_x.copy_(x)
+
+    @property
+    def touched(self) -> Tensor:
+        """(N, M) whether something touched at each gate."""
+        return self.toucher > 0
 
     def spoilt(self) -> Tensor:
         """(N,) whether something touched at a gate that is not left behind yet: its crossing cannot be clean."""
@@ -110,7 +113,7 @@ class Crossings(Part):
 
     def reset(self, mask: Tensor) -> None:
         """New episodes of the robots in `mask` (N,), which start before all gates."""
-        for buffer in (self.way, self.touched, self.toucher, self.left, self.clean, self.last_x):
+        for buffer in (self.way, self.toucher, self.left, self.clean, self.last_x):
             assign_where(mask, buffer, 0)
 
     # -- figures ------------------------------------------------------------------------------------------------------

@@ -72,9 +72,9 @@ class DepthActorDistillation(Distillation):
         """Actions (N, A), the student's or the teacher's; writes the step, with the teacher's, to the storage."""
         proprio = observations["student_proprio"]
         first, end = self.policy.cfg.told_columns
-        explicit, known = observations["true_told"], observations["proprio"]
-        known = torch.cat([known[:, :first], explicit, known[:, end:]], 1)
-        labels = self.teacher.act_inference({**observations, "proprio": known})
+        true = observations["true_proprio"]
+        labels = self.teacher.act_inference({**observations, "proprio": true})
+        explicit = true[:, first:end]
         self.storage.write_step(proprio=proprio, explicit=explicit, seeing=~self.start, labels=labels)
         return labels if teacher_acts else self.policy.means(proprio, self.acting.latent)
 

@@ -27,6 +27,8 @@ class DepthStudent(nn.Module):
 
     config_class = DepthPolicyCfg
     separate_parts = frozenset({"estimator"})
+    ground_dim = 0
+    """Width of what is told of the ground, to learn by."""
 
     def __init__(self, obs_dims: Mapping[str, int], num_actions: int, cfg: DepthPolicyCfg):
         """`obs_dims`: width of every group that the environment offers."""
@@ -96,9 +98,6 @@ class DepthStudent(nn.Module):
     def answer(self, observations: Mapping[str, Tensor], latent: Tensor, yaw: Tensor) -> Tensor:
         """Mean actions (N, A) with the latent (N, L) and the headings (N, num_yaws) of the last images."""
         return self.means(self.with_yaw(observations["student_proprio"], yaw), latent, observations["student_history"])
-
-    ground_dim = 0
-    """Width of what is told of the ground, to learn by."""
 
     @property
     def explicit_dim(self) -> int:

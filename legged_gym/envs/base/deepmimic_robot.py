@@ -88,6 +88,8 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         self.anchored_pos, self.anchored_quat = zeros(n, b, 3), zeros(n, b, 4)
         self.link_error, self.anchored_error = zeros(n, b), zeros(n, b)  # m
         self.height_error, self.tilt_error = zeros(n), zeros(n)  # of the base: m, and of gravity's vertical component
+        # A link is too far from the motion's; the base is too high, too low or tilts too much.
+        self.links_off, self.base_off = (torch.zeros(n, dtype=torch.bool, device=device) for _ in range(2))
         self.joint_error, self.speed_error = zeros(n), zeros(n)  # rad, root mean square; m/s, mean over links
         self.measured_frame = torch.zeros(n, dtype=torch.long, device=device)  # of the motion, in this step
         self.measured_matches = zeros(n, 2)  # feet that stand in both; in either
@@ -187,27 +189,17 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         own, theirs = self.last_raw_contacts, self.motion.contacts
         self.measured_matches.copy_(torch.stack([(own & theirs).sum(1), (own | theirs).sum(1)], 1))
 
-    def _links_are_off(self) -> Tensor:
-        """(N,) bool: a link is too far from the motion's."""
-        error = self.link_error if self.cfg.deepmimic.observe_position else self.anchored_error
-        return (error > self.link_threshold).any(1)
-
-    def _base_is_off(self) -> Tensor:
-        """(N,) bool: the base is too high, too low or tilts too much."""
-        cfg = self.cfg.deepmimic
-        return (self.height_error > cfg.height_error_threshold) | (self.tilt_error > cfg.gravity_error_threshold)
-
-    def lost(self) -> Tensor:
-        """(N,) bool: too far from the motion."""
-        return self._links_are_off() | self._base_is_off()
-
     def check_termination(self) -> None:
         """Robots that lost their motion have failed; the end of a clip is a time-out. Who is driven by hand has none:
         he fails when he lies."""
         super().check_termination()
-        driven = self.root_command.manual
+        cfg, driven = self.cfg.deepmimic, self.root_command.manual
+        error = self.link_error if cfg.observe_position else self.anchored_error
+        torch.any(error > self.link_threshold, 1, out=self.links_off)
+        off = (self.height_error > cfg.height_error_threshold) | (self.tilt_error > cfg.gravity_error_threshold)
+        self.base_off.copy_(off)
         lies = (self.gravity_b[:, 2] > LIES) & driven
-        self.falls.logical_or_((self.lost() & ~driven) | lies)
+        self.falls.logical_or_(((self.links_off | self.base_off) & ~driven) | lies)
         self.time_outs.copy_((self.time_outs | (self.motion.ended & ~driven)) & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
 
@@ -220,10 +212,9 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             "error_link_rot": quat_angle(self.link_quat, self.motion.links[..., 3:7]).mean(1),
         }
         errors = {KEY + name: value for name, value in errors.items()}
-        base, links = self._base_is_off(), self._links_are_off()
-        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": self.falls & base}
-        ends[KEY + "ended_by_link_pos"] = self.falls & links & ~base
-        ends[KEY + "ended_by_contact"] = self.falls & ~links & ~base
+        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": self.falls & self.base_off}
+        ends[KEY + "ended_by_link_pos"] = self.falls & self.links_off & ~self.base_off
+        ends[KEY + "ended_by_contact"] = self.falls & ~self.links_off & ~self.base_off
         self.statistics.add((errors, ~self.diverged), (ends, self.dones))
         self.motion.count_failures(self.falls, self.ranks.sum_)
         self._tighten()

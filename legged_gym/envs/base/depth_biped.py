@@ -10,7 +10,7 @@ from legged_gym.envs.base.depth_biped_config import DepthBipedCfg
 from legged_gym.envs.base.depth_robot import Seeing
 from legged_gym.envs.base.rough_biped import RoughBiped
 from legged_gym.mirror import Mirror
-from legged_gym.observations import Given, Group, Known, Term
+from legged_gym.observations import Corrected, Given, Group, Known, Term
 from legged_gym.sensors.depth_camera import DepthCamera
 
 
@@ -20,7 +20,7 @@ class DepthBiped(Seeing, RoughBiped):
     Groups, beside those of `RoughBiped` and `Seeing`: `proprio` has the base's velocity, and the error of its heading
     beside the commands; `student_proprio` (N, d) is `proprio` as a robot has it, without that velocity;
     `teacher_depth` (N, h * w) is a clean image of the moment when it was taken, without the robot's own body, at the
-    student's rate; `true_told` (N, 3) is what of `proprio` is told to a student, without noise.
+    student's rate; `true_proprio` (N, d) is `proprio` without that velocity's noise.
     """
 
     cfg: DepthBipedCfg
@@ -60,6 +60,6 @@ class DepthBiped(Seeing, RoughBiped):
             *groups,
             Given("teacher_depth", "image", self.teacher_image, mirror),
             Known("student_proprio", groups[0], {"base_lin_vel": 0.0}),
-            self._group("true_told", [terms.base_lin_vel(self)]),
+            Corrected("true_proprio", groups[0], self._group("exact", [terms.base_lin_vel(self)])),
             *self._image_groups(),
         ]
