@@ -24,6 +24,7 @@ from rsl_rl.config import (
     TrainCfg,
 )
 from rsl_rl.runners import OnPolicyRunner, load_policy
+from rsl_rl.utils import distributed
 from rsl_rl.utils.checkpoint import load_safe, save_atomic
 
 ROOT = Path(__file__).parents[1]
@@ -289,6 +290,21 @@ def test_signal_saves_and_ends_cleanly(tmp_path, number):
     resumed = make_runner(None)
     resumed.load(tmp_path / "model_2.pt")
     assert resumed.learn(1)
+
+
+def test_a_signal_while_ranks_exchange_theirs_is_not_lost(tmp_path, monkeypatch):
+    exchanged = []
+
+    def largest(number, device):  # the other ranks, too, had none when they sent theirs
+        exchanged.append(number)
+        if len(exchanged) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return number
+
+    monkeypatch.setattr(distributed, "largest", largest)
+    runner = make_runner(tmp_path)
+    assert not runner.learn(5)
+    assert runner.stopped_by == signal.SIGTERM and (tmp_path / "model_2.pt").is_file()
 
 
 def test_environments_of_another_version_start_afresh(tmp_path):

@@ -99,12 +99,8 @@ class OnPolicyRunner:
         self._graph = graph and self.device.type == "cuda"
         self.watch: Callable[[], None] | None = None  # called after each step of collecting
         self._running_episodes = False
-        self._stop = 0  # number of the signal that asks for it
-
-    @property
-    def stopped_by(self) -> int:
-        """Number of the signal that ended the last `learn`, on whichever rank; 0: none did."""
-        return self._stop
+        self._stop = 0  # number of the signal that asked this rank for it
+        self.stopped_by = 0  # number of the signal that ended the last `learn`, on whichever rank; 0: none did
 
     def load_teacher(self, path: Path) -> None:
         """For distillation: the teacher of the checkpoint `path`, from which the student starts."""
@@ -133,14 +129,16 @@ class OnPolicyRunner:
             while self.iteration < last:
                 scalars = self._iterate()
                 if scalars is None:
+                    self.stopped_by = self._stop
                     break
                 logger.log(self.iteration, scalars)
                 if self.iteration % self.cfg.runner.save_interval == 0 and self._save_on_the_way(logger):
                     saved = self.iteration
-                self._stop = distributed.largest(self._stop, self.device)
-                if self._stop:
+                # Not into `_stop`: what asks for a stop while the ranks exchange theirs counts in the next iteration.
+                self.stopped_by = distributed.largest(self._stop, self.device)
+                if self.stopped_by:
                     break
-            interrupted = self._stop != 0
+            interrupted = self.stopped_by != 0
             if interrupted or saved != self.iteration:
                 self._save_run()
             if interrupted:
@@ -247,7 +245,7 @@ class OnPolicyRunner:
         Of several ranks, one that is asked stops all, after the iteration. None goes ahead of the others for a second
         signal: torchrun kills what does not end in time.
         """
-        self._stop = 0
+        self._stop = self.stopped_by = 0
         if threading.current_thread() is not threading.main_thread():
             yield  # only the main thread may set handlers
             return
