@@ -50,7 +50,7 @@ class Args:
     out: Path | None = None
     """folder of runs, logs and figures; none: logs/reproduce/<task>"""
     evaluate: str = ""
-    """flags for evaluate.py in one string, as "--difficulty=1.0 --estimated" """
+    """flags for evaluate.py in one string after a "=": --evaluate="--difficulty=1.0 --estimated" """
     train: tyro.conf.Suppress[tuple[str, ...]] = ()
 
 
