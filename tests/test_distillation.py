@@ -245,7 +245,7 @@ def test_resume_is_exact(tmp_path):
     first = make_runner(make_env(), tmp_path / "parts", **settings)
 
     def interrupt():
-        first._stop = first.iteration == 1 and int(first.algorithm.storage.frame) == 0  # with its last images
+        first._stop.number = first.iteration == 1 and int(first.algorithm.storage.frame) == 0  # with its last images
 
     first.watch = interrupt
     assert not first.learn(4) and first.iteration == 2

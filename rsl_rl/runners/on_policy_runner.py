@@ -2,12 +2,9 @@
 
 import math
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -41,6 +38,7 @@ from rsl_rl.utils.files import holding, reason
 from rsl_rl.utils.logger import Logger, require_wandb
 from rsl_rl.utils.resolve import class_names, refuse_foreign
 from rsl_rl.utils.schema import check_resumable, read_checkpoint, sealed
+from rsl_rl.utils.stop_request import StopRequest
 
 __all__ = ["FORMAT", "OnPolicyRunner", "load_policy"]
 
@@ -99,7 +97,7 @@ class OnPolicyRunner:
         self._graph = graph and self.device.type == "cuda"
         self.watch: Callable[[], None] | None = None  # called after each step of collecting
         self._running_episodes = False
-        self._stop = 0  # number of the signal that asked this rank for it
+        self._stop = StopRequest()  # to this rank
         self.stopped_by = 0  # number of the signal that ended the last `learn`, on whichever rank; 0: none did
 
     def load_teacher(self, path: Path) -> None:
@@ -125,17 +123,19 @@ class OnPolicyRunner:
             times = counts(self.phases, self.iteration, last)
             self._say(f"iterations by phase: {', '.join(f'{name} {number}' for name, number in times.items())}")
         saved = self.iteration if self.iteration > 0 else None
-        with self._signals(), Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger:
+        # Of several ranks none goes ahead of the others for a second signal: torchrun kills what does not end in time.
+        stop = self._stop.awaited(once=distributed.world_size() == 1)
+        self.stopped_by = 0
+        with stop, Logger(self.log_dir, self.iteration, last, self.console, self.wandb) as logger:
             while self.iteration < last:
                 scalars = self._iterate()
                 if scalars is None:
-                    self.stopped_by = self._stop
+                    self.stopped_by = self._stop.number
                     break
                 logger.log(self.iteration, scalars)
                 if self.iteration % self.cfg.runner.save_interval == 0 and self._save_on_the_way(logger):
                     saved = self.iteration
-                # Not into `_stop`: what asks for a stop while the ranks exchange theirs counts in the next iteration.
-                self.stopped_by = distributed.largest(self._stop, self.device)
+                self.stopped_by = distributed.largest(self._stop.number, self.device)  # one that is asked stops all
                 if self.stopped_by:
                     break
             interrupted = self.stopped_by != 0
@@ -223,7 +223,8 @@ class OnPolicyRunner:
     def _collect(self, phase: Phase) -> bool:
         step = self.collectors[phase.name]
         for _ in range(phase.num_steps // phase.control_steps):
-            if self._stop and distributed.world_size() == 1:  # several ranks stop together, at an iteration's end
+            # Several ranks stop together, at an iteration's end.
+            if self._stop.number and distributed.world_size() == 1:
                 return False
             step()
             if self.watch is not None:
@@ -236,39 +237,6 @@ class OnPolicyRunner:
             raise Diverged(
                 f"iteration {self.iteration + 1}: loss {', '.join(bad)} is not finite; the last checkpoint is untouched"
             )
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C, SIGTERM and SIGHUP ask for a stop at the next step's end; a second one stops at once.
-
-        A hangup that is ignored stays so: that is what nohup does.
-        Of several ranks, one that is asked stops all, after the iteration. None goes ahead of the others for a second
-        signal: torchrun kills what does not end in time.
-        """
-        self._stop = self.stopped_by = 0
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread may set handlers
-            return
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            numbers.append(signal.SIGHUP)
-        previous = {number: signal.getsignal(number) for number in numbers}
-
-        def restore() -> None:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-        def stop(number: int, frame) -> None:
-            self._stop = number
-            if distributed.world_size() == 1:
-                restore()
-
-        for number in numbers:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            restore()
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
