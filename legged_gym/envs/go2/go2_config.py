@@ -49,7 +49,7 @@ class Go2Cfg(LeggedRobotCfg):
                 termination=-300.0,
                 tracking_lin_vel=1.5,
                 tracking_ang_vel=0.75,
-                orientation=-5.0,  # with -1, robots that stood or went slowly leaned over within 1 to 2 s, and fell
+                orientation=-1.0,
                 torques=-1e-4,
                 dof_pos_limits=-2.0,
                 feet_air_time=0.2,
