@@ -82,7 +82,12 @@ def test_crossings_are_counted_as_they_were(capsys):
         [False, True, True, False],
         [True, True, False, True],
     ]
-    assert crossings.all_as_asked().tolist() == [True, False, False, False]
+    assert crossings.all_as_asked().tolist() == crossings.mastered().tolist() == [True, False, False, False]
+    clean = crossings.clean.clone()
+    for touched, mastered in ((1, True), (2, False)):  # of its four
+        crossings.clean[0, :touched] = False
+        assert crossings.all_as_asked()[0] and crossings.mastered()[0].item() is mastered
+    crossings.clean.copy_(clean)
     # The figures of an evaluation that ends here.
     judge = BarJudge(env, lambda observations: None)
     running = torch.ones(4, dtype=torch.bool)
@@ -136,7 +141,7 @@ def test_a_body_in_the_bar_and_a_foot_on_it_touch_it():
     assert not env._reward_collision().any(), "and on the floor it does not"
 
 
-def test_levels_rise_for_bars_that_were_crossed_as_asked():
+def test_levels_rise_for_bars_that_were_mastered():
     env = BarRobot(quiet(bars=1.0))
     course, everyone = env.course, torch.ones(4, dtype=torch.bool)
     course.num_levels = 9
@@ -287,11 +292,22 @@ def test_critics_are_told_of_a_spoilt_crossing_until_the_bar_is_left_behind():
     assert told[2.3] == [0.0, 0.0] and told[2.4] == told[3.0] == [0.0, 1.0] and told[3.3] == [0.0, 0.0]
 
 
-def test_rushing_costs_and_a_jump_may_be_faster():
+def test_clearances_are_paid_until_something_touches():
+    env = BarRobot(quiet(2))
+    for x, z in ((2.5, 0.95), (6.5, 0.27)):
+        put(env, x=x, z=z, vx=1.0)
+        looked(env)
+        env.crossings.toucher[:] = torch.tensor([[0], [1]])
+        for name in ("jump", "crawl"):
+            paid = getattr(env, f"_reward_{name}_clearance")()
+            assert (paid[0] > 0.1) == bool(getattr(env, name)[0]) and paid[1] == 0.0
+
+
+def test_rushing_costs_but_where_there_is_a_bar_to_jump_over():
     env = BarRobot(quiet(6))
     put(env, x=[0.0, 0.0, 2.0, 2.0, 6.2, 6.2], vx=[1.3, 1.8, 1.8, 2.5, 1.2, 1.8])
     looked(env)
-    assert env._reward_overspeed().tolist() == pytest.approx([0.0, 0.5, 0.0, 0.5, 0.0, 0.5], abs=1e-5)
+    assert env._reward_overspeed().tolist() == pytest.approx([0.0, 0.5, 0.0, 0.0, 0.0, 0.5], abs=1e-5)
 
 
 def test_going_round_a_bar_costs_however_far_round():

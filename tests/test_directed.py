@@ -77,7 +77,7 @@ def test_scenes_follow_from_the_seed_alone():
 def test_the_stick_leads_back_to_the_line():
     aside = torch.tensor([0.0, 0.5, -0.5, 0.0, 0.0, 0.5, 0.0])
     heading = torch.tensor([0.0, 0.0, 0.0, 0.2, -1.0, -math.atan(0.5), math.pi])
-    ahead, left, turn = directed.stick(aside, heading).unbind(1)
+    ahead, left, turn = directed.stick(aside, heading, 0.5).unbind(1)
     assert (ahead[0], left[0], turn[0]) == (0.5, 0.0, 0.0), "straight on"
     assert left[1] < -0.2 and turn[1] == pytest.approx(-0.3) and ahead[1] > 0.4, (
         "to the right from the left of the line"
@@ -87,7 +87,7 @@ def test_the_stick_leads_back_to_the_line():
     assert turn[4] == pytest.approx(0.3)
     assert left[5].abs() < 1e-6 and turn[5].abs() < 1e-6, "on its way to the line already"
     assert ahead[6] == 0.0 and turn[6].abs() == pytest.approx(0.3), "who looks back turns first"
-    told = directed.stick(torch.randn(1000), 4.0 * torch.randn(1000))
+    told = directed.stick(torch.randn(1000), 4.0 * torch.randn(1000), 0.5)
     assert told[:, :2].norm(dim=1).max() <= 0.5 + 1e-6 and told[:, 2].abs().max() <= 0.3 + 1e-6
 
 
@@ -128,7 +128,7 @@ class Obedient(DeepMimicRobot):
         self.at.masked_fill_(start[:, None], 0.0)[:, 1].masked_fill_(start, 0.3)
         self.looks.masked_fill_(start, 0.0).add_(told.turn[:, 0])
         turn = quat_from_yaw(self.looks)
-        self.at.add_(quat_rotate(turn, torch.cat([0.2 * told.way, 0.0 * told.turn], 1))[:, :2])
+        self.at.add_(quat_rotate(turn, torch.cat([0.1 / told.largest_way * told.way, 0.0 * told.turn], 1))[:, :2])
         height = self.footing.ground.height(self.at[:, None].contiguous(), torch.empty(self.num_envs, 1))
         qpos = self.motion.qpos.clone()
         qpos[:, :2], qpos[:, 2], qpos[:, 3:7] = self.at, height[:, 0] + 0.76, turn
@@ -174,7 +174,8 @@ def test_a_robot_that_has_no_pose_to_stand_in_is_refused(cfg, monkeypatch):
 def test_steering_never_waits_for_the_host(cfg):
     env = DeepMimicRobot(cfg)
     trial = directed.Trial(env, torch.full((N,), 3.0))
-    env.root_command.steer(env.everyone, (0.5, 0.0), 0.0)
+    largest = cfg.deepmimic.largest_way
+    env.root_command.steer(env.everyone, (largest, 0.0), 0.0)
     env.before_reset = trial.look
     env.reset()
     addresses = [total.data_ptr() for total in (*trial.totals, env.root_command.by_hand)]
@@ -183,7 +184,8 @@ def test_steering_never_waits_for_the_host(cfg):
             env.step(torch.zeros(N, 23))
     assert [total.data_ptr() for total in (*trial.totals, env.root_command.by_hand)] == addresses
     heading = quat_yaw(env.link_quat[:, env.anchor])
-    torch.testing.assert_close(env.root_command.by_hand, directed.stick(env.link_pos[:, env.anchor, 1], heading))
+    expected = directed.stick(env.link_pos[:, env.anchor, 1], heading, largest)
+    torch.testing.assert_close(env.root_command.by_hand, expected)
 
 
 # -- evaluate.py -------------------------------------------------------------------------------------------------------

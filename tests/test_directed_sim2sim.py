@@ -124,7 +124,7 @@ def test_it_is_driven_as_the_environment_drives(env, tree):
 def test_the_stick_is_the_same():
     rng = np.random.default_rng(0)
     aside, heading = rng.normal(size=200), 4.0 * rng.normal(size=200)
-    expected = directed.stick(torch.as_tensor(aside), torch.as_tensor(heading)).numpy()
+    expected = directed.stick(torch.as_tensor(aside), torch.as_tensor(heading), 0.5).numpy()
     found = [np.append(*directed_trial.stick(*pair, 0.5, 0.3)) for pair in zip(aside, heading, strict=True)]
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -212,8 +212,9 @@ def test_a_blank_map_is_level_ground(tree):
 
 
 # -- the script --------------------------------------------------------------------------------------------------------
-def test_who_goes_where_he_is_told_crosses_all_scenes(folder, tmp_path, monkeypatch, capsys):
+def test_who_goes_where_he_is_told_crosses_all_scenes(folder, tree, tmp_path, monkeypatch, capsys):
     """Carried as far as it is told, upright over whatever is there."""
+    largest = tree["root_command"]["largest_way"]
     grounds = {id(scene.solid): scene for scene in draw(len(KINDS), 1)}
     seen = []
 
@@ -225,7 +226,7 @@ def test_who_goes_where_he_is_told_crosses_all_scenes(folder, tmp_path, monkeypa
     def drive(robot, told):
         x, y, _ = robot.position
         yaw = 2.0 * np.arctan2(robot.orientation[3], robot.orientation[0])
-        step = 0.2 * np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]) @ told[:2]
+        step = 0.1 / largest * np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]) @ told[:2]
         yaw += told[2]
         place = np.array([x, y]) + step
         height = float(robot.scene.height(*place))

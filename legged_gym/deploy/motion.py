@@ -24,6 +24,7 @@ class DeployedMotion:
     steps: tuple[int, ...]  # frames ahead that the policy is told of
     upper_body: tuple[int, ...]  # joints of `upper_body_joint_targets`
     hold: tuple[int, int]  # control steps for which the first pose is held before, the last one after
+    largest_way: float = np.inf  # m; a longer `torso_xy_rel` is told as this long
 
     def __len__(self) -> int:
         return len(self.qpos)
@@ -56,8 +57,9 @@ class DeployedMotion:
         (place, orientation), (target, target_orientation) = own, theirs
         yaw = roll_pitch_yaw(orientation)[2]
         roll, pitch, _ = roll_pitch_yaw(now[3:7])
+        way = turned(target - place, -yaw)[:2]
         return {
-            "torso_xy_rel": turned(target - place, -yaw)[:2],
+            "torso_xy_rel": way * min(1.0, self.largest_way / max(np.linalg.norm(way), 1e-9)),
             "torso_yaw_rel": np.array([wrap_to_pi(roll_pitch_yaw(target_orientation)[2] - yaw)]),
             "target_joints": now[7:],
             "upper_body_joint_targets": now[7:][list(self.upper_body)],
@@ -90,6 +92,7 @@ class Motions:
         except Exception as error:  # numpy and zipfile raise anything
             raise UserError(f"{path} holds no motions that export.py wrote: {' '.join(str(error).split())}") from error
         self._upper_body = tuple(joints.index(joint) for joint in self._tree.get("upper_body", ()))
+        self._largest_way = description.get("root_command", {}).get("largest_way", np.inf)
         period = description["control"]["period_s"]
         if found != joints or abs(rate * period - 1.0) > 1e-6 or not whole:
             raise UserError(f"{path} is not of this policy: its joints, its rate or its length are others")
@@ -103,4 +106,4 @@ class Motions:
         boxes = a["boxes"][self._box_ends[k] - a["num_boxes"][k] : self._box_ends[k]]
         steps, hold = tuple(self._tree["steps"]), tuple(self._tree["hold_steps"])
         qpos, qvel = (a[key][rows].astype(float) for key in ("qpos", "qvel"))
-        return DeployedMotion(name, qpos, qvel, boxes, steps, self._upper_body, hold)
+        return DeployedMotion(name, qpos, qvel, boxes, steps, self._upper_body, hold, self._largest_way)

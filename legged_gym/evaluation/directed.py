@@ -32,7 +32,7 @@ from legged_gym.motion.clip import Clip
 from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.parts.motion_command import Motions
-from legged_gym.parts.root_command import LARGEST_TURN, LARGEST_WAY
+from legged_gym.parts.root_command import LARGEST_TURN
 from legged_gym.robots.robot import find_robot
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.errors import UserError
@@ -41,14 +41,15 @@ from legged_gym.utils.math import quat_yaw, wrap_to_pi
 FRAMES = 3  # of a clip that stands still
 
 
-def stick(aside: Tensor, heading: Tensor) -> Tensor:
+def stick(aside: Tensor, heading: Tensor, largest_way: float) -> Tensor:
     """(N, 3) the way (m, ahead and to the left) and the turn (rad) that a user with a stick asks for.
 
     Robots are `aside` (N,) m to the left of a line along x, and look `heading` (N,) rad to the left of it. They are
-    told to go to, and to look at, a point on the line ahead; who looks elsewhere turns first.
+    told to go to, and to look at, a point on the line ahead; who looks elsewhere turns first. The way is as long as a
+    policy is ever told, `largest_way` m.
     """
     bearing = wrap_to_pi(torch.atan2(-aside, torch.full_like(aside, LOOK_AHEAD)) - heading)
-    ahead, left = LARGEST_WAY * bearing.cos().clamp(min=0.0), LARGEST_WAY * bearing.sin()
+    ahead, left = largest_way * bearing.cos().clamp(min=0.0), largest_way * bearing.sin()
     return torch.stack([ahead, left, bearing.clamp(-LARGEST_TURN, LARGEST_TURN)], 1)
 
 
@@ -88,7 +89,7 @@ class Trial:
         base, torso = env.sim.root_pos_w, env.link_pos[:, env.anchor]
         high = base[:, 2] - env.footing.ground.height(base[:, None, :2], torch.empty_like(base[:, :1]))[:, 0] > LOWEST
         self.judge(base[:, :2], ~env.falls & high)
-        told = stick(torso[:, 1], quat_yaw(env.link_quat[:, env.anchor]))
+        told = stick(torso[:, 1], quat_yaw(env.link_quat[:, env.anchor]), env.root_command.largest_way)
         env.root_command.by_hand.copy_(told.masked_fill((self.fate == ARRIVED)[:, None], 0.0))
 
     def judge(self, place: Tensor, up: Tensor) -> None:
@@ -136,7 +137,7 @@ def directed(env: Any, policy: Callable[[Mapping[str, Tensor]], Tensor], graph: 
     there = _standing_on(type(env), scenes)(cfg, env.device)
     trial = Trial(there, length)
     there.motion.place(there.everyone, torch.arange(there.num_envs, device=there.device))
-    there.root_command.steer(there.everyone, (LARGEST_WAY, 0.0), 0.0)
+    there.root_command.steer(there.everyone, (cfg.deepmimic.largest_way, 0.0), 0.0)
     there.before_reset = trial.look
     run_episodes(there, policy, lambda _: None, trial.totals, graph)
     there.close()

@@ -13,7 +13,7 @@ from legged_gym import RESOURCES_DIR, __version__
 from legged_gym.deploy.description import FORMAT
 from legged_gym.export.networks import DeployedLayout
 from legged_gym.observations import Group
-from legged_gym.parts.root_command import LARGEST_TURN, LARGEST_WAY
+from legged_gym.parts.root_command import LARGEST_TURN
 from legged_gym.robots import known_robot
 from legged_gym.robots.spec import RobotSpec
 from legged_gym.sensors.height_map import ALWAYS
@@ -228,7 +228,7 @@ def _root_command(deepmimic: Any) -> dict[str, Any]:
         "link": deepmimic.anchor_link,
         "way": "torso_xy_rel",
         "turn": "torso_yaw_rel",
-        "largest_way": LARGEST_WAY,
+        "largest_way": deepmimic.largest_way,
         "largest_turn": LARGEST_TURN,
         "meaning": "way: m, ahead and to the left in the link's heading, to where it is to be: the longer, the faster; "
         "turn: rad, to the left, to where it is to look; all 0: stay",

@@ -111,6 +111,10 @@ class Crossings(Part):
         """(N,) whether all gates were passed between the posts and in the way that was asked for, touched or not."""
         return ((self.way == AS_ASKED) | ~self.passed_by.there).all(1)
 
+    def mastered(self) -> Tensor:
+        """(N,) whether all were passed as asked, and at least three in four cleanly: a single one has to be clean."""
+        return self.all_as_asked() & (4 * self.clean.sum(1) >= 3 * self.passed_by.there.sum(1))
+
     def reset(self, mask: Tensor) -> None:
         """New episodes of the robots in `mask` (N,), which start before all gates."""
         for buffer in (self.way, self.toucher, self.left, self.clean, self.last_x):

@@ -138,6 +138,8 @@ class DeepMimicCfg:
     """largest difference of the vertical components of gravity in the base's frame, of robot and motion"""
     observations: tuple[str, ...] = ("proprio", "privileged")
     """observation groups: these two, and VideoMimic's (docs/videomimic.md)"""
+    largest_way: Positive = 0.5
+    """m; a longer way is told as this long in torso_xy_rel. By hand, VideoMimic tells 0.5 m"""
     zero_torso_xy: bool = False
     """torso_xy_rel is 0: the policy is not told where the motion is"""
     zero_torso_yaw: bool = False

@@ -6,13 +6,14 @@ from torch import Tensor
 from legged_gym.part import Part
 from legged_gym.utils.math import quat_from_yaw, quat_rotate_inverse, quat_yaw, wrap_to_pi
 
-LARGEST_WAY, LARGEST_TURN = 0.5, 0.3  # m and rad that VideoMimic's buttons and stick ask for
+LARGEST_TURN = 0.3  # rad that VideoMimic's buttons and stick ask for
 
 
 class RootCommand(Part):
     """VideoMimic's `torso_xy_rel` and `torso_yaw_rel` of N robots. Free of host syncs.
 
     Attributes:
+        largest_way: m; a longer way is told as this long.
         way: (N, 2) m over the ground, in the torso's heading.
         turn: (N, 1) rad, to the left.
         manual: (N,) bool, driven by hand: they follow no motion, and nothing that has to do with one ends an episode.
@@ -21,8 +22,17 @@ class RootCommand(Part):
 
     settings = ("deepmimic",)
 
-    def __init__(self, num_envs: int, device: torch.device, *, zero_way: bool = False, zero_turn: bool = False):
+    def __init__(
+        self,
+        num_envs: int,
+        device: torch.device,
+        largest_way: float,
+        *,
+        zero_way: bool = False,
+        zero_turn: bool = False,
+    ):
         """`zero_way`, `zero_turn`: 0 is told in place of the motion's."""
+        self.largest_way = largest_way
         self._kept = torch.tensor([not zero_way, not zero_way, not zero_turn], dtype=torch.float32, device=device)
         self.keep(
             manual=torch.zeros(num_envs, dtype=torch.bool, device=device),
@@ -37,7 +47,8 @@ class RootCommand(Part):
         turn = wrap_to_pi(quat_yaw(target_orientation) - yaw)
         told = torch.cat([offset[:, :2], turn[:, None]], 1) * self._kept
         told = torch.where(self.manual[:, None], self.by_hand, told)
-        self.way.copy_(told[:, :2])
+        way = told[:, :2]
+        self.way.copy_(way * (self.largest_way / way.norm(dim=1, keepdim=True)).clamp(max=1.0))
         self.turn.copy_(told[:, 2:])
 
     def steer(self, mask: Tensor, way: tuple[float, float], turn: float) -> None:

@@ -103,9 +103,7 @@ class BarRewardsCfg(ParkourRewardsCfg):
     """height_guidance = exp(-(error / tolerance)²), m"""
     feet_air_time_target: NotNegative = 0.15
     top_speed: Positive = 1.3
-    """times the commanded speed, from which overspeed counts"""
-    jump_speed: Positive = 2.0
-    """the same where a bar to jump over is near"""
+    """times the commanded speed, from which overspeed counts where no bar to jump over is near"""
     jump_margin: NotNegative = 0.08
     """of the feet's centres and of the knees over a bar that is jumped, m"""
     crawl_margin: NotNegative = 0.02

@@ -134,11 +134,10 @@ class BarRobot(ParkourRobot):
         return self.nearing
 
     def _reward_overspeed(self) -> Tensor:
-        """Times the commanded speed, beyond what is allowed: all else is paid per bar or per metre, and who rushes gets
-        more of it per second and touches what is in the way."""
-        rewards = self.cfg.rewards
-        allowed = torch.where(self.jump, rewards.jump_speed, rewards.top_speed)
-        return (self._pace() - allowed).clamp(min=0.0)
+        """Times the commanded speed, beyond what is allowed where there is nothing to jump over: all else is paid per
+        bar or per metre, and who rushes gets more of it per second and touches what is in the way. A leap takes speed:
+        where it cost something, robots climbed over bars and touched every one."""
+        return (self._pace() - self.cfg.rewards.top_speed).clamp(min=0.0) * ~self.jump
 
     def _reward_height_guidance(self) -> Tensor:
         """The base at its height, where no bar is near; per metre that the goal comes nearer, and taken back per metre
@@ -148,23 +147,25 @@ class BarRobot(ParkourRobot):
         return torch.exp(-error.square()) * self.nearing.clamp(min=-1.0) * self.flat
 
     def _reward_jump_clearance(self) -> Tensor:
-        """Share of feet and knees, and the body as one more, that are over the bar as they go by it; per metre."""
+        """Share of feet and knees, and the body as one more, that are over the bar as they go by it; per metre, and
+        until something touches: who lies on a bar has them over it, too."""
         distance, over = self._at_bar(self.limbs)
         limbs = torch.sigmoid(15.0 * (over - self.cfg.rewards.jump_margin)) * (distance < OVER)
         bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
         beside = (self.body_w[..., 0] - bar_x[:, None]).abs() > UNDER
         lowest = self.body_w[..., 2].masked_fill(beside, torch.inf).amin(1)
         body = torch.sigmoid(15.0 * (lowest - self.bar_top - 0.5 * self.cfg.rewards.jump_margin)) * lowest.isfinite()
-        return self.jump * (limbs.sum(1) + body) / (limbs.shape[1] + 1) * self._gain()
+        share = (limbs.sum(1) + body) / (limbs.shape[1] + 1)
+        return self.jump * share * self._gain() * ~self.crossings.spoilt()
 
     def _reward_crawl_clearance(self) -> Tensor:
-        """The body's highest point below the bar's underside, more so the nearer it is; per metre. Lower than that pays
-        no more: deep in a crouch, calves lie on the plate under the bar."""
+        """The body's highest point below the bar's underside, more so the nearer it is; per metre, and until something
+        touches. Lower than that pays no more: deep in a crouch, calves lie on the plate under the bar."""
         below = self.bar_underside - self.cfg.rewards.crawl_margin - self.highest
         nearness = (1.0 - self.bar_ahead.abs() / AHEAD).clamp(min=0.0)
         tolerance = 0.04 + 0.08 * (1.0 - nearness)
         low = torch.exp(-(below.clamp(max=0.0) / tolerance).square())
-        return self.crawl * nearness * low * self._gain()
+        return self.crawl * nearness * low * self._gain() * ~self.crossings.spoilt()
 
     def _reward_successful_traversal(self) -> Tensor:
         """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched something."""

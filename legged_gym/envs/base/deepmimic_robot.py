@@ -62,7 +62,9 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             raise UserError(f"{self.robot_spec.label}: the motions' joints are not those of the model, in its order")
         bins = self.in_steps(cfg.sampling.bin_s, "deepmimic.sampling.bin_s")
         self.motion = MotionCommand(cfg, motions, cfg.tracked_links, n, self.dt, bins)
-        self.root_command = RootCommand(n, device, zero_way=cfg.zero_torso_xy, zero_turn=cfg.zero_torso_yaw)
+        self.root_command = RootCommand(
+            n, device, cfg.largest_way, zero_way=cfg.zero_torso_xy, zero_turn=cfg.zero_torso_yaw
+        )
         scales = self.cfg.noise.offset_scales
         self.sensor_bias = SensorBias(scales, n, len(self.robot.joint_names), self.num_actions, device)
         self.parts |= {"motion": self.motion, "sampler": self.motion.sampler, "root_command": self.root_command}
