@@ -26,6 +26,7 @@ def load(name):
 
 
 reproduce = load("reproduce")
+robustness = load("robustness")
 compare_mjlab = load("compare_mjlab")
 
 
@@ -52,7 +53,8 @@ compare_mjlab = load("compare_mjlab")
             "robustness",
             ["--use_pretrained_checkpoint", "--device=cpu", "--num_envs=1", "--seconds=0.2", "--types=gap"]
             + ["--cases", "weak leg", "latency", "blank image", "--json=r.json", "--picture=r.png"],
-            r"as trained: goals reached \d\.\d+\n(.*\n)+latency 200 ms: goals reached \d\.\d+\n(.*\n)+.* blank image ",
+            r"Warp compiles the camera's kernels, .*\n(.*\n)*as trained: goals reached \d\.\d+\n"
+            r"(.*\n)+latency 200 ms: goals reached \d\.\d+\n(.*\n)+.* blank image ",
         ),
         (
             "soak",
@@ -147,6 +149,29 @@ def test_flags_that_cannot_be_are_refused_before_anything_is_written(flags, mess
     with pytest.raises(SystemExit) as caught:
         reproduce.main()
     assert caught.value.code == 2 and message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    ([], "name a policy: --checkpoint FILE, or --use_pretrained_checkpoint"),
+    (["--checkpoint=none.pt"], "no checkpoint at none.pt"),
+    (["--use_pretrained_checkpoint", "--task=go2"], "--task is go2: its evaluation has no goals reached by type"),
+    (["--use_pretrained_checkpoint", "--task=g1_rough"], "--task is g1_rough: its evaluation has no goals reached"),
+    (["--use_pretrained_checkpoint", "--device=gpu"], "device 'gpu' is none of cpu, cuda, cuda:N"),
+    (["--use_pretrained_checkpoint", "--num_envs=0"], "--num_envs is 0: it has to be at least 1"),
+    (["--use_pretrained_checkpoint", "--seconds=nan"], "--seconds is nan: it has to be positive and finite"),
+    (["--use_pretrained_checkpoint", "--types"], "--types is empty: name one type of tile"),
+    (["--use_pretrained_checkpoint", "--json=nowhere/r.json"], "--json: there is no folder nowhere"),
+    (["--use_pretrained_checkpoint", "--picture=r.gif"], "--picture: r.gif has to end in .png, .svg or .pdf"),
+])  # fmt: skip
+def test_robustness_refuses_what_cannot_be_before_an_environment_is_made(flags, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(robustness, "Bench", lambda *_: pytest.fail("an environment was made"))
+    monkeypatch.setattr(sys, "argv", ["robustness.py", "--device=cpu", *flags])
+    with pytest.raises(SystemExit) as caught:
+        robustness.main()
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.startswith(f"error: {message}") and told.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
