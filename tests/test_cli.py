@@ -128,6 +128,16 @@ def test_bad_command_line_late(workdir: Path, case: str) -> None:
     check_bad(workdir, *BAD_LATE[case])
 
 
+@pytest.mark.slow
+def test_no_place_for_warps_kernels_is_one_line(tmp_path: Path) -> None:
+    (place := tmp_path / "a_file").touch()
+    flags = ("--task=go2_parkour_student", "--use_pretrained_checkpoint", "--device=cpu", "--num_envs=1")
+    result = run("evaluate", *flags, cwd=tmp_path, WARP_CACHE_PATH=str(place))
+    assert result.returncode == 2 and result.stderr.startswith(f"error: Warp cannot keep its kernels in {place}")
+    assert result.stderr.endswith(": Not a directory; name another folder in the variable WARP_CACHE_PATH\n")
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"half a file"], ids=["empty", "cut short"])
 @pytest.mark.parametrize("script", [train, play, demo, evaluate, export])
 def test_a_broken_checkpoint_is_told_before_anything_slow_is_made(script, content, tmp_path, monkeypatch, capsys):
