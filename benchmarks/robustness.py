@@ -10,7 +10,6 @@ its state estimated.
 
 import copy
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from legged_gym.cli import runs
 from legged_gym.cli.processes import seed_everything
 from legged_gym.cli.run_config import trained_configs
 from legged_gym.registry import get_task
+from legged_gym.utils.bounds import AtLeastOne, Positive, check_flags
 from legged_gym.utils.devices import check_device
 from legged_gym.utils.errors import UserError, nearest, script, value_errors_are_the_users
 from legged_gym.utils.files import check_place, write_file
@@ -45,13 +45,13 @@ class Args:
     """the shipped policy of the task"""
     device: str = "cuda:0" if torch.cuda.is_available() else "cpu"
     difficulty: float = 1.0
-    num_envs: int = 64
+    num_envs: AtLeastOne = 64
     """robots per type of tile"""
     types: tuple[str, ...] = ("parkour", "hurdle", "step", "gap")
     """types of tile"""
     cases: tuple[str, ...] = ()
     """groups of cases, as "friction" or "latency"; none: all"""
-    seconds: float = 30.0
+    seconds: Positive = 30.0
     """longest episode at 0.7 m/s"""
     json: Path | None = None
     picture: Path | None = None
@@ -240,13 +240,10 @@ def blank(policy: Callable) -> Callable:
 
 def check(args: Args) -> None:
     """Refuses values that nothing can be measured with."""
+    check_flags(args)
     check_device(args.device)
     if (args.checkpoint is None) != args.use_pretrained_checkpoint:
         raise UserError("name a policy: --checkpoint FILE, or --use_pretrained_checkpoint")
-    if args.num_envs < 1:
-        raise UserError(f"--num_envs is {args.num_envs}: it has to be at least 1")
-    if not 0.0 < args.seconds < math.inf:
-        raise UserError(f"--seconds is {args.seconds:g}: it has to be positive and finite")
     if not args.types:
         raise UserError("--types is empty: name one type of tile, or leave it out")
     check_place("--json", args.json)

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from legged_gym.registry import Task
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,6 +29,7 @@ def load(name):
 
 reproduce = load("reproduce")
 robustness = load("robustness")
+with_own_flags = {name: load(name) for name in ("throughput", "camera", "soak")}
 compare_mjlab = load("compare_mjlab")
 
 
@@ -159,7 +162,7 @@ def test_flags_that_cannot_be_are_refused_before_anything_is_written(flags, mess
     (["--use_pretrained_checkpoint", "--task=g1_rough"], "--task is g1_rough: its evaluation has no goals reached"),
     (["--use_pretrained_checkpoint", "--device=gpu"], "device 'gpu' is none of cpu, cuda, cuda:N"),
     (["--use_pretrained_checkpoint", "--num_envs=0"], "--num_envs is 0: it has to be at least 1"),
-    (["--use_pretrained_checkpoint", "--seconds=nan"], "--seconds is nan: it has to be positive and finite"),
+    (["--use_pretrained_checkpoint", "--seconds=nan"], "--seconds is nan: it has to be a number"),
     (["--use_pretrained_checkpoint", "--types"], "--types is empty: name one type of tile"),
     (["--use_pretrained_checkpoint", "--json=nowhere/r.json"], "--json: there is no folder nowhere"),
     (["--use_pretrained_checkpoint", "--picture=r.gif"], "--picture: r.gif has to end in .png, .svg or .pdf"),
@@ -173,6 +176,24 @@ def test_robustness_refuses_what_cannot_be_before_an_environment_is_made(flags, 
     told = capsys.readouterr().err
     assert caught.value.code == 2 and told.startswith(f"error: {message}") and told.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "flags", "message"), [
+    ("throughput", ["--num_envs", "8", "0"], "--num_envs is 0: it has to be at least 1"),
+    ("throughput", ["--rounds=0"], "--rounds is 0: it has to be at least 1"),
+    ("throughput", ["--device=gpu"], "device 'gpu' is none of cpu, cuda, cuda:N"),
+    ("throughput", ["--json=nowhere/r.json"], "--json: there is no folder nowhere"),
+    ("camera", ["--images=0"], "--images is 0: it has to be at least 1"),
+    ("camera", ["--device=cuda:99"], "torch sees no cuda:99"),
+    ("soak", ["--steps=0"], "--steps is 0: it has to be at least 1"),
+])  # fmt: skip
+def test_other_benchmarks_refuse_what_cannot_be(name, flags, message, monkeypatch, capsys):
+    monkeypatch.setattr(Task, "make_env", lambda *_: pytest.fail("an environment was made"))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *flags])
+    with pytest.raises(SystemExit) as caught:
+        with_own_flags[name].main()
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.startswith(f"error: {message}") and told.count("\n") == 1
 
 
 def test_a_folder_of_other_flags_says_which(tmp_path, monkeypatch, capsys):
