@@ -29,7 +29,7 @@ def load(name):
 
 reproduce = load("reproduce")
 robustness = load("robustness")
-with_own_flags = {name: load(name) for name in ("throughput", "camera", "soak")}
+others = {name: load(name) for name in ("throughput", "camera", "soak", "fingerprint", "scene_fit", "multi_gpu")}
 compare_mjlab = load("compare_mjlab")
 
 
@@ -186,14 +186,27 @@ def test_robustness_refuses_what_cannot_be_before_an_environment_is_made(flags, 
     ("camera", ["--images=0"], "--images is 0: it has to be at least 1"),
     ("camera", ["--device=cuda:99"], "torch sees no cuda:99"),
     ("soak", ["--steps=0"], "--steps is 0: it has to be at least 1"),
+    ("fingerprint", ["--tasks", "go3"], "there is no task 'go3'; did you mean 'go2'?"),
+    ("fingerprint", ["--against=none.json"], "--against: cannot read none.json"),
+    ("scene_fit", ["--obj=none.obj"], "none.obj: no mesh that can be read"),
+    ("multi_gpu", ["--task=go3"], "there is no task 'go3'; did you mean 'go2'?"),
+    ("multi_gpu", ["--device=cuda:1"], "--device is cuda:1: it has to be cpu or cuda"),
+    ("multi_gpu", ["--device=cpu", "--gpus", "1", "0"], "--gpus is 0: it has to be at least 1"),
 ])  # fmt: skip
 def test_other_benchmarks_refuse_what_cannot_be(name, flags, message, monkeypatch, capsys):
     monkeypatch.setattr(Task, "make_env", lambda *_: pytest.fail("an environment was made"))
     monkeypatch.setattr(sys, "argv", [f"{name}.py", *flags])
     with pytest.raises(SystemExit) as caught:
-        with_own_flags[name].main()
+        others[name].main()
     told = capsys.readouterr().err
     assert caught.value.code == 2 and told.startswith(f"error: {message}") and told.count("\n") == 1
+
+
+def test_faults_knows_its_parts():
+    command = [sys.executable, ROOT / "benchmarks" / "faults.py", "--only", "trainings"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "training" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_folder_of_other_flags_says_which(tmp_path, monkeypatch, capsys):
