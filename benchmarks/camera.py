@@ -19,19 +19,25 @@ import tyro
 from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import get_task
 from legged_gym.sensors.depth_camera import DepthCamera
+from legged_gym.utils.bounds import AtLeastOne, check_flags
+from legged_gym.utils.devices import check_device
+from legged_gym.utils.errors import script
 
 
 @dataclass
 class Args:
-    num_envs: int = 4096
+    num_envs: AtLeastOne = 4096
     device: str = "cuda:0" if torch.cuda.is_available() else "cpu"
-    images: int = 20
+    images: AtLeastOne = 20
     """images of each robot in a measurement"""
-    rounds: int = 5
+    rounds: AtLeastOne = 5
 
 
+@script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
+    check_flags(args)
+    check_device(args.device)
     task = get_task("go2_parkour_student")
     cfg = task.env_cfg()
     cfg.env.num_envs = args.num_envs

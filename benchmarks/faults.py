@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import tyro
@@ -41,6 +42,7 @@ from legged_gym.cli.args import TrainArgs
 from legged_gym.cli.parse import parse
 from legged_gym.cli.processes import seed_everything
 from legged_gym.cli.runs import find_checkpoint
+from legged_gym.utils.bounds import NotNegativeInt, check_flags
 from legged_gym.utils.errors import UserError, script
 from legged_gym.viewer.film.gl import choose_gl
 from rsl_rl.runners import OnPolicyRunner
@@ -56,16 +58,16 @@ OLD = b"what was there before"
 
 @dataclass
 class Args:
-    kills: int = 100
+    kills: NotNegativeInt = 100
     """times that a training is killed while it learns"""
-    starts: int = 20
+    starts: NotNegativeInt = 20
     """times that train.py is killed, its start counted in"""
-    signals: int = 10
+    signals: NotNegativeInt = 10
     """times that each script is sent each of SIGTERM and SIGKILL"""
     seed: int = 1
     """of the random moments"""
-    only: tuple[str, ...] = ()
-    """of training, signals, full, read-only, stdout; by default all"""
+    only: tuple[Literal["training", "signals", "full", "read-only", "stdout"], ...] = ()
+    """by default all"""
 
 
 # -- a training that is killed -----------------------------------------------------------------------------------------
@@ -365,6 +367,7 @@ def run(args: Args) -> Iterator[Row]:
 @script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
+    check_flags(args)
     if sys.platform != "linux" or os.geteuid() != 0:
         raise UserError(
             "file systems are mounted, to fill them: this needs Linux and root (in a container, for instance)"

@@ -18,6 +18,8 @@ import torch
 from legged_gym.cli import runs
 from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import all_tasks, get_task
+from legged_gym.utils.errors import UserError, script
+from legged_gym.utils.files import check_place, write_file
 from rsl_rl.runners import OnPolicyRunner, load_policy
 
 NUM_ENVS, STEPS, ITERATIONS = 48, 200, 3
@@ -122,17 +124,22 @@ def compare(before: dict, after: dict) -> int:
     return different
 
 
+@script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--against", type=Path)
     parser.add_argument("--tasks", nargs="*")
     args = parser.parse_args()
-    before = None if args.against is None else json.loads(args.against.read_text())
-    known = list(all_tasks()) if before is None else list(before)
-    found = measure(args.tasks or known)
+    check_place("--out", args.out)
+    try:
+        before = None if args.against is None else json.loads(args.against.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"--against: cannot read {args.against}: {error}") from error
+    tasks = [get_task(name).name for name in args.tasks or before or all_tasks()]
+    found = measure(tasks)
     if args.out is not None:
-        args.out.write_text(json.dumps(found, indent=0) + "\n")
+        write_file(args.out, json.dumps(found, indent=0) + "\n")
     if before is not None:
         different = compare(before, found)
         print(f"{different} rows differ" if different else "the same to the bit")

@@ -23,6 +23,9 @@ from rich.console import Console
 
 from legged_gym.cli.processes import rank_seed, seed_everything
 from legged_gym.registry import get_task
+from legged_gym.utils.bounds import AtLeastOne, NotNegativeInt, check_flags
+from legged_gym.utils.devices import check_device
+from legged_gym.utils.errors import UserError, script
 from rsl_rl.runners import OnPolicyRunner
 from rsl_rl.utils import distributed
 
@@ -34,12 +37,12 @@ class Args:
     task: str = "go2_parkour_teacher"
     """one that PPO trains"""
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
-    num_envs: int = 4096
+    num_envs: AtLeastOne = 4096
     """environments of each GPU"""
-    gpus: tuple[int, ...] = field(default_factory=lambda: tuple(n for n in (1, 2, 4, 8) if n <= _most()))
-    warm_up: int = 20
+    gpus: tuple[AtLeastOne, ...] = field(default_factory=lambda: tuple(n for n in (1, 2, 4, 8) if n <= _most()))
+    warm_up: NotNegativeInt = 20
     """iterations that are not timed: with DAgger at least its interval, as its update is captured when it comes up"""
-    iterations: int = 20
+    iterations: AtLeastOne = 20
 
 
 def _most() -> int:
@@ -97,8 +100,16 @@ def measure(args: Args) -> dict[str, float]:
     }
 
 
+@script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
+    check_flags(args)
+    if args.device not in ("cpu", "cuda"):
+        raise UserError(f"--device is {args.device}: it has to be cpu or cuda, whose GPUs --gpus counts")
+    check_device(args.device)
+    get_task(args.task)
+    if args.device == "cuda" and max(args.gpus) > _most():
+        raise UserError(f"--gpus is {max(args.gpus)}: this machine has {_most()} to use")
     if "LOCAL_RANK" in os.environ:
         figures = measure(args)
         distributed.stop()
@@ -111,7 +122,9 @@ def main() -> None:
     base = None
     for n in args.gpus:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}"]
-        run = subprocess.run([*command, *sys.argv], stdout=subprocess.PIPE, text=True, check=True)
+        run = subprocess.run([*command, *sys.argv], stdout=subprocess.PIPE, text=True)
+        if run.returncode:
+            raise UserError(f"with --gpus {n} the training ended with {run.returncode}; what it said is above")
         (line,) = (line for line in run.stdout.splitlines() if line.startswith(RESULT))
         r = json.loads(line.removeprefix(RESULT))
         base = base or r["steps/s"] / n

@@ -4,7 +4,8 @@
 
 Evaluates as evaluate.py does, once as it is and once for each case: friction, mass, a weak motor, pushes and the
 commanded speed, and for a policy that sees, latency, rate and mount of the camera, and lost images. One environment
-serves all cases, so that a GPU's kernels are loaded once. The teacher is measured with its state estimated.
+serves all cases, so that kernels are loaded once: the camera's are Warp's, on a CPU too. The teacher is measured with
+its state estimated.
 """
 
 import copy
@@ -23,8 +24,12 @@ from legged_gym.cli import runs
 from legged_gym.cli.processes import seed_everything
 from legged_gym.cli.run_config import trained_configs
 from legged_gym.registry import get_task
+from legged_gym.utils.bounds import AtLeastOne, Positive, check_flags
+from legged_gym.utils.devices import check_device
 from legged_gym.utils.errors import UserError, nearest, script, value_errors_are_the_users
+from legged_gym.utils.files import check_place, write_file
 from rsl_rl.runners import load_policy
+from rsl_rl.utils.schema import read_checkpoint
 
 COMMANDED = 0.7  # m/s, in an evaluation
 SLOWEST_RATE, LATEST = 5.0, 0.2  # Hz and s, of the cases
@@ -40,13 +45,13 @@ class Args:
     """the shipped policy of the task"""
     device: str = "cuda:0" if torch.cuda.is_available() else "cpu"
     difficulty: float = 1.0
-    num_envs: int = 64
+    num_envs: AtLeastOne = 64
     """robots per type of tile"""
     types: tuple[str, ...] = ("parkour", "hurdle", "step", "gap")
     """types of tile"""
     cases: tuple[str, ...] = ()
     """groups of cases, as "friction" or "latency"; none: all"""
-    seconds: float = 30.0
+    seconds: Positive = 30.0
     """longest episode at 0.7 m/s"""
     json: Path | None = None
     picture: Path | None = None
@@ -233,12 +238,28 @@ def blank(policy: Callable) -> Callable:
     return lambda observations: policy({**observations, "depth": torch.full_like(observations["depth"], 0.5)})
 
 
+def check(args: Args) -> None:
+    """Refuses values that nothing can be measured with."""
+    check_flags(args)
+    check_device(args.device)
+    if (args.checkpoint is None) != args.use_pretrained_checkpoint:
+        raise UserError("name a policy: --checkpoint FILE, or --use_pretrained_checkpoint")
+    if not args.types:
+        raise UserError("--types is empty: name one type of tile, or leave it out")
+    check_place("--json", args.json)
+    check_place("--picture", args.picture)
+    if args.picture is not None and args.picture.suffix not in (".png", ".svg", ".pdf"):
+        raise UserError(f"--picture: {args.picture.name} has to end in .png, .svg or .pdf")
+
+
 def measure(args: Args) -> dict[str, Any]:
     task = get_task(args.task)
     evaluator = task.evaluator()
-    if (args.checkpoint is None) != args.use_pretrained_checkpoint:
-        raise UserError("name a policy: --checkpoint FILE, or --use_pretrained_checkpoint")
+    if not hasattr(evaluator, "draw_chart"):
+        raise UserError(f"--task is {task.name}: its evaluation has no goals reached by type of obstacle")
     checkpoint = args.checkpoint or runs.pretrained_checkpoint(task.name)
+    with value_errors_are_the_users():
+        read_checkpoint(checkpoint)
     cfg, train_cfg, notes = trained_configs(checkpoint, task)
     for note in notes:
         print(f"note: {note}")
@@ -252,6 +273,8 @@ def measure(args: Args) -> dict[str, Any]:
     evaluator.prepare(cfg, args.difficulty)
     seeing = "camera" in vars(cfg)
     cases = choose(seeing, args.cases)
+    if seeing:
+        print("Warp compiles the camera's kernels, unless it has them from before: half a minute on a CPU", flush=True)
     bench = Bench(task, cfg, args.device)
     results = {}
     for case in (None, *cases):
@@ -266,7 +289,7 @@ def measure(args: Args) -> dict[str, Any]:
         results[name] = {**where, **found}
         print(f"{name}: goals reached {found['total']['goals_reached']:.3f}", flush=True)
         if args.json is not None:
-            args.json.write_text(json.dumps({"checkpoint": str(checkpoint), "cases": results}, indent=1) + "\n")
+            write_file(args.json, json.dumps({"checkpoint": str(checkpoint), "cases": results}, indent=1) + "\n")
     bench.env.close()
     return results
 
@@ -343,9 +366,7 @@ def draw(results: dict[str, Any], title: str, path: Path) -> None:
 @script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
-    for flag, path in (("--json", args.json), ("--picture", args.picture)):
-        if path is not None and not path.resolve().parent.is_dir():
-            raise UserError(f"{flag}: there is no folder {path.parent}")
+    check(args)
     results = measure(args)
     title = f"{args.task}, difficulty {args.difficulty:g}, {args.num_envs} robots per type"
     print_table(results, title)

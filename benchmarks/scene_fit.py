@@ -25,6 +25,7 @@ from legged_gym.terrain.scenes.scan import Scan, scan
 from legged_gym.terrain.scenes.surface import Way
 from legged_gym.terrain.scenes.synthetic import SCENES, TrueScene, clean_mesh
 from legged_gym.terrain.scenes.truth import against_truth, compare, heightfield
+from legged_gym.utils.errors import script, value_errors_are_the_users
 
 HEADER = (
     "scene", "seed", "boxes", "scan 50/95", "patch", "truth 50/95", "off edges", "patch", "edge", "<= 2 cm", "tilt °",
@@ -32,7 +33,8 @@ HEADER = (
 )  # fmt: skip
 
 
-def main() -> int:
+@script
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", default=list(SCENES), choices=list(SCENES), metavar="SCENE")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="0: as it was built")
@@ -40,14 +42,15 @@ def main() -> int:
     parser.add_argument("--motion", type=Path, help="a motion of a G1 in it")
     args = parser.parse_args()
     if args.obj is not None:
-        return _file(args.obj, args.motion)
+        with value_errors_are_the_users():
+            sys.exit(_file(args.obj, args.motion))
     print("| " + " | ".join(HEADER) + " |\n|" + "---|" * len(HEADER))
     failed = []
     for name in args.only:
         for seed in args.seeds:
             failed += [f"{name}, seed {seed}: {text}" for text in _scene(name, SCENES[name](), seed)]
     print("\n".join(failed) or "all pass")
-    return int(bool(failed))
+    sys.exit(int(bool(failed)))
 
 
 def _scene(name: str, true: TrueScene, seed: int) -> list[str]:
@@ -99,4 +102,4 @@ def _file(obj: Path, motion: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

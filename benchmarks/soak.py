@@ -30,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from legged_gym.registry import get_task
+from legged_gym.utils.bounds import AtLeastOne, Limit, NotNegativeInt, check_flags
 from legged_gym.utils.errors import UserError, script
 from legged_gym.viewer.page.training_viewer import TrainingViewer
 from rsl_rl.runners import OnPolicyRunner
@@ -47,17 +48,17 @@ MOST_MB = 20.0  # that the process may be larger at the end than then: torch and
 @dataclass
 class Args:
     task: str = "go2"
-    iterations: int = 20_000
+    iterations: AtLeastOne = 20_000
     """of the training"""
-    looks: int = 50
+    looks: NotNegativeInt = 50
     """times that the page is opened, looked at and left"""
-    num_envs: int = 4
+    num_envs: AtLeastOne = 4
     """robots that are trained"""
-    steps: int = 4
+    steps: AtLeastOne = 4
     """control steps of an iteration"""
-    save_interval: int = 50
+    save_interval: AtLeastOne = 50
     """iterations from checkpoint to checkpoint; only the newest is kept"""
-    minutes: float = float("inf")
+    minutes: Limit = float("inf")
     """stop after so long, and judge by what there is"""
 
 
@@ -162,8 +163,7 @@ def main() -> None:
     args = tyro.cli(Args, description=__doc__)
     if not sys.platform.startswith("linux"):
         raise UserError("memory and open files are read from /proc: this needs Linux")
-    if min(args.iterations, args.num_envs, args.steps, args.save_interval) < 1 or args.looks < 0:
-        raise UserError("iterations, robots, steps and the interval of saving have to be at least 1")
+    check_flags(args)
     folder = Path(tempfile.mkdtemp(prefix="soak_"))
     try:
         runner = make_runner(args, folder)

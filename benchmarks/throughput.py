@@ -27,7 +27,10 @@ from rich.console import Console
 
 from legged_gym.cli.processes import seed_everything
 from legged_gym.registry import get_task
+from legged_gym.utils.bounds import AtLeastOne, check_flags
+from legged_gym.utils.devices import check_device
 from legged_gym.utils.errors import script
+from legged_gym.utils.files import check_place, write_file
 from rsl_rl.runners import OnPolicyRunner
 
 
@@ -35,12 +38,12 @@ from rsl_rl.runners import OnPolicyRunner
 class Args:
     task: str = "go2"
     device: str = "cuda:0" if torch.cuda.is_available() else "cpu"
-    num_envs: tuple[int, ...] = field(
+    num_envs: tuple[AtLeastOne, ...] = field(
         default_factory=lambda: (4096, 8192) if torch.cuda.is_available() else (512, 1024)
     )
-    steps: int = 48
+    steps: AtLeastOne = 48
     """control steps of a measurement"""
-    rounds: int = 5
+    rounds: AtLeastOne = 5
     json: Path | None = None
 
 
@@ -126,6 +129,9 @@ def measure(args: Args, num_envs: int) -> dict[str, float]:
 @script
 def main() -> None:
     args = tyro.cli(Args, description=__doc__)
+    check_flags(args)
+    check_device(args.device)
+    check_place("--json", args.json)
     where = torch.cuda.get_device_name(args.device) if args.device.startswith("cuda") else platform.processor()
     print(f"{args.task} on {args.device} ({where}), {torch.get_num_threads()} torch threads; control steps/s")
     header = ["environments", "physics", "environment", "collection", "training", "env/physics", "training/physics"]
@@ -136,7 +142,7 @@ def main() -> None:
         shares = [f"{r[name] / r['physics']:.0%}" for name in ("environment", "training")]
         print(" | ".join([str(n), *(f"{r[name]:,.0f}" for name in header[1:5]), *shares]), flush=True)
     if args.json is not None:
-        args.json.write_text(json.dumps({"device": where, "task": args.task, "rates": results}, indent=1))
+        write_file(args.json, json.dumps({"device": where, "task": args.task, "rates": results}, indent=1))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ The loop of play.py, with a websocket client that only receives, as a browser on
 second the state is drawn, and how near to real time the physics is. `spare` is the time that the loop had to wait.
 """
 
-import argparse
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 from legged_gym.cli import process
 
@@ -15,24 +15,35 @@ process.tune()  # before torch is imported
 
 # isort: split
 import torch
+import tyro
 from websockets.sync.client import connect
 
 from legged_gym.cli import runs
 from legged_gym.registry import get_task
+from legged_gym.utils.bounds import AtLeastOne, NotNegativeInt, Positive, check_flags
+from legged_gym.utils.errors import script
 from legged_gym.viewer.page.viser_viewer import ViserViewer
 from legged_gym.viewer.playing.loop import watch
 from legged_gym.viewer.playing.player import Player
 from rsl_rl.runners.on_policy_runner import load_policy
 
 
+@dataclass
+class Args:
+    task: str = "go2_parkour_teacher"
+    num_envs: AtLeastOne = 64
+    seconds: Positive = 10.0
+    """simulated"""
+    overlays: bool = False
+    """height scan and contact forces too"""
+    num_threads: NotNegativeInt = 0
+    """of physics and networks; 0: one for each core"""
+
+
+@script
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", default="go2_parkour_teacher")
-    parser.add_argument("--num_envs", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=10.0, help="simulated")
-    parser.add_argument("--overlays", action="store_true", help="height scan and contact forces too")
-    parser.add_argument("--num_threads", type=int, default=0, help="of physics and networks; 0: one for each core")
-    args = parser.parse_args()
+    args = tyro.cli(Args, description=__doc__)
+    check_flags(args)
     task = get_task(args.task)
     cfg = task.env_cfg()
     cfg.play()

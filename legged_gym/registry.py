@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from legged_gym.rewards import with_own_rewards
-from legged_gym.robots.robot import find_robot, known_robot
+from legged_gym.robots.robot import OWN_TASK, find_robot, known_robot
 from legged_gym.utils.bounds import check_env_cfg
 from legged_gym.utils.config import override
 from legged_gym.utils.devices import check_device
@@ -53,21 +53,21 @@ class Task:
     def check_robot(self, cfg: Any, key: str) -> None:
         """Refuses in `cfg` a robot that is not there, or another than the task's, which would have its pose, start
         height and gains. UserError, naming the field after `key`, as "--env"."""
-        own, asset = self.env_cfg(), cfg.asset
+        own, asset, key = self.env_cfg(), cfg.asset, f"{key}." if key else ""
         if asset.file and not os.path.isfile(asset.file):
-            raise UserError(f"{key}.asset.file: there is no file {asset.file}")
+            raise UserError(f"{key}asset.file: there is no file {asset.file}")
         robot = known_robot(own.asset.name)
         if robot is None or asset.file or asset.name == own.asset.name:
             return
         try:
             other = find_robot(asset.name)
         except UserError as error:
-            raise UserError(f"{key}.{error}") from error
+            raise UserError(f"{key}{error}") from error
         if other.source != robot.source and cfg.init_state.default_joint_angles == own.init_state.default_joint_angles:
             tasks = [task.name for task in all_tasks().values() if task.env_cfg().asset.name == asset.name]
             raise UserError(
-                f"{key}.asset.name is {asset.name}: {self.name} has the pose, height and gains of {own.asset.name}; "
-                + (f"take {' or '.join(tasks)}" if tasks else "a robot needs a task of its own (docs/own_robot.md)")
+                f"{key}asset.name is {asset.name}: the task {self.name} has the pose, height and gains of "
+                f"{own.asset.name}; " + (f"for {asset.name} take {' or '.join(tasks)}" if tasks else OWN_TASK)
             )
 
     def evaluator(self) -> ModuleType:
@@ -177,6 +177,7 @@ def make(
     for key, value in overrides.items():
         override(cfg, key, value)
     check_env_cfg(cfg, "")
+    found.check_robot(cfg, "")
     return found.make_env(cfg, device)
 
 

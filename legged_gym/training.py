@@ -55,6 +55,7 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
     args, env_cfg, train_cfg = command.args, command.env_cfg, command.train_cfg
     seed_everything(rank_seed(train_cfg.seed))
     with told_by_rank_0(), value_errors_are_the_users(command.told):
+        command.check_checkpoint()
         env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
         _name_teachers(env, train_cfg.algorithm, args.log_root)
         wandb = _wandb_options(command) if args.wandb else None

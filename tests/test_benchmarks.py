@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from legged_gym.registry import Task
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -26,6 +28,8 @@ def load(name):
 
 
 reproduce = load("reproduce")
+robustness = load("robustness")
+others = {name: load(name) for name in ("throughput", "camera", "soak", "fingerprint", "scene_fit", "multi_gpu")}
 compare_mjlab = load("compare_mjlab")
 
 
@@ -52,7 +56,8 @@ compare_mjlab = load("compare_mjlab")
             "robustness",
             ["--use_pretrained_checkpoint", "--device=cpu", "--num_envs=1", "--seconds=0.2", "--types=gap"]
             + ["--cases", "weak leg", "latency", "blank image", "--json=r.json", "--picture=r.png"],
-            r"as trained: goals reached \d\.\d+\n(.*\n)+latency 200 ms: goals reached \d\.\d+\n(.*\n)+.* blank image ",
+            r"Warp compiles the camera's kernels, .*\n(.*\n)*as trained: goals reached \d\.\d+\n"
+            r"(.*\n)+latency 200 ms: goals reached \d\.\d+\n(.*\n)+.* blank image ",
         ),
         (
             "soak",
@@ -148,6 +153,60 @@ def test_flags_that_cannot_be_are_refused_before_anything_is_written(flags, mess
         reproduce.main()
     assert caught.value.code == 2 and message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    ([], "name a policy: --checkpoint FILE, or --use_pretrained_checkpoint"),
+    (["--checkpoint=none.pt"], "no checkpoint at none.pt"),
+    (["--use_pretrained_checkpoint", "--task=go2"], "--task is go2: its evaluation has no goals reached by type"),
+    (["--use_pretrained_checkpoint", "--task=g1_rough"], "--task is g1_rough: its evaluation has no goals reached"),
+    (["--use_pretrained_checkpoint", "--device=gpu"], "device 'gpu' is none of cpu, cuda, cuda:N"),
+    (["--use_pretrained_checkpoint", "--num_envs=0"], "--num_envs is 0: it has to be at least 1"),
+    (["--use_pretrained_checkpoint", "--seconds=nan"], "--seconds is nan: it has to be a number"),
+    (["--use_pretrained_checkpoint", "--types"], "--types is empty: name one type of tile"),
+    (["--use_pretrained_checkpoint", "--json=nowhere/r.json"], "--json: there is no folder nowhere"),
+    (["--use_pretrained_checkpoint", "--picture=r.gif"], "--picture: r.gif has to end in .png, .svg or .pdf"),
+])  # fmt: skip
+def test_robustness_refuses_what_cannot_be_before_an_environment_is_made(flags, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(robustness, "Bench", lambda *_: pytest.fail("an environment was made"))
+    monkeypatch.setattr(sys, "argv", ["robustness.py", "--device=cpu", *flags])
+    with pytest.raises(SystemExit) as caught:
+        robustness.main()
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.startswith(f"error: {message}") and told.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "flags", "message"), [
+    ("throughput", ["--num_envs", "8", "0"], "--num_envs is 0: it has to be at least 1"),
+    ("throughput", ["--rounds=0"], "--rounds is 0: it has to be at least 1"),
+    ("throughput", ["--device=gpu"], "device 'gpu' is none of cpu, cuda, cuda:N"),
+    ("throughput", ["--json=nowhere/r.json"], "--json: there is no folder nowhere"),
+    ("camera", ["--images=0"], "--images is 0: it has to be at least 1"),
+    ("camera", ["--device=cuda:99"], "torch sees no cuda:99"),
+    ("soak", ["--steps=0"], "--steps is 0: it has to be at least 1"),
+    ("fingerprint", ["--tasks", "go3"], "there is no task 'go3'; did you mean 'go2'?"),
+    ("fingerprint", ["--against=none.json"], "--against: cannot read none.json"),
+    ("scene_fit", ["--obj=none.obj"], "none.obj: no mesh that can be read"),
+    ("multi_gpu", ["--task=go3"], "there is no task 'go3'; did you mean 'go2'?"),
+    ("multi_gpu", ["--device=cuda:1"], "--device is cuda:1: it has to be cpu or cuda"),
+    ("multi_gpu", ["--device=cpu", "--gpus", "1", "0"], "--gpus is 0: it has to be at least 1"),
+])  # fmt: skip
+def test_other_benchmarks_refuse_what_cannot_be(name, flags, message, monkeypatch, capsys):
+    monkeypatch.setattr(Task, "make_env", lambda *_: pytest.fail("an environment was made"))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *flags])
+    with pytest.raises(SystemExit) as caught:
+        others[name].main()
+    told = capsys.readouterr().err
+    assert caught.value.code == 2 and told.startswith(f"error: {message}") and told.count("\n") == 1
+
+
+def test_faults_knows_its_parts():
+    command = [sys.executable, ROOT / "benchmarks" / "faults.py", "--only", "trainings"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "training" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_folder_of_other_flags_says_which(tmp_path, monkeypatch, capsys):

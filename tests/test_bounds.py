@@ -12,7 +12,7 @@ import pytest
 import yaml
 from test_cli import files, run
 
-from legged_gym import make
+from legged_gym import RESOURCES_DIR, make
 from legged_gym.cli.args import TrainArgs
 from legged_gym.cli.names import Saved, named
 from legged_gym.cli.parse import parse
@@ -80,7 +80,7 @@ BAD = [
     (GO2, "init_state.default_joint_angles.FL_calf_joint=-86", "rad; -86 degrees are -1.501"),
     (GO2, "rewards.scales.torques=1e40", "at most 1000000000"),
     (GO2, "env.num_envs=5000000", "at most 1000000"),
-    (GO2, "asset.name=galileo", "take galileo_parkour_teacher or galileo_parkour_student"),
+    (GO2, "asset.name=galileo", "for galileo take galileo_parkour_teacher or galileo_parkour_student"),
     (GO2, "asset.name=g3", "there is no robot 'g3'"),
     (GO2, "asset.file=nowhere.xml", "there is no file nowhere.xml"),
     (TEACHER, "rules.feet_in_pit=0", "above 0"),
@@ -222,7 +222,7 @@ BAD_IN_FILE = [
     ("env.commands.ranges.lin_vel_x", [1.0, -1.0], "a range goes from low to high"),
     ("env.commands.ranges.lin_vel_x", [1.0, "2"], "is '2', not a float"),
     ("env.asset.penalize_contacts_on", "thigh", "is 'thigh', not a list"),
-    ("env.asset.name", "galileo", "take galileo_parkour_teacher or galileo_parkour_student"),
+    ("env.asset.name", "galileo", "for galileo take galileo_parkour_teacher or galileo_parkour_student"),
     ("env.init_state.default_joint_angles", [0.1], "not a table"),
     ("env.control.stiffness", {"joint": "soft"}, "joint is 'soft', not a float"),
     ("train.policy.actor_hidden_dims", None, "is None, not a list"),
@@ -285,6 +285,24 @@ def test_feet_and_hips_that_are_not_there() -> None:
         make(GO2, 1, **{"asset.hip_name": "hop", "sim.num_threads": 1})
     with pytest.raises(UserError, match="control.driven_joints: no joint's name contains 'wing'; joints: FL_hip_joint"):
         make(GO2, 1, **{"control.driven_joints": ("thigh", "wing"), "sim.num_threads": 1})
+
+
+def test_another_robot_is_told_in_one_line() -> None:
+    """By the library too; of a file by its joints."""
+    lacking, unknown = "it lacks left_hip_pitch_joint and 28 more", "the robot has no FL_hip_joint and 11 more"
+    for setting, value, message in (
+        (
+            "name",
+            "g1",
+            "asset.name is g1: the task go2 has the pose, height and gains of go2; for g1 take g1 or g1_rough",
+        ),
+        ("file", f"{RESOURCES_DIR / 'robots/g1/g1.xml'}", f"{lacking}, and {unknown}; a robot needs a task of its own"),
+    ):
+        with pytest.raises(UserError, match=message) as told:
+            make(GO2, 1, **{f"asset.{setting}": value, "sim.num_threads": 1})
+        assert len(str(told.value)) < 220
+    with pytest.raises(UserError, match="^init_state.default_joint_angles: it lacks RR_thigh_joint$"):
+        make(GO2, 1, cfg=lambda cfg: cfg.init_state.default_joint_angles.pop("RR_thigh_joint"))
 
 
 def test_a_training_that_diverges_is_one_line() -> None:

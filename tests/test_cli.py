@@ -13,7 +13,8 @@ import yaml
 from legged_gym.cli import parse as cli
 from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
-from legged_gym.registry import all_tasks, get_task, other_names, register
+from legged_gym.registry import Task, all_tasks, get_task, other_names, register
+from legged_gym.scripts import demo, evaluate, export, play, train
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.files import write_file
 
@@ -125,6 +126,33 @@ def test_bad_command_line(workdir: Path, case: str) -> None:
 @pytest.mark.parametrize("case", BAD_LATE)
 def test_bad_command_line_late(workdir: Path, case: str) -> None:
     check_bad(workdir, *BAD_LATE[case])
+
+
+@pytest.mark.slow
+def test_no_place_for_warps_kernels_is_one_line(tmp_path: Path) -> None:
+    (place := tmp_path / "a_file").touch()
+    flags = ("--task=go2_parkour_student", "--use_pretrained_checkpoint", "--device=cpu", "--num_envs=1")
+    result = run("evaluate", *flags, cwd=tmp_path, WARP_CACHE_PATH=str(place))
+    assert result.returncode == 2 and result.stderr.startswith(f"error: Warp cannot keep its kernels in {place}")
+    assert result.stderr.endswith(": Not a directory; name another folder in the variable WARP_CACHE_PATH\n")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"half a file"], ids=["empty", "cut short"])
+@pytest.mark.parametrize("script", [train, play, demo, evaluate, export])
+def test_a_broken_checkpoint_is_told_before_anything_slow_is_made(script, content, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Task, "make_env", lambda *_: pytest.fail("an environment was made"))
+    monkeypatch.setattr(runs, "RESOURCES_DIR", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shipped = tmp_path / "policies" / "go2_parkour_teacher" / "model.pt"
+    shipped.parent.mkdir(parents=True)
+    shipped.write_bytes(content)
+    task = "go2_parkour_student" if script is train else "go2_parkour_teacher"
+    with pytest.raises(SystemExit) as end:
+        script.main([f"--task={task}", "--use_pretrained_checkpoint", "--device=cpu"])
+    *notes, told = capsys.readouterr().err.splitlines()
+    assert end.value.code == 2 and all(line.startswith("note: ") for line in notes)
+    assert told.startswith(f"error: {shipped} is damaged") and not (tmp_path / "logs").exists()
 
 
 def test_torchrun_without_the_flag(workdir: Path) -> None:

@@ -193,6 +193,22 @@ def test_figures_by_type_and_size():
     assert all(row["num_episodes"] == 2 for kind, row in figures["types"].items() if kind != "flat")
 
 
+@pytest.mark.parametrize(
+    ("robots", "missing"),
+    [(2, "stairs_up 0.1 m, stairs_up 0.2 m, stairs_up 0.25 m"), (3, "stairs_up 0.1 m, stairs_up 0.25 m"), (16, "")],
+)
+def test_ground_that_no_robot_is_on_is_told(robots, missing, capsys):
+    """With as many robots as the line says, none is missing."""
+    cfg = config(robots)
+    cfg.evaluation()
+    cfg.terrain.proportions, cfg.terrain.num_columns = proportions(stairs_up=0.75, flat=0.25), 8
+    cfg.env.num_envs, cfg.env.episode_length_s = robots, 0.1
+    figures = evaluate(RoughBiped(cfg), lambda observations: torch.zeros(robots, 29), graph=False)
+    assert len(figures["types"]) == 5 - len(missing.split(", ")) * bool(missing)
+    told = f"note: no robot is on {missing}, and the total is of the others; 16 robots in all are enough (--num_envs)\n"
+    assert capsys.readouterr().err == (told if missing else "")
+
+
 class Carried(RoughBiped):
     """Robots that are carried along the course, at a share of the speed that they are told."""
 

@@ -1,6 +1,7 @@
 """Checkpoints in the format of VideoMimic's releases: read by name, in any order of inputs, and refused in one line."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,11 +10,11 @@ from deepmimic_envs import WALK
 from torch import nn
 
 from legged_gym.cli.run_config import trained_configs
-from legged_gym.registry import get_task
+from legged_gym.registry import Task, get_task
 from legged_gym.scripts import import_policy
 from rsl_rl.config import PolicyCfg
 from rsl_rl.runners.checkpoints import load_network, load_policy
-from rsl_rl.runners.videomimic import released_checkpoint
+from rsl_rl.runners.videomimic import read_released, released_checkpoint
 from rsl_rl.utils.checkpoint import save_atomic
 
 WIDTHS = {"history_torso_real": 375, "history_torso_xy_rel": 10, "history_torso_yaw_rel": 5, "target_joints": 23}
@@ -79,6 +80,11 @@ def released(stage: str, order=sorted) -> tuple[dict, dict]:
     return saved, networks
 
 
+def taken_over(path, stage, env):
+    cfg = make_cfg(stage)
+    return released_checkpoint(path, read_released(path, cfg), cfg, env)
+
+
 def answer(network, groups, height_map, gated, observations):
     """What VideoMimic's network makes of the observations."""
     hidden = network[0](torch.cat([observations[group] for group in groups], 1))
@@ -92,7 +98,7 @@ def test_networks_are_the_same_functions(stage, tmp_path):
     torch.manual_seed(0)
     env, (saved, networks) = make_env(), released(stage)
     torch.save(saved, tmp_path / "released.pt")
-    save_atomic(released_checkpoint(tmp_path / "released.pt", make_cfg(stage), env), tmp_path / "model_12000.pt")
+    save_atomic(taken_over(tmp_path / "released.pt", stage, env), tmp_path / "model_12000.pt")
     policy = load_network(tmp_path / "model_12000.pt", env, None)
     with torch.no_grad():
         actions = answer(*networks["actor"], env.observations)
@@ -146,7 +152,7 @@ def test_what_is_otherwise_is_refused_in_one_line(how, message, tmp_path):
     break_it(saved, how)
     torch.save(saved, tmp_path / "released.pt")
     with pytest.raises(ValueError, match=message) as found:
-        released_checkpoint(tmp_path / "released.pt", make_cfg("stage 2"), make_env())
+        taken_over(tmp_path / "released.pt", "stage 2", make_env())
     assert "\n" not in str(found.value)
 
 
@@ -158,7 +164,7 @@ def test_no_code_is_run(tmp_path):
     saved, _ = released("stage 1")
     torch.save({**saved, "infos": Harm()}, tmp_path / "released.pt")
     with pytest.raises(ValueError, match="no checkpoint of tensors and plain data"):
-        released_checkpoint(tmp_path / "released.pt", make_cfg("stage 1"), make_env())
+        taken_over(tmp_path / "released.pt", "stage 1", make_env())
     assert not (tmp_path / "harm").exists()
 
 
@@ -194,6 +200,24 @@ def test_the_script_makes_a_run_that_is_taken_up(tmp_path, monkeypatch, capsys):
     assert (
         "released.pt is of another task: policy.actor_projected_groups is terrain_height, this task's nothing" in told
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no checkpoint at released.pt"), (b"", "released.pt is damaged"), ({}, "is no checkpoint of VideoMimic's")],
+    ids=["missing", "broken", "another"],
+)
+def test_a_bad_file_is_told_before_anything_slow_is_made(content, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Task, "make_env", lambda *_: pytest.fail("an environment was made"))
+    if content == b"":
+        Path("released.pt").touch()
+    elif content is not None:
+        torch.save(content, "released.pt")
+    with pytest.raises(SystemExit) as end:
+        import_policy.main(["--task=g1_deepmimic", "--checkpoint=released.pt"])
+    told = capsys.readouterr().err.strip()
+    assert end.value.code == 2 and message in told and "\n" not in told and not Path("logs").exists()
 
 
 def with_few_robots(cfg):

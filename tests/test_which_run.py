@@ -59,3 +59,16 @@ def test_the_name_of_a_file_of_a_run(tmp_path, monkeypatch):
     assert locate(tmp_path, "go2", "a", "model_13.pt") == first / "model_13.pt"
     with pytest.raises(UserError, match="is a path: --load_run beside it has no meaning"):
         locate(tmp_path, "go2", "a", str(second / "model_13.pt"))
+
+
+def test_a_shipped_policy_that_is_lost_is_no_task_without_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "RESOURCES_DIR", tmp_path)
+    for task, file in (("go2", "config.yaml"), ("g1", "model.pt")):
+        (tmp_path / "policies" / task).mkdir(parents=True)
+        (tmp_path / "policies" / task / file).touch()
+    lost = tmp_path / "policies" / "go2" / "model.pt"
+    assert runs.pretrained_checkpoint("g1") == tmp_path / "policies" / "g1" / "model.pt"
+    with pytest.raises(UserError, match=f"shipped for task 'go2' is lost: there is no {lost}; install it again"):
+        runs.pretrained_checkpoint("go2")
+    with pytest.raises(UserError, match="no trained policy is shipped for task 'g1_depth', only for g1$"):
+        runs.pretrained_checkpoint("g1_depth")

@@ -71,6 +71,18 @@ class Command:
             message += " (deepmimic.observations says which)"  # a task's groups are settings there alone
         return self.args.as_typed(named(message, self.env_cfg, self.train_cfg, saved))
 
+    def check_checkpoint(self) -> None:
+        """Refuses a file that no checkpoint can be read from: UserError.
+
+        To be called before the environment is made, which takes seconds, and with a GPU's kernels minutes.
+        """
+        from rsl_rl.utils.schema import read_checkpoint  # slow: it imports torch
+
+        path = self.policy_file if isinstance(self.args, LoadArgs) else self.checkpoint or self.teacher
+        if path is not None:
+            with value_errors_are_the_users(self.told):
+                read_checkpoint(path)
+
     @property
     def export_folder(self) -> Path:
         """Where exported files go: `exported` in the run's folder.

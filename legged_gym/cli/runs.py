@@ -140,10 +140,13 @@ def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, che
 
 def pretrained_checkpoint(task: str) -> Path:
     """The trained policy that is shipped for a task."""
-    shipped = {path.parent.name: path for path in (RESOURCES_DIR / "policies").glob("*/model.pt")}
-    if task not in shipped:
-        raise UserError(f"no trained policy is shipped for task '{task}', only for {', '.join(sorted(shipped))}")
-    return shipped[task]
+    path = RESOURCES_DIR / "policies" / task / "model.pt"
+    if path.is_file():
+        return path
+    if path.parent.is_dir():
+        raise UserError(f"the policy that is shipped for task '{task}' is lost: there is no {path}; install it again")
+    shipped = sorted(other.parent.name for other in path.parents[1].glob("*/model.pt"))
+    raise UserError(f"no trained policy is shipped for task '{task}', only for {', '.join(shipped)}")
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """How well a policy crosses obstacle courses: one episode per robot, by type of tile."""
 
 import io
+import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +31,20 @@ def prepare(env_cfg: Any, difficulty: float | None) -> None:
     env_cfg.env.num_envs *= len(shares_of(env_cfg.terrain.proportions))
 
 
+def tell_unmeasured(course: Any, rows: Mapping[str, Tensor], sizes: int) -> None:
+    """Says which rows of the figures no robot is for. `rows`: robots (N,) of each; `sizes`: rows of a type, at most,
+    among which neighbours alternate."""
+    missing = [name for name, own in rows.items() if not own.any()]
+    if missing:
+        columns = [len(own) for own in course.columns.values()]
+        enough = math.ceil(sizes * sum(columns) / min(columns))
+        print(
+            f"note: no robot is on {', '.join(missing)}, and the total is of the others; {enough} robots in all are "
+            "enough (--num_envs)",
+            file=sys.stderr,
+        )
+
+
 @torch.no_grad()
 def evaluate(
     env: Any,
@@ -42,13 +58,15 @@ def evaluate(
     standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
     feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
     joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
-    count; types without robots are left out. `total` is the mean over the types that count in it. `watch`: called after
-    each step. Where there are gates on the way, such as bars, the figures have theirs too (`BarJudge`), and `bars` by
-    type and `gate`.
+    count; types without robots are left out, and a line says so. `total` is the mean over the types that count in it.
+    `watch`: called after each step. Where there are gates on the way, such as bars, the figures have theirs too
+    (`BarJudge`), and `bars` by type and `gate`.
     """
     n, device, course = env.num_envs, env.device, env.parts["course"]
     share, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
     steps, edge, energy, metres, reward = (torch.zeros(n, device=device) for _ in range(5))
+    rows = {kind: course.type == k for k, kind in enumerate(course.types)}
+    tell_unmeasured(course, rows, sizes=1)
     judge = BarJudge(env, policy) if "crossings" in env.parts else None
 
     def count(running: Tensor) -> None:
@@ -69,9 +87,8 @@ def evaluate(
     totals = (share, fallen, finished, steps, edge, energy, metres, reward)
     run_episodes(env, policy, count, totals if judge is None else totals + judge.totals, graph, watch)
     types, bars = {}, {}
-    for k, kind in enumerate(course.types):
-        own = course.type == k
-        if not own.any():  # play.py may have fewer robots than there are types
+    for kind, own in rows.items():
+        if not own.any():
             continue
         done = finished[own].sum().item()
         types[kind] = {

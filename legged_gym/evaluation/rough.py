@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 from legged_gym.evaluation.course import prepare as prepare_course
-from legged_gym.evaluation.course import shorten  # noqa: F401 - of this evaluator too
+from legged_gym.evaluation.course import (
+    shorten,  # noqa: F401 - of this evaluator too
+    tell_unmeasured,
+)
 from legged_gym.evaluation.rough_figures import (
     SUCCESS,
     label,
@@ -37,7 +40,8 @@ def evaluate(
 ) -> dict[str, dict]:
     """Runs one episode per robot with `policy` (observation groups -> actions (N, A)).
 
-    Returns {"types": {type and size: figures}, "total": figures}, with as many robots on each level of the grid.
+    Returns {"types": {type and size: figures}, "total": figures}, with as many robots on each level of the grid; ground
+    without robots is left out, and a line says so.
     `success_rate`: share of robots that did not fall and came 80 % of the distance that was commanded until their
     episode's end, along the course; `progress`: mean share of it. The errors are means over robots and steps of |planar
     velocity error| and |yaw-rate error|, without the first second. `feet_clearance`: mean over swings of the largest
@@ -49,6 +53,8 @@ def evaluate(
     sums = {name: torch.zeros(n, device=device) for name in names}
     level = torch.arange(n, device=device) % course.num_levels
     course.place(torch.ones(n, dtype=torch.bool, device=device), level, course.column.clone())
+    rows = _robots_by_row(course, env.cfg.terrain.difficulty, level)
+    tell_unmeasured(course, rows, sizes=course.num_levels)
 
     def count(running: Tensor) -> None:
         """After a step, for the robots that were in their first episode (N,)."""
@@ -71,17 +77,24 @@ def evaluate(
     sums["gone"].nan_to_num_()  # of worlds that blew up, which are falls
     share = sums["gone"] / sums["commanded"].clamp(min=env.dt)
     success = (sums["fallen"] == 0) & (share >= SUCCESS)
-    difficulties = np.interp(np.linspace(0.0, 1.0, course.num_levels), (0.0, 1.0), env.cfg.terrain.difficulty)
     types: dict[str, dict[str, Any]] = {}
-    for kind in course.types:
+    for name, own in rows.items():
+        if own.any():
+            totals = {figure: value[own].double().sum().item() for figure, value in sums.items()}
+            types[name] = _figures(totals, share[own], success[own])
+    return with_total(types, n)
+
+
+def _robots_by_row(course: Any, difficulty: tuple[float, float], level: Tensor) -> dict[str, Tensor]:
+    """The robots (N,) on each type and size of the ground, by its name in the figures."""
+    difficulties = np.interp(np.linspace(0.0, 1.0, course.num_levels), (0.0, 1.0), difficulty)
+    rows = {}
+    for k, kind in enumerate(course.types):
         names = [label(kind, difficulty) for difficulty in difficulties]  # flat ground has one for all levels
         for name in dict.fromkeys(names):
-            of_name = torch.tensor([name == other for other in names], device=device)
-            own = (course.type == course.types.index(kind)) & of_name[level]
-            if own.any():  # play.py may have fewer robots than there are tiles
-                rows = {figure: value[own].double().sum().item() for figure, value in sums.items()}
-                types[name] = _figures(rows, share[own], success[own])
-    return with_total(types, n)
+            of_name = torch.tensor([name == other for other in names], device=level.device)
+            rows[name] = (course.type == k) & of_name[level]
+    return rows
 
 
 def _figures(sums: dict[str, float], share: Tensor, success: Tensor) -> dict[str, float | int | None]:

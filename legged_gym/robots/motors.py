@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 
 from legged_gym.robots.read import Draft
+from legged_gym.utils.errors import some
 
 _JOINT_TRANSMISSIONS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
 
@@ -132,16 +133,12 @@ def _say_what_changes(draft: Draft, found: dict) -> None:
     servos = [a.name or a.target for a in found.values() if not _is_motor(a)]
     if servos:
         draft.say(
-            f"actuators that are no motors, replaced by motors with their force range: {_some(servos)}; "
+            f"actuators that are no motors, replaced by motors with their force range: {some(servos)}; "
             "their gains belong in control.stiffness and control.damping"
         )
     geared = [a.name or a.target for a in found.values() if _is_motor(a) and a.gear[0] * a.gainprm[0] != 1.0]
     if geared:
-        draft.say(f"gears taken into the limits, so that a torque is the joint's: {_some(geared)}")
+        draft.say(f"gears taken into the limits, so that a torque is the joint's: {some(geared)}")
     late = [a.name or a.target for a in found.values() if a.nsample > 0]
     if late:
-        draft.say(f"delays of actuators left out, as domain_rand.control_delays has one: {_some(late)}")
-
-
-def _some(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        draft.say(f"delays of actuators left out, as domain_rand.control_delays has one: {some(late)}")

@@ -12,6 +12,8 @@ from typing import Any
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest
 
+OWN_TASK = "a robot needs a task of its own (docs/own_robot.md)"
+
 
 @dataclass(frozen=True)
 class Sdk:

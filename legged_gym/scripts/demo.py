@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     from rsl_rl.runners.on_policy_runner import load_policy
 
     gamepad = None if args.gamepad is None else Gamepad(args.gamepad)
+    command.check_checkpoint()
     seed_everything(args.seed)
     with value_errors_are_the_users(command.told):
         env = command.task.make_env(env_cfg, command.device)

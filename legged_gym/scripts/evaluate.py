@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     evaluator.prepare(command.env_cfg, args.difficulty)
     if args.chart is not None and not hasattr(evaluator, "draw_chart"):
         raise UserError("--chart is for tasks whose figures go by type of obstacle: this one has no such chart")
+    command.check_checkpoint()
     seed_everything(args.seed)
     with value_errors_are_the_users(command.told):
         env = command.task.make_env(command.env_cfg, command.device)

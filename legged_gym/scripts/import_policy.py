@@ -20,14 +20,16 @@ def main(argv: list[str] | None = None) -> None:
     task = get_task(args.task)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
 
-    from rsl_rl.runners.videomimic import released_checkpoint  # slow: after the command line has been found good
+    # Slow: after the command line has been found good.
+    from rsl_rl.runners.videomimic import read_released, released_checkpoint
     from rsl_rl.utils.checkpoint import save_atomic
 
     small = task.env_cfg()
     small.env.num_envs = small.sim.num_threads = 1
     with value_errors_are_the_users():
+        saved = read_released(args.checkpoint, train_cfg.policy)  # first: an environment takes long to make
         env = task.make_env(small, "cpu")
-        checkpoint = released_checkpoint(args.checkpoint, train_cfg.policy, env)
+        checkpoint = released_checkpoint(args.checkpoint, saved, train_cfg.policy, env)
     env.close()
     train_cfg.policy.actor_skips = checkpoint["policy_cfg"]["actor_skips"]
     run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, runs.check_name("--run_name", args.run_name))

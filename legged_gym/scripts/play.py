@@ -29,6 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     from rsl_rl.runners.on_policy_runner import load_policy  # slow: after the command line has been found good
 
     evaluator = command.task.evaluator()
+    command.check_checkpoint()
     seed_everything(args.seed)
     with value_errors_are_the_users(command.told):
         env = command.task.make_env(env_cfg, command.device)

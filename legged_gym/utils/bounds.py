@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union
 
 from legged_gym.utils.config import bare
-from legged_gym.utils.errors import UserError
+from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
 LARGEST = 1e9
 """No number here is beyond it: 32-bit floats are squared and summed, and counts are those of arrays."""
@@ -107,6 +107,12 @@ def check_values(config: Any, prefix: str) -> None:
     states none takes any number that is finite. UserError, naming the field after `prefix`."""
     for key, value, hint in _fields(config, prefix):
         _check_value(key, value, hint)
+
+
+def check_flags(args: Any) -> None:
+    """As `check_values`, of a script's own flags: UserError, naming them as they are typed."""
+    with value_errors_are_the_users("--{}".format):
+        check_values(args, "")
 
 
 def _call_checks(config: Any, key: str) -> None:

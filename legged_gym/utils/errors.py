@@ -103,6 +103,11 @@ def _in_one_line(message: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in message)
 
 
+def some(names: list[str]) -> str:
+    """The first of `names`, and how many more there are."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
 def nearest(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
     """The end of a message about an unknown `name`: the nearest of `known` and `also`, else all of `known`."""
     known = sorted(known)

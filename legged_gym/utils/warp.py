@@ -8,16 +8,26 @@ from collections.abc import Iterator
 import torch
 import warp as wp
 
+from legged_gym.utils.errors import UserError
+
 
 def start_warp() -> None:
-    """Starts Warp quietly, once: it would print a line for each kernel that it loads and, without a GPU, a warning."""
-    if torch.cuda.is_available():
-        wp.config.log_level = wp.LOG_WARNING
-        wp.init()
-        return
-    wp.config.log_level = wp.LOG_ERROR
-    with _stderr_closed():  # its library writes that there is no driver, whatever the level
-        wp.init()
+    """Starts Warp quietly, once: it would print a line for each kernel that it loads and, without a GPU, a warning.
+
+    UserError where it has no place for its kernels.
+    """
+    gpu = torch.cuda.is_available()
+    wp.config.log_level = wp.LOG_WARNING if gpu else wp.LOG_ERROR
+    try:
+        # Without a driver its library writes so, whatever the level.
+        with contextlib.nullcontext() if gpu else _stderr_closed():
+            wp.init()
+    except OSError as error:
+        folder = wp.config.kernel_cache_dir
+        raise UserError(
+            f"Warp cannot keep its kernels in {folder}: {error.strerror}; name another folder in the variable "
+            "WARP_CACHE_PATH"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -31,20 +31,29 @@ _GATED = re.compile(
 )
 
 
-def released_checkpoint(path: Path, cfg: PolicyCfg, env: VecEnv) -> dict[str, Any]:
-    """What a checkpoint of ours without an optimiser holds, of VideoMimic's at `path`.
-
-    `cfg`: the task's policy, whose networks have to be of that build. They may read the same in another order: the
-    columns of the first layers are put in that of `cfg`. `env`: the task's environment.
+def read_released(path: Path, cfg: PolicyCfg) -> dict[str, Any]:
+    """What VideoMimic's checkpoint at `path` holds. `cfg`: the task's policy, whose networks have to be of that build.
 
     Raises:
-        ValueError: the file is not as it has to be, or does not fit; in one line.
+        ValueError: the file is not as it has to be, or of another build; in one line.
     """
     saved = load_plain(path)
     wanted = {"model_state_dict": dict, "policy_cfg": dict, "iter": int}
     if not isinstance(saved, dict) or not all(isinstance(saved.get(key), kind) for key, kind in wanted.items()):
         raise ValueError(f"{path} is no checkpoint of VideoMimic's: these have {', '.join(wanted)}")
     _check_settings(path, saved["policy_cfg"], cfg)
+    return saved
+
+
+def released_checkpoint(path: Path, saved: Mapping[str, Any], cfg: PolicyCfg, env: VecEnv) -> dict[str, Any]:
+    """What a checkpoint of ours without an optimiser holds, of `saved`, which `read_released` read at `path`.
+
+    Its networks may read the same in another order: the columns of the first layers are put in that of `cfg`. `env`:
+    the task's environment.
+
+    Raises:
+        ValueError: the networks do not fit the environment; in one line.
+    """
     dims = {group: tensor.shape[1] for group, tensor in env.observations.items()}
     policy = make_policy(dims, env.num_actions, replace(cfg, normalize_returns=False, actor_skips={}))
     found = _translated(path, saved["model_state_dict"])

@@ -14,10 +14,11 @@ from legged_gym.observations import Group
 from legged_gym.part import Part
 from legged_gym.parts.ranks import Alone
 from legged_gym.parts.statistics import Statistics
+from legged_gym.robots.robot import OWN_TASK
 from legged_gym.robots.spec import load_robot
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.config import flat, plain
-from legged_gym.utils.errors import UserError, value_errors_are_the_users
+from legged_gym.utils.errors import UserError, some, value_errors_are_the_users
 
 
 class BaseTask(Part):
@@ -126,6 +127,17 @@ class BaseTask(Part):
                 raise UserError(f"{key}: the joint {joint} matches {matches or 'no entry'}; it must match exactly one")
             found.append(values[matches[0]])
         return torch.tensor(found, dtype=torch.float32, device=self.device)
+
+    def _default_pose(self) -> Tensor:
+        """(J,) from `init_state.default_joint_angles`, whose keys are the names of all joints."""
+        pose, joints = self.cfg.init_state.default_joint_angles, self.robot.joint_names
+        lacking, unknown = [name for name in joints if name not in pose], [name for name in pose if name not in joints]
+        if lacking or unknown:
+            wrong = [f"it lacks {some(lacking)}"] if lacking else []
+            wrong += [f"the robot has no {some(unknown)}"] if unknown else []
+            hint = f"; {OWN_TASK}" if len(lacking) == len(joints) else ""
+            raise UserError(f"init_state.default_joint_angles: {', and '.join(wrong)}{hint}")
+        return torch.tensor([pose[name] for name in joints], dtype=torch.float32, device=self.device)
 
     def _driven_joints(self) -> list[int]:
         """Joints that actions are of, in the robot's order; the others are held at the default pose."""

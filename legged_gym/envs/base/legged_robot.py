@@ -54,10 +54,7 @@ class LeggedRobot(BaseTask):
             return torch.zeros(*shape, dtype=dtype, device=device)
 
         num_joints = len(self.robot.joint_names)
-        unknown = set(cfg.init_state.default_joint_angles) ^ set(self.robot.joint_names)
-        if unknown:
-            raise UserError(f"init_state.default_joint_angles: joints missing or unknown: {', '.join(sorted(unknown))}")
-        self.default_joint_pos = self._per_joint(cfg.init_state.default_joint_angles, "init_state.default_joint_angles")
+        self.default_joint_pos = self._default_pose()
         limits = torch.as_tensor(self.robot.torque_limits, dtype=torch.float32, device=device)
         self.motors = make_motors(cfg.control, cfg.asset.name, self.default_joint_pos, limits, self._per_joint)
         self.drive = JointDrive(cfg.control, self.motors, self.randomization, n, self.longest_delay())
