@@ -67,6 +67,11 @@ BAD = {
 }
 
 
+def test_whole_numbers_are_shipped_as_they_are():
+    halved = ship_policy.halved({"weight": torch.tensor([0.1, 2.0]), "windows": torch.tensor(4097)})
+    assert halved["weight"].dtype == torch.float16 and torch.equal(halved["windows"], torch.tensor(4097))
+
+
 @pytest.mark.parametrize("spoil, flags, message", BAD.values(), ids=BAD)
 def test_what_cannot_be_run_is_not_shipped(spoil, flags, message, run, capsys):
     path = run / "model_360.pt"

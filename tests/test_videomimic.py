@@ -254,7 +254,7 @@ def test_who_is_driven_by_hand_follows_no_motion(env):
     for _ in range(4):
         dones |= env.step(torch.zeros(4, 23))[2]
     assert dones.tolist() == [False, False, True, True], "the end of the clip is none of theirs"
-    assert env.observations["torso_xy_rel"][:2].flatten().tolist() == pytest.approx([0.15, 0.0] * 2), "at most"
+    assert env.observations["torso_xy_rel"][:2].flatten().tolist() == pytest.approx([0.1, 0.0] * 2), "at most"
     env.root_command.release(env.everyone)
     env.motion.release(env.everyone)
 

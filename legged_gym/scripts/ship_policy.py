@@ -54,10 +54,15 @@ def _to_ship(path: Path, policy_cfg: Any, *, half: bool) -> dict[str, Any]:
     load_network(path, None, policy_cfg)
     shipped = {key: checkpoint[key] for key in KEPT if key in checkpoint}  # older ones have no layout
     if half:
-        shipped["policy"] = {name: tensor.half() for name, tensor in shipped["policy"].items()}
+        shipped["policy"] = halved(shipped["policy"])
         if spoilt := [name for name, tensor in shipped["policy"].items() if not tensor.isfinite().all()]:
             raise ValueError(f"--half: numbers of {spoilt[0]} in {path} are too large for half precision")
     return shipped
+
+
+def halved(tensors: dict[str, Any]) -> dict[str, Any]:
+    """In half precision, apart from whole numbers, such as counters."""
+    return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ def test_the_picked_robot_is_driven_by_hand_and_its_maps_are_shown() -> None:
     viewer = ViserViewer(Player(env, lambda observations: torch.zeros(3, 23)))
     root, command = viewer.control.root, env.parts["root_command"]
     viewer.pick(1)
-    root.ahead.value, root.turn.value, root.by_hand.value = 0.1, float("nan"), True
+    root.ahead.value, root.turn.value, root.by_hand.value = 0.08, float("nan"), True
     root._set()
     viewer._player.step()
     assert command.manual.tolist() == [False, True, False]
-    np.testing.assert_allclose(env.observations["torso_xy_rel"][1], [0.1, 0.0], atol=1e-6)
+    np.testing.assert_allclose(env.observations["torso_xy_rel"][1], [0.08, 0.0], atol=1e-6)
     exact, noisy = viewer.height_map.boxes
     exact.value = noisy.value = True
     viewer.draw()
