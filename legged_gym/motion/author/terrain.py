@@ -47,6 +47,10 @@ def terrain(pose: Pose) -> list[Script]:
         name = f"stairs_{round(100 * rise)}cm_{round(100 * depth)}cm{'_stop' * stop}"
         lead = 0.55 + 0.05 * (3 * len(flights) % 8)  # so that strides before the first edge are of all lengths
         flights.append(stairs(name, pose, rise, depth, 3 if stop else 4, 1.0 if stop else 0.7, lead, stop))
+    # Lower and deeper ones, with flights and landings of all lengths: who is told a direction meets others than these.
+    for k, (rise, depth) in enumerate(itertools.product((0.06, 0.09, 0.14, 0.16), (0.29, 0.34))):
+        name = f"stairs_{round(100 * rise)}cm_{round(100 * depth)}cm"
+        flights.append(stairs(name, pose, rise, depth, 3 + k % 2, 0.8 + 0.4 * (k % 3), 0.55 + 0.05 * (5 * k % 8)))
     leads = {0.10: 0.6, 0.13: 0.7, 0.15: 0.85}
     kerbs = [kerb(f"kerb_{round(100 * rise)}cm", pose, rise, lead) for rise, lead in leads.items()]
     ramps = [ramp(f"ramp_{angle}deg", pose, np.radians(angle)) for angle in (5, 8, 11)]
