@@ -178,6 +178,7 @@ def test_the_script_makes_a_run_that_is_taken_up(tmp_path, monkeypatch, capsys):
     def small():
         cfg = task.env_cfg_class()
         cfg.deepmimic.motions, cfg.deepmimic.held_out, cfg.deepmimic.mirrored = (WALK,), (), False
+        cfg.deepmimic.largest_way = 0.1
         return cfg
 
     monkeypatch.setattr(import_policy, "get_task", lambda name: replace(get_task(name), env_cfg_class=small))
@@ -186,6 +187,7 @@ def test_the_script_makes_a_run_that_is_taken_up(tmp_path, monkeypatch, capsys):
     assert f"wrote {path.relative_to(tmp_path)}" in capsys.readouterr().out
     env_cfg, train_cfg, notes = trained_configs(path, task)
     assert not notes and env_cfg.deepmimic.motions == (WALK,) and train_cfg.policy.normalize_returns
+    assert env_cfg.deepmimic.largest_way == 0.5, "as VideoMimic tells it"
     env = task.make_env(with_few_robots(env_cfg), "cpu")
     env.reset()
     with torch.no_grad():

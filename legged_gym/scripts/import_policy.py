@@ -9,6 +9,7 @@ import sys
 from legged_gym.cli import process, run_config, runs
 from legged_gym.cli.args import ImportArgs
 from legged_gym.cli.parse import parse_flags
+from legged_gym.parts.motion_config import DeepMimicCfg
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import script, value_errors_are_the_users
 
@@ -31,6 +32,7 @@ def main(argv: list[str] | None = None) -> None:
         env = task.make_env(small, "cpu")
         checkpoint = released_checkpoint(args.checkpoint, saved, train_cfg.policy, env)
     env.close()
+    env_cfg.deepmimic.largest_way = DeepMimicCfg.largest_way  # VideoMimic's; a task of ours may have less
     train_cfg.policy.actor_skips = checkpoint["policy_cfg"]["actor_skips"]
     run = runs.create_run(args.log_root, train_cfg.runner.experiment_name, runs.check_name("--run_name", args.run_name))
     path = run / f"model_{checkpoint['iteration']}.pt"
