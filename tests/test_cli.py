@@ -13,7 +13,7 @@ import yaml
 from legged_gym.cli import parse as cli
 from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
-from legged_gym.registry import Task, all_tasks, get_task, other_names, register
+from legged_gym.registry import Task, all_tasks, get_task, make, other_names, register
 from legged_gym.scripts import demo, evaluate, export, play, train
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.files import write_file
@@ -51,7 +51,7 @@ def workdir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-GO2 = "--task=go2"
+GO2, G1, ROBOT = "--task=go2", "--task=g1", "--env.asset.name"
 BAD = {
     "no task": ("train", [], "--task is missing; tasks: go2"),
     "unknown task": ("train", ["--task=go3"], "did you mean 'go2'?"),
@@ -225,6 +225,28 @@ def test_defaults_are_the_variants() -> None:
     train_cfg.cpu()
     assert parse().env_cfg == env_cfg
     assert parse().train_cfg == train_cfg
+
+
+def test_a_cpu_is_told_with_what_it_has_otherwise(capsys: pytest.CaptureFixture) -> None:
+    parse("--num_envs=7")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("on a CPU: train.algorithm.desired_kl 0.02, ") and line.endswith("max_iterations 450")
+    with pytest.raises(SystemExit):
+        cli.parse(TrainArgs, "train", [G1, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "those of a new training on a GPU; on a CPU: env.env.num_envs 512, env.init_state.default_j" in told
+    assert "env.asset.name g1_12, " in told and "(default: g1)" in told
+
+
+def test_a_robot_that_is_typed_has_all_its_joints_on_a_cpu() -> None:
+    legs, whole = (cli.parse(TrainArgs, "train", [G1, "--device=cpu", *flags]) for flags in ([], [f"{ROBOT}=g1"]))
+    asset, own = whole.env_cfg.asset, get_task("g1").env_cfg()
+    assert (legs.env_cfg.asset.name, len(legs.env_cfg.init_state.default_joint_angles)) == ("g1_12", 12)
+    assert (asset, whole.env_cfg.init_state) == (own.asset, own.init_state)
+    assert whole.env_cfg.env.num_envs == 512
+    with pytest.raises(UserError, match="the task g1 has the pose, height and gains of g1; for g1_23 take"):
+        cli.parse(TrainArgs, "train", [G1, "--device=cpu", f"{ROBOT}=g1_23"])
+    assert make("g1", 1, **{"asset.name": "g1", "sim.num_threads": 1}).num_actions == 29
 
 
 def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import yaml
 from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
-from legged_gym.utils.config import bare, differences, flat, plain, type_of, typed
+from legged_gym.utils.config import bare, differences, flat, plain, settings, type_of, typed
 from legged_gym.utils.errors import UserError
 
 
@@ -122,6 +122,20 @@ def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
     return env, train, notes
 
 
+def on_a_cpu(task: Task, env: Any, train: Any) -> str:
+    """A line with what `env` and `train` have of the task's variants for a CPU."""
+    gpu, cpu, now = (
+        settings(env_cfg, "env.") | settings(train_cfg, "train.")
+        for env_cfg, train_cfg in (
+            (task.env_cfg(), task.train_cfg()),
+            (task.cpu_env_cfg(), task.cpu_train_cfg()),
+            (env, train),
+        )
+    )
+    words = [f"{key} {_in_short(value)}" for key, value in cpu.items() if gpu[key] != value == now[key]]
+    return f"on a CPU: {', '.join(words) or 'no other values'}"
+
+
 def changes(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """A line for each value in which `now` differs from `saved`, both {"env": ..., "train": ...} of plain data."""
     for key, old, new in differences(saved, now):
@@ -130,6 +144,11 @@ def changes(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 
 def _as_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) and value else repr(value)
+
+
+def _in_short(value: Any) -> str:
+    text = value if isinstance(value, str) else _as_text(value)
+    return text if len(text) <= 40 else "..."
 
 
 def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], missing: list[str]) -> None:
