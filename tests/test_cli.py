@@ -272,6 +272,25 @@ def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     assert second.train_cfg == first.train_cfg
 
 
+def test_paths_of_a_run_lead_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here := tmp_path / "here").mkdir()
+    (here / "walk.npz").touch()
+    (here / "robot.xml").touch()
+    monkeypatch.chdir(here)
+    task = get_task("g1_deepmimic_dagger")
+    env, train = task.env_cfg(), task.train_cfg()
+    env.deepmimic.motions, env.asset.file = ("walk.npz", "motions/g1", "/gone.npz"), "robot.xml"
+    train.algorithm.policy_to_clone = ("../here",)
+    run_config.save_config(tmp_path, task.name, env, train)
+    assert (env.deepmimic.motions[0], env.asset.file) == ("walk.npz", "robot.xml"), "of this training they stay"
+    monkeypatch.chdir(tmp_path)
+    env, train, notes = run_config.trained_configs(tmp_path / "model_1.pt", task)
+    assert env.deepmimic.motions == (str(here / "walk.npz"), "motions/g1", "/gone.npz")
+    assert env.asset.file == str(here / "robot.xml") and not notes
+    assert env.deepmimic.data_root == "../data/videomimic_captures", "what is not there stays"
+    assert train.algorithm.policy_to_clone == (str(here),)
+
+
 def test_resume_tells_what_differs_from_the_saved_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     first = parse("--env.control.beta=0.5", "--num_envs=9")
     folder = runs.create_run(tmp_path, "go2", "first")
