@@ -178,6 +178,12 @@ def test_help_needs_neither_torch_nor_mujoco(tmp_path: Path, flags: list[str]) -
     assert ("--train.algorithm.learning_rate" in result.stdout) == (GO2 in flags)
 
 
+def test_evaluates_help_says_what_its_robots_are_counted_by(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(EvaluateArgs, "evaluation", ["--help"])
+    assert "on obstacle courses, for each type of tile" in " ".join(capsys.readouterr().out.replace("│", "").split())
+
+
 def test_list_tasks(tmp_path: Path) -> None:
     result = run("list_tasks", cwd=tmp_path)
     assert result.returncode == 0
