@@ -50,6 +50,21 @@ class Task:
         cfg = self.env_cfg_class()
         return with_own_rewards(cfg, self.env_class) if isinstance(self.env_class, type) else cfg
 
+    def cpu_train_cfg(self) -> Any:
+        """The training's config in its variant for a CPU."""
+        cfg = self.train_cfg()
+        cfg.cpu()
+        return cfg
+
+    def cpu_env_cfg(self, robot: str | None = None) -> Any:
+        """The environment's config in its variant for a CPU; where the user names another `robot` than that variant's,
+        its pose and shapes are those of the task on a GPU."""
+        cfg, own = self.env_cfg(), self.env_cfg()
+        cfg.cpu()
+        if robot not in (None, cfg.asset.name):
+            cfg.asset, cfg.init_state = own.asset, own.init_state
+        return cfg
+
     def check_robot(self, cfg: Any, key: str) -> None:
         """Refuses in `cfg` a robot that is not there, or another than the task's, which would have its pose, start
         height and gains. UserError, naming the field after `key`, as "--env"."""
@@ -165,9 +180,8 @@ def make(
     if isinstance(cfg, found.env_cfg_class):
         cfg = copy.deepcopy(cfg)
     else:
-        change, cfg = cfg, found.env_cfg()
-        if device == "cpu":
-            cfg.cpu()
+        change = cfg
+        cfg = found.cpu_env_cfg(overrides.get("asset.name")) if device == "cpu" else found.env_cfg()
         if callable(change):
             change(cfg)
         elif change is not None:

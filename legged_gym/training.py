@@ -92,8 +92,9 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
         found = next((place for place in places if place.exists()), None)
         if found is None:
             raise UserError(f"teacher_checkpoint_run_name: there is no run {name}, nor one of that name in {log_root}")
-        folders.append(str(found))
-    if algorithm.policy_to_clone not in ((), tuple(folders)):  # a resumed run has those that it had
+        folders.append(os.path.abspath(found))
+    # A resumed run has those that it had.
+    if tuple(map(os.path.abspath, algorithm.policy_to_clone)) not in ((), tuple(folders)):
         raise UserError(
             f"--train.algorithm.policy_to_clone: the clips name their teachers, {', '.join(named)}: leave it out"
         )

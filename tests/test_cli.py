@@ -13,7 +13,7 @@ import yaml
 from legged_gym.cli import parse as cli
 from legged_gym.cli import processes, run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
-from legged_gym.registry import Task, all_tasks, get_task, other_names, register
+from legged_gym.registry import Task, all_tasks, get_task, make, other_names, register
 from legged_gym.scripts import demo, evaluate, export, play, train
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.files import write_file
@@ -51,7 +51,7 @@ def workdir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-GO2 = "--task=go2"
+GO2, G1, ROBOT = "--task=go2", "--task=g1", "--env.asset.name"
 BAD = {
     "no task": ("train", [], "--task is missing; tasks: go2"),
     "unknown task": ("train", ["--task=go3"], "did you mean 'go2'?"),
@@ -178,6 +178,12 @@ def test_help_needs_neither_torch_nor_mujoco(tmp_path: Path, flags: list[str]) -
     assert ("--train.algorithm.learning_rate" in result.stdout) == (GO2 in flags)
 
 
+def test_evaluates_help_says_what_its_robots_are_counted_by(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(EvaluateArgs, "evaluation", ["--help"])
+    assert "on obstacle courses, for each type of tile" in " ".join(capsys.readouterr().out.replace("│", "").split())
+
+
 def test_list_tasks(tmp_path: Path) -> None:
     result = run("list_tasks", cwd=tmp_path)
     assert result.returncode == 0
@@ -227,6 +233,28 @@ def test_defaults_are_the_variants() -> None:
     assert parse().train_cfg == train_cfg
 
 
+def test_a_cpu_is_told_with_what_it_has_otherwise(capsys: pytest.CaptureFixture) -> None:
+    parse("--num_envs=7")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("on a CPU: train.algorithm.desired_kl 0.02, ") and line.endswith("max_iterations 450")
+    with pytest.raises(SystemExit):
+        cli.parse(TrainArgs, "train", [G1, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "those of a new training on a GPU; on a CPU: env.env.num_envs 512, env.init_state.default_j" in told
+    assert "env.asset.name g1_12, " in told and "(default: g1)" in told
+
+
+def test_a_robot_that_is_typed_has_all_its_joints_on_a_cpu() -> None:
+    legs, whole = (cli.parse(TrainArgs, "train", [G1, "--device=cpu", *flags]) for flags in ([], [f"{ROBOT}=g1"]))
+    asset, own = whole.env_cfg.asset, get_task("g1").env_cfg()
+    assert (legs.env_cfg.asset.name, len(legs.env_cfg.init_state.default_joint_angles)) == ("g1_12", 12)
+    assert (asset, whole.env_cfg.init_state) == (own.asset, own.init_state)
+    assert whole.env_cfg.env.num_envs == 512
+    with pytest.raises(UserError, match="the task g1 has the pose, height and gains of g1; for g1_23 take"):
+        cli.parse(TrainArgs, "train", [G1, "--device=cpu", f"{ROBOT}=g1_23"])
+    assert make("g1", 1, **{"asset.name": "g1", "sim.num_threads": 1}).num_actions == 29
+
+
 def test_the_user_wins_over_the_variant(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workdir)
     evaluation = parse("--checkpoint=50", variant="evaluation", kind=EvaluateArgs)
@@ -248,6 +276,25 @@ def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     second.env_cfg.control.beta = 0.5
     assert second.env_cfg == first.env_cfg
     assert second.train_cfg == first.train_cfg
+
+
+def test_paths_of_a_run_lead_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here := tmp_path / "here").mkdir()
+    (here / "walk.npz").touch()
+    (here / "robot.xml").touch()
+    monkeypatch.chdir(here)
+    task = get_task("g1_deepmimic_dagger")
+    env, train = task.env_cfg(), task.train_cfg()
+    env.deepmimic.motions, env.asset.file = ("walk.npz", "motions/g1", "/gone.npz"), "robot.xml"
+    train.algorithm.policy_to_clone = ("../here",)
+    run_config.save_config(tmp_path, task.name, env, train)
+    assert (env.deepmimic.motions[0], env.asset.file) == ("walk.npz", "robot.xml"), "of this training they stay"
+    monkeypatch.chdir(tmp_path)
+    env, train, notes = run_config.trained_configs(tmp_path / "model_1.pt", task)
+    assert env.deepmimic.motions == (str(here / "walk.npz"), "motions/g1", "/gone.npz")
+    assert env.asset.file == str(here / "robot.xml") and not notes
+    assert env.deepmimic.data_root == "../data/videomimic_captures", "what is not there stays"
+    assert train.algorithm.policy_to_clone == (str(here),)
 
 
 def test_resume_tells_what_differs_from_the_saved_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

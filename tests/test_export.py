@@ -238,6 +238,7 @@ BAD = {
     "missing run": (["--task=go2", "--load_run=none"], "no runs in"),
     "another task": (["--task=go2_parkour_teacher", f"--checkpoint={GO2}"], "is a run of task 'go2'"),
     "no figures": (["--task=go2", "--use_pretrained_checkpoint", "--figures=none.json"], "cannot read none.json"),
+    "another task's": (["--task=go2", "--use_pretrained_checkpoint", "--out=g1"], "deploy.yaml is of task 'g1', not"),
     "a file in the way": (["--task=go2", "--use_pretrained_checkpoint", "--out=taken"], "cannot write to taken"),
 }
 
@@ -246,11 +247,13 @@ BAD = {
 def test_one_line_for_a_mistake(flags, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("taken").touch()
+    Path("g1").mkdir()
+    Path("g1/deploy.yaml").write_text("task: g1\n")
     with pytest.raises(SystemExit) as end:
         script.main(flags)
     error = capsys.readouterr().err.strip().splitlines()
     assert end.value.code == 2 and len(error) == 1 and message in error[0], error
-    assert files(tmp_path) == {"taken"}
+    assert files(tmp_path) == {"taken", "g1", "g1/deploy.yaml"}
 
 
 @pytest.mark.slow

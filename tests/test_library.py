@@ -249,6 +249,24 @@ def test_another_rsl_rl_in_front_is_told(tmp_path: Path, shadow: Path, script: s
     assert not files(tmp_path / "work")
 
 
+@pytest.mark.parametrize("package", [True, False], ids=["package", "clone"])
+def test_a_folder_where_python_starts_is_told_as_that(tmp_path: Path, package: bool) -> None:
+    (folder := tmp_path / "rsl_rl").mkdir()
+    if package:
+        (folder / "__init__.py").touch()
+    # An editable install may find this project's package behind all folders, even those without an __init__.py.
+    code = (
+        "import sys\nfrom legged_gym.scripts import train\n"
+        f"sys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]\ntrain.main(['--task=go2'])\n"
+    )
+    result = python(code, tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"error: {folder} hides this project's package rsl_rl, {ROOT / 'rsl_rl'}, from a Python that is started "
+        "beside it: start in another folder, or use the legged-* commands\n"
+    )
+
+
 def test_it_is_told_where_an_import_fails_for_it(tmp_path: Path, shadow: Path) -> None:
     path = tmp_path / "needs_ours.py"
     path.write_text("from rsl_rl import runners, not_in_theirs\n")

@@ -193,6 +193,19 @@ def test_figures_by_type_and_size():
     assert all(row["num_episodes"] == 2 for kind, row in figures["types"].items() if kind != "flat")
 
 
+def test_success_is_told_where_commands_lead_alone(capsys):
+    cfg = config(4, stairs_up=0.5, flat=0.5)
+    cfg.play()
+    cfg.env.num_envs, cfg.env.episode_length_s = 4, 0.1
+    figures = evaluate(RoughBiped(cfg), lambda observations: torch.zeros(4, 29), graph=False)
+    flat = figures["types"].pop("flat")
+    assert flat["success_rate"] is flat["progress"] is None and flat["fall_rate"] == 0.0
+    stairs = list(figures["types"].values())
+    assert figures["total"]["progress"] == pytest.approx(sum(row["progress"] for row in stairs) / len(stairs))
+    print_figures({"types": {"flat": flat}, "total": flat}, "")
+    assert capsys.readouterr().out.splitlines()[-3].split()[1:8:2] == ["flat", "-", "0.000", "-"]
+
+
 @pytest.mark.parametrize(
     ("robots", "missing"),
     [(2, "stairs_up 0.1 m, stairs_up 0.2 m, stairs_up 0.25 m"), (3, "stairs_up 0.1 m, stairs_up 0.25 m"), (16, "")],

@@ -192,6 +192,8 @@ class LoadArgs(Args):
 class EvaluateArgs(LoadArgs):
     """Flags of evaluate.py."""
 
+    num_envs: Count = None
+    """robots that are simulated side by side; on obstacle courses, for each type of tile"""
     json: File = None
     """file to write the figures to"""
     chart: File = None
@@ -202,7 +204,7 @@ class EvaluateArgs(LoadArgs):
     """new folder to write what robots did to, as motions that the tracking tasks take: of these tasks each clip that
     was followed to its end, of others one robot for each type of ground"""
     difficulty: Number = None
-    """0 .. 1, of the obstacle courses; --num_envs robots run on each type of them"""
+    """0 .. 1, of the obstacle courses"""
     estimated: bool = False
     """the policy sees only what a robot has: estimated velocity and history instead of privileged state"""
 

@@ -23,13 +23,14 @@ from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
-from legged_gym.cli.run_config import changes, check_configs, check_pairs, check_steps, trained_configs
+from legged_gym.cli.run_config import changes, check_configs, check_pairs, check_steps, on_a_cpu, trained_configs
 from legged_gym.cli.words import name_in_underscores, read_flags
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
 from legged_gym.utils.devices import check_device
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 
+_HELP = {"-h", "--help"}
 _MARKERS = (tyro.conf.FlagCreatePairsOff,)
 S = TypeVar("S", bound=Script)
 
@@ -128,10 +129,10 @@ def parse(
         print("--enable_cameras: nothing has to be switched on here, a task with a camera renders it")
     device = choose_device(args)
     try_gl()
-    if (checkpoint is None or across) and variant == "train" and device == "cpu":
-        env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
-        env_cfg.cpu()
-        train_cfg.cpu()
+    if of_cpu := device == "cpu" and variant == "train" and (checkpoint is None or across):
+        env_cfg, train_cfg = task.cpu_env_cfg(), task.cpu_train_cfg()
+        typed = _flags(args_type, argv, task, env_cfg, train_cfg).env.asset.name
+        env_cfg = task.cpu_env_cfg(robot=typed)
     if args.headless:
         env_cfg.viser.enable = False
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
@@ -140,6 +141,8 @@ def parse(
         check_pairs(args.env, args.train, "--env", "--train")
         if variant == "train":
             check_steps(args.env, args.train, "--env", "--train")
+    if of_cpu:
+        print(on_a_cpu(task, args.env, args.train))
     if saved is not None and variant == "train":
         for line in changes(
             {"env": saved.env, "train": saved.train}, {"env": plain(args.env), "train": plain(args.train)}
@@ -200,7 +203,7 @@ def _task(args_type: type[Args], argv: list[str]) -> Task:
     if found.task is not None:
         return get_task(found.task)
     tasks = ", ".join(all_tasks())
-    if {"-h", "--help"} & set(argv):
+    if _HELP & set(argv):
         more = f"Tasks: {tasks}. With --task=NAME, --help also shows every config field of the task."
         tyro.cli(args_type, args=["--help"], description=more, use_underscores=True, config=_MARKERS)
     raise UserError(f"--task is missing; tasks: {tasks}")
@@ -214,7 +217,11 @@ def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, tra
     ]
     whole = dataclasses.make_dataclass(args_type.__name__, groups, bases=(args_type,), kw_only=True)
     default = whole(task=task.name, env=env_cfg, train=train_cfg)
-    args = read_flags(whole, argv, default=default, description=" ", use_underscores=True, config=_MARKERS)
+    about = " "
+    if args_type is TrainArgs and _HELP & set(argv):
+        line = on_a_cpu(task, task.cpu_env_cfg(), task.cpu_train_cfg())
+        about = f"Defaults are those of a new training on a GPU; {line}"
+    args = read_flags(whole, argv, default=default, description=about, use_underscores=True, config=_MARKERS)
     args.lay_over(args.env, args.train)
     return args
 

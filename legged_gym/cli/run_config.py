@@ -1,6 +1,8 @@
 """What a run was started with: its `config.yaml`, and how that differs from what is asked for now."""
 
 import dataclasses
+import functools
+import os
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,20 +13,41 @@ import yaml
 from legged_gym.cli.runs import check_name
 from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
-from legged_gym.utils.config import bare, differences, flat, plain, type_of, typed
+from legged_gym.utils.config import bare, differences, flat, plain, settings, type_of, typed
 from legged_gym.utils.errors import UserError
+
+_PATHS = (
+    "env.asset.file",
+    *(f"env.deepmimic.{name}" for name in ("motions", "amass_data_root", "human_motion_source", "data_root")),
+    "env.deepmimic.human_video_folders",
+    "train.algorithm.policy_to_clone",
+)
+"""Settings that are paths of files and folders."""
 
 
 def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> None:
     """Writes `config.yaml`: the task, the full configs, and where the run comes from (command, resumed checkpoint).
 
-    The origin is for whoever reads it: nothing of it is used when the file is loaded.
+    Paths that lead from the working directory to something are absolute there, so that the run can be loaded from any
+    other; names of what is shipped stay. The origin is for whoever reads it: nothing of it is used when the file is
+    loaded.
     """
     from rsl_rl.utils.files import writing  # here, as another rsl_rl is told of first
 
     tree = {"task": task, **origin, "env": plain(env), "train": plain(train)}
+    for key in _PATHS:
+        *groups, name = key.split(".")
+        config = functools.reduce(lambda part, group: part.get(group, {}), groups, tree)
+        if name in config:
+            config[name] = _absolute(config[name])
     with writing(run / "config.yaml") as file:
         file.write(yaml.safe_dump(tree, sort_keys=False, width=120).encode())
+
+
+def _absolute(path: Any) -> Any:
+    if isinstance(path, list):
+        return [_absolute(one) for one in path]
+    return os.path.abspath(path) if os.path.exists(path) else path
 
 
 def task_of(checkpoint: Path) -> str | None:
@@ -122,6 +145,20 @@ def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
     return env, train, notes
 
 
+def on_a_cpu(task: Task, env: Any, train: Any) -> str:
+    """A line with what `env` and `train` have of the task's variants for a CPU."""
+    gpu, cpu, now = (
+        settings(env_cfg, "env.") | settings(train_cfg, "train.")
+        for env_cfg, train_cfg in (
+            (task.env_cfg(), task.train_cfg()),
+            (task.cpu_env_cfg(), task.cpu_train_cfg()),
+            (env, train),
+        )
+    )
+    words = [f"{key} {_in_short(value)}" for key, value in cpu.items() if gpu[key] != value == now[key]]
+    return f"on a CPU: {', '.join(words) or 'no other values'}"
+
+
 def changes(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     """A line for each value in which `now` differs from `saved`, both {"env": ..., "train": ...} of plain data."""
     for key, old, new in differences(saved, now):
@@ -130,6 +167,11 @@ def changes(saved: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 
 def _as_text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) and value else repr(value)
+
+
+def _in_short(value: Any) -> str:
+    text = value if isinstance(value, str) else _as_text(value)
+    return text if len(text) <= 40 else "..."
 
 
 def _overlay(config: Any, tree: Any, path: Path, key: str, unknown: list[str], missing: list[str]) -> None:

@@ -87,9 +87,14 @@ def choose_gains(
 
 
 def try_on_floor(
-    robot: RobotSpec, pose: np.ndarray, source: str, kp: np.ndarray | float, kd: np.ndarray | float
+    robot: RobotSpec,
+    pose: np.ndarray,
+    source: str,
+    kp: np.ndarray | float,
+    kd: np.ndarray | float,
+    why_it_falls: str,
 ) -> None:
-    """Drops the robot limp for 1 s, then holds it in `pose` for 2 s."""
+    """Drops the robot limp for 1 s, then holds it in `pose` for 2 s. `why_it_falls`: empty where nobody knows that."""
     _, compiled = build_model(robot, ModelOptions(), ground_on_bodies=True)
     fallen = put_on_floor(robot, pose, 0.0, 0.0, seconds=1.0, above=0.1)
     if fallen is None:
@@ -107,5 +112,7 @@ def try_on_floor(
     print(f"  {held.weight:.0f} N on {touching}; its weight is {weight:.0f} N")
     if stands(held, robot):
         print(f"  it stands; it may start with its base at {held.start_height + 0.02:.2f} m (init_state.pos)")
+    elif why_it_falls:
+        print(f"  it does not stand without a policy, as is known: {why_it_falls}")
     else:
         print("  it does NOT stand: try another --pose, --kp and --kd; what touches should be feet alone")

@@ -43,9 +43,10 @@ def evaluate(
     Returns {"types": {type and size: figures}, "total": figures}, with as many robots on each level of the grid; ground
     without robots is left out, and a line says so.
     `success_rate`: share of robots that did not fall and came 80 % of the distance that was commanded until their
-    episode's end, along the course; `progress`: mean share of it. The errors are means over robots and steps of |planar
-    velocity error| and |yaw-rate error|, without the first second. `feet_clearance`: mean over swings of the largest
-    height of a sole's lowest point over the ground under it; `feet_edge`: mean number of feet on an edge per step.
+    episode's end, along the course; `progress`: mean share of it; None where commands lead elsewhere. The errors are
+    means over robots and steps of |planar velocity error| and |yaw-rate error|, without the first second.
+    `feet_clearance`: mean over swings of the largest height of a sole's lowest point over the ground under it;
+    `feet_edge`: mean number of feet on an edge per step.
     `watch`: called after each step.
     """
     n, device, course = env.num_envs, env.device, env.parts["course"]
@@ -77,11 +78,14 @@ def evaluate(
     sums["gone"].nan_to_num_()  # of worlds that blew up, which are falls
     share = sums["gone"] / sums["commanded"].clamp(min=env.dt)
     success = (sums["fallen"] == 0) & (share >= SUCCESS)
+    led = env.velocity_commands.led
     types: dict[str, dict[str, Any]] = {}
     for name, own in rows.items():
         if own.any():
             totals = {figure: value[own].double().sum().item() for figure, value in sums.items()}
             types[name] = _figures(totals, share[own], success[own])
+            if not led[own].all():  # sideways, backwards or turning, there is no way along the course to come
+                types[name] |= {"success_rate": None, "progress": None}
     return with_total(types, n)
 
 

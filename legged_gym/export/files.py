@@ -87,6 +87,7 @@ def _is_of(checkpoint: Path, folder: Path) -> bool:
 def _export(
     checkpoint: Path, folder: Path, task: Task, env_cfg: Any, figures: Mapping[str, Any] | None, student: bool
 ) -> list[Path]:
+    _refuse_another_task(folder, task)
     with _told(folder):
         try_folder(folder)
     trial = copy.deepcopy(env_cfg)
@@ -123,6 +124,18 @@ def _export(
         _check(networks, draft, layout, env, recorded, checkpoint)
         _write_description(draft, tree)
         return _publish(draft, folder)
+
+
+def _refuse_another_task(folder: Path, task: Task) -> None:
+    """UserError where `folder` holds what was exported of another task than `task`."""
+    path = folder / DESCRIPTION
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return  # none, or the rest of one
+    found = tree.get("task") if isinstance(tree, dict) else None
+    if found not in (None, task.name):
+        raise UserError(f"{path} is of task '{found}', not of '{task.name}': name another folder, or remove that one")
 
 
 @contextmanager

@@ -134,6 +134,7 @@ def _g1(
             full_torque_speed=_of_each(motors, "full_torque_speed"),
             driving_torque=_of_each(motors, "driving"),
             braking_torque=_of_each(motors, "braking"),
+            falls_without_policy="its ankles have 57 N·m/rad, and gravity takes 229 (docs/g1.md)",
             sdk=sdk,
             self_collision_pairs=self_collision_pairs,
             # Unitree's D435, in the head; its blind zone ends 0.28 m before it.

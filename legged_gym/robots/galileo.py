@@ -20,6 +20,7 @@ GALILEO = register_robot(
         stiffness={"joint": 70.0},
         damping={"joint": 3.5},
         no_load_speed={"joint": 16.0},
+        falls_without_policy="its knees give way (docs/galileo.md)",
         # at the nose: where the published tasks have it (0.33, 0, 0.08), the robot sees its own back
         mounts={"head": Mount(position=(0.44, 0.0, 0.06), pitch_degrees=10.0)},
     )

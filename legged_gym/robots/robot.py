@@ -81,6 +81,8 @@ class Robot:
     """of all joints, kg·m², for a file that does not say it; negative: the file's"""
     self_collision_pairs: tuple[str, ...] = ()
     """links that may well hit each other, LINK:LINK, by parts of names: for config `asset.self_collision_pairs`"""
+    falls_without_policy: str = ""
+    """why the default pose and these gains do not hold it up by themselves; empty: they do"""
     sdk: Sdk | None = None
     mounts: Mapping[str, Mount] = field(default_factory=dict)
     """places of sensors, by name"""

@@ -28,7 +28,8 @@ class Args:
     armature: float = -1.0
     """rotor inertia of all joints, kg·m²; negative: the file's (config: asset.armature)"""
     self_collisions: bool = False
-    """links collide with each other as the file has it (config: asset.self_collisions)"""
+    """links collide with each other as the file has it, beside the pairs that a known robot has (config:
+    asset.self_collisions)"""
     pose: dict[str, float] = field(default_factory=dict)
     """rad, by a part of the joints' names; by default that of the known robot, else of the file's keyframe, else 0
     (config: init_state.default_joint_angles)"""
@@ -57,10 +58,13 @@ def main(argv: list[str] | None = None) -> None:
             torque_limits=args.torque_limits or known.torque_limits,
             armature=args.armature if args.armature >= 0.0 else known.armature,
             self_collisions=args.self_collisions,
+            self_collision_pairs=known.self_collision_pairs,
         )
         report.print_robot(robot)
         pose, source = report.choose_pose(robot, args.pose, known.default_pose)
-        report.try_on_floor(robot, pose, source, *report.choose_gains(robot, known, args.kp, args.kd))
+        gains = report.choose_gains(robot, known, args.kp, args.kd)
+        own = not args.pose and args.kp is None and args.kd is None
+        report.try_on_floor(robot, pose, source, *gains, why_it_falls=known.falls_without_policy if own else "")
 
 
 if __name__ == "__main__":

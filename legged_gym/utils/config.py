@@ -20,6 +20,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def settings(config: Any, prefix: str = "") -> dict[str, Any]:
+    """The fields of a config that are no configs themselves, as plain data, by dotted key: dicts are values here."""
+    found = {}
+    for field in dataclasses.fields(config):
+        key, value = f"{prefix}{field.name}", getattr(config, field.name)
+        found |= settings(value, f"{key}.") if dataclasses.is_dataclass(value) else {key: plain(value)}
+    return found
+
+
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Leaves of a tree of dicts, by dotted key."""
     leaves = {}

@@ -1,6 +1,7 @@
 """Whether the package `rsl_rl` that Python finds is the one of this project."""
 
 import importlib.util
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +18,12 @@ def require_own_rsl_rl() -> None:
         raise UserError(f"the package rsl_rl is missing: it belongs to {_OWN.parent}, beside legged_gym")
     found = [Path(folder).resolve() for folder in spec.submodule_search_locations or ()]
     if found != [_OWN]:
-        where = found[0] if found else spec.origin
+        where = found[0] if found else Path(spec.origin).resolve()
+        if where.parent == Path(sys.path[0]).resolve():  # where Python was started, or beside the script
+            raise UserError(
+                f"{where} hides this project's package rsl_rl, {_OWN}, from a Python that is started beside it: "
+                "start in another folder, or use the legged-* commands"
+            )
         raise UserError(
             f"another package called rsl_rl, {where}, stands in front of this project's, {_OWN}: {_WAY_OUT}"
         )

@@ -180,6 +180,16 @@ def test_check_robot_says_whether_it_stands(capsys):
     assert "does NOT stand" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("robot", "why", "collisions"), [("g1_12", "ankles", "on"), ("galileo", "knees", "off")])
+def test_check_robot_knows_who_needs_a_policy_to_stand(robot, why, collisions, capsys):
+    check_robot.main(["--asset", robot])
+    said = capsys.readouterr().out
+    assert f"it does not stand without a policy, as is known: its {why}" in said
+    assert f"self-collisions: {collisions}\n" in said
+    check_robot.main(["--asset", robot, "--kp", "1"])
+    assert "does NOT stand: try another" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "name", ["no torque limit", "a slide", "millimetres", "no XML", "a mesh of a URDF that is not there"]
 )
