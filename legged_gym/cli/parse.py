@@ -248,10 +248,8 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
 
 def _first(task: str, may_be_shipped: bool = True) -> str:
     """What brings a policy of `task`."""
-    shipped = may_be_shipped and runs.is_shipped(task)
-    return f"train {task} first, by train.py --task={task}" + (
-        ", or add --use_pretrained_checkpoint" if shipped else ""
-    )
+    instead = ", or add --use_pretrained_checkpoint" if may_be_shipped and runs.is_shipped(task) else ""
+    return f"train {task} first, by train.py --task={task}{instead}"
 
 
 def _check_student(student: Path, checkpoint: Path, task: Task, env: dict[str, Any]) -> None:
