@@ -7,7 +7,17 @@ Without a screen, the renderer that the depth camera is checked against needs EG
 import ctypes.util
 import os
 
+import pytest
+
+from legged_gym.utils.streams import say_once
+
 if "MUJOCO_GL" not in os.environ and not os.environ.get("DISPLAY") and ctypes.util.find_library("EGL"):
     os.environ["MUJOCO_GL"] = "egl"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said_yet() -> None:
+    """What is said once in a process is said once in a test."""
+    say_once.cache_clear()

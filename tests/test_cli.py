@@ -81,10 +81,25 @@ BAD = {
     "no device": ("train", [GO2, "--sim_device=gpu"], "none of cpu, cuda, cuda:N"),
     "two devices": ("train", [GO2, "--sim_device=cpu", "--rl_device=cuda:0"], "share one device"),
     "run without resume": ("train", [GO2, "--load_run=20260101_120000_first"], "add --resume"),
-    "unknown experiment": ("train", [GO2, "--resume", "--experiment_name=othr"], "did you mean 'other'?"),
+    "unknown experiment": (
+        "train",
+        [GO2, "--resume", "--experiment_name=othr"],
+        "experiments in logs: broken, go2, other",
+    ),
+    "run of no experiment": (
+        "train",
+        [GO2, "--resume", "--load_run=RUN1", "--experiment_name=othr"],
+        "there is no run 'RUN1': no folder logs/othr/RUN1 nor RUN1; experiments in logs: broken, go2, other",
+    ),
+    "no teacher": (
+        "train",
+        ["--task=galileo_parkour_student"],
+        "galileo_parkour_student learns from a teacher: train galileo_parkour_teacher first, by "
+        "train.py --task=galileo_parkour_teacher)",
+    ),
     "unknown run": ("train", [GO2, "--resume", "--load_run=20260101_12000_first"], "'20260101_120000_first'?"),
     "unknown iteration": ("train", [GO2, "--resume", "--checkpoint=60"], "the nearest is model_50.pt"),
-    "run without checkpoint": ("train", [GO2, "--resume", "--load_run=20260102_120000_empty"], "no checkpoint in"),
+    "folder that is no run": ("train", [GO2, "--resume", "--load_run=20260102_120000_empty"], "_empty is no run:"),
     "no file": ("evaluate", [GO2, "--checkpoint=logs/go2/20260101_120000_first/model_5.pt"], "'model_50.pt'?"),
     "path and run": ("evaluate", [GO2, "--load_run=-1", "--checkpoint=a_file"], "has no meaning"),
     "folder for a checkpoint": ("evaluate", [GO2, "--checkpoint=logs/go2"], "--checkpoint logs/go2 is a folder"),

@@ -1,5 +1,6 @@
 """legged_gym as a library: what its import loads, `make`, and tasks that live outside the package."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import yaml
 from test_cli import ROOT, files, run
 
 import legged_gym
+from legged_gym.envs.base import base_task
 from legged_gym.envs.go2.go2_config import Go2Cfg
+from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError
 
 SMALL = {"sim.num_threads": 1}
@@ -46,6 +49,15 @@ def test_making_an_environment_changes_nothing_of_the_process(tmp_path: Path) ->
     )
     result = python(code, tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+def test_notes_on_a_robot_are_printed_once(monkeypatch, capsys) -> None:
+    """A training evaluates its policy in another environment."""
+    with_a_note = dataclasses.replace(base_task.load_robot(get_task("go2").env_cfg().asset), notes=("it has a tail",))
+    monkeypatch.setattr(base_task, "load_robot", lambda asset: with_a_note)
+    for _ in range(2):
+        legged_gym.make("go2", 1, **SMALL).close()
+    assert capsys.readouterr().out.count("robot: it has a tail\n") == 1
 
 
 # -- make --------------------------------------------------------------------------------------------------------------

@@ -93,6 +93,15 @@ def test_a_run_goes_on_exactly():
     assert all(torch.equal(a, b) for a, b in zip(expected, go_on(again), strict=True))
 
 
+def test_only_names_of_held_out_clips_that_were_typed_are_told_as_missing(capsys):
+    env_of(WALK)
+    assert "held_out" not in capsys.readouterr().out, "the task's own names are of other clips"
+    for _ in range(2):
+        env_of(WALK, **{"deepmimic.held_out": ("bwo",)})
+    said = "motions: deepmimic.held_out names clips that are not here: bwo\n"
+    assert capsys.readouterr().out.count(said) == 1
+
+
 def test_no_episode_begins_in_clips_that_are_held_out():
     settings = {"deepmimic.held_out": ("bow",), "deepmimic.mirrored": True}
     env = env_of(WALK, BOW, num_envs=64, **settings)

@@ -212,7 +212,11 @@ def test_demo_needs_the_browser(tmp_path: Path) -> None:
             ("--video=film.gif", "--video_seconds=0"),
             "error: --video_seconds is 0.0: it has to be positive and finite\n",
         ),
-        ((), "error: there are no runs in logs/go2; experiments in logs: there are none\n"),
+        (
+            (),
+            "error: there are no runs in logs/go2; experiments in logs: none (train go2 first, by train.py --task=go2, "
+            "or add --use_pretrained_checkpoint)\n",
+        ),
         (("--checkpoint=gone.pt",), "error: there is no checkpoint gone.pt; .pt files in .: there are none\n"),
         (("--play_seconds=0",), "error: --play_seconds is 0.0: it has to be positive and finite\n"),
     ],

@@ -144,6 +144,15 @@ def test_the_environments_state_is_what_was_saved(keys, value, message, file):
         make_runner(None).load(path.with_name("model_1.pt"))
 
 
+def test_a_damaged_state_says_how_to_go_on(run, file):
+    path = file(ENV_STATE, ("sums",), None)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(
+        ValueError, match="is damaged.*; without this file, episodes start afresh: delete it to resume so$"
+    ):
+        make_runner(None).load(path.with_name("model_1.pt"))
+
+
 def test_a_state_of_an_older_version_starts_afresh(file):
     path = file(ENV_STATE, ("sums",), "remove")
     assert read_env_state(path) is None

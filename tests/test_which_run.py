@@ -61,6 +61,19 @@ def test_the_name_of_a_file_of_a_run(tmp_path, monkeypatch):
         locate(tmp_path, "go2", "a", str(second / "model_13.pt"))
 
 
+def test_a_folder_without_checkpoint_and_config_is_no_run(tmp_path):
+    """As play.py makes one for what it exports of a shipped policy."""
+    make_run(tmp_path, "20260101_000000", model_1=100)
+    (make_run(tmp_path, "stopped") / "config.yaml").touch()
+    (make_run(tmp_path, "pretrained") / "exported").mkdir()
+    with pytest.raises(UserError, match="no run 'x'.*; there are: 20260101_000000, stopped$"):
+        runs.locate_checkpoint(tmp_path, "go2", "x", None)
+    with pytest.raises(UserError, match="pretrained is no run: neither a checkpoint nor a config.yaml lies in it$"):
+        runs.locate_checkpoint(tmp_path, "go2", "pretrained", None)
+    with pytest.raises(UserError, match="there is no checkpoint in .*stopped$"):
+        runs.locate_checkpoint(tmp_path, "go2", "stopped", None)
+
+
 def test_a_shipped_policy_that_is_lost_is_no_task_without_one(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "RESOURCES_DIR", tmp_path)
     for task, file in (("go2", "config.yaml"), ("g1", "model.pt")):

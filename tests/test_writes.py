@@ -284,6 +284,22 @@ def test_a_signal_lets_all_clean_up_and_gives_its_status(tmp_path: Path, number:
     assert process.returncode == status and (tmp_path / "result").read_text() == "saved"
 
 
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_trimesh_is_imported_is_not_lost(tmp_path: Path, number: int, status: int) -> None:
+    """It swallows whatever is raised while it looks for its libraries."""
+    (tmp_path / "trimesh.py").write_text(
+        f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\nexcept BaseException:\n    pass\n"
+    )
+    code = (
+        "import signal\nfrom legged_gym.utils.errors import script\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
+        "@script\ndef main():\n    import legged_gym.viewer.page\n    print('went on')\nmain()"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (status, ""), result.stderr
+
+
 def test_a_stopped_training_saves_and_is_not_taken_for_a_finished_one(tmp_path, monkeypatch, capsys) -> None:
     """train.py itself; and what a killed one left in an earlier run is gone after its start."""
     earlier = tmp_path / "logs" / "go2" / "earlier"

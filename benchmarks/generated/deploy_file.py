@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from benchmarks.generated.case import Case
 from benchmarks.generated.config_file import ROOT
 from benchmarks.generated.fields import tasks
-from benchmarks.generated.training import shipped
 from benchmarks.generated.tree import changed
+from legged_gym.cli.runs import is_shipped
 from legged_gym.deploy import trial as _trial  # noqa: F401 -- what each case would import in its own process
 
 SHORT, LONG = 0.1, 3.0  # s, of an episode
@@ -24,7 +24,7 @@ FOLDER = "exported"
 @st.composite
 def cases(draw: st.DrawFn, only: str = "") -> Case:
     """Of the shipped policies; one in five without --force, where every change has to be told."""
-    task = draw(tasks(only).filter(lambda task: shipped(task.name))).name
+    task = draw(tasks(only).filter(lambda task: is_shipped(task.name))).name
     folder = exported(task)
     tree = yaml.safe_load((folder / "deploy.yaml").read_text())
     forced = draw(st.integers(0, 4)) > 0

@@ -38,7 +38,7 @@ def small(task: Task) -> list[str]:
     if task.name in CLONED:
         sizes.append(f"--train.algorithm.policy_to_clone={TEACHER}")
     elif task.teacher:
-        sizes.append("--use_pretrained_checkpoint" if shipped(task.teacher) else f"--load_run={TEACHER}")
+        sizes.append("--use_pretrained_checkpoint" if runs.is_shipped(task.teacher) else f"--load_run={TEACHER}")
     for field in fields_of(task):
         if field.key == "env.terrain.num_levels":
             sizes += ["--env.terrain.num_levels=2", "--env.terrain.max_init_level=1"]
@@ -50,20 +50,11 @@ def small(task: Task) -> list[str]:
 def lessons(task: Task) -> dict[str, Path]:
     """What has to lie in the folder of a training with the flags `small`, by its name there: the teacher's run, for a
     task that needs one of its own."""
-    teacher = CLONED.get(task.name, "" if shipped(task.teacher) else task.teacher)
+    teacher = CLONED.get(task.name, "" if runs.is_shipped(task.teacher) else task.teacher)
     if not teacher:
         return {}
     run = trained(teacher)
     return {f"{TEACHER}/{name}": run / name for name in ("config.yaml", "model_1.pt")}
-
-
-def shipped(task: str) -> bool:
-    """Whether a policy of that task comes with the package."""
-    try:
-        runs.pretrained_checkpoint(task)
-    except UserError:
-        return False
-    return True
 
 
 @functools.cache

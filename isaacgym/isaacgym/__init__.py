@@ -6,6 +6,18 @@ from isaacgym import gymapi, gymtorch, gymutil
 __version__ = "1.0rc4+mujoco"
 
 
+def _let_threads_rest() -> None:
+    """Before torch is loaded, which reads it then; what the user has set about waiting threads holds.
+
+    Threads of torch that have nothing to do go on turning for a while. Where a core is busy with something else, they
+    lose their turns on it to that: a training beside two busy loops on two cores ran at a quarter of its speed.
+    """
+    import os
+
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as in legged_gym/cli/process.py
+
+
 def _restore_numpy_names() -> None:
     """Names that numpy dropped in 1.24 and 2.0 and that code written for Isaac Gym's Python 3.8 uses."""
     import numpy as np
@@ -35,5 +47,6 @@ def _load_without_cuda() -> None:
     torch.load, torch.jit.load = on_what_is_there(torch.load), on_what_is_there(torch.jit.load)
 
 
+_let_threads_rest()
 _restore_numpy_names()
 _load_without_cuda()

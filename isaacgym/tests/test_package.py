@@ -1,5 +1,6 @@
 """The distribution: what is in its wheel, and that the repository's folder does not stand in its way."""
 
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,22 @@ def build(folder: Path, out: Path) -> list[str]:
 def test_it_imports_nothing_of_the_packages_that_forks_bring():
     for path in (DISTRIBUTION / "isaacgym").rglob("*.py"):
         assert not re.search(r"^\s*(from|import) (legged_gym|rsl_rl)\b", path.read_text(), re.M), path
+
+
+@pytest.mark.parametrize(
+    "user, told",
+    [({}, "1000 None"), ({"GOMP_SPINCOUNT": "7"}, "7 None"), ({"OMP_WAIT_POLICY": "active"}, "None active")],
+)
+def test_threads_of_torch_rest_unless_the_user_says_how_they_wait(tmp_path, user, told):
+    """Told by a torch that looks when it is loaded."""
+    (tmp_path / "torch.py").write_text(
+        "import os\nprint(os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'))\n"
+        "def load(f): pass\nclass jit: load = load\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    environment |= {"PYTHONPATH": f"{tmp_path}:{DISTRIBUTION}", **user}
+    result = subprocess.run([sys.executable, "-c", "import isaacgym"], env=environment, capture_output=True, text=True)
+    assert result.stdout.strip() == told, result.stderr
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ import tyro
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.cli import run_config, runs
-from legged_gym.cli.args import Args, Imports, LoadArgs, Script, Text, TrainArgs
+from legged_gym.cli.args import Args, Imports, LoadArgs, Script, ShipArgs, Text, TrainArgs
 from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
@@ -245,7 +245,18 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
         # A run that is named may be of a task before this one.
         where += [get_task(name).train_cfg().runner.experiment_name for name in task.continues]
     found = next((name for name in where if (args.log_root / name / (args.load_run or "")).is_dir()), where[0])
-    return runs.locate_checkpoint(args.log_root, found, args.load_run, args.checkpoint)
+    try:
+        return runs.locate_checkpoint(args.log_root, found, args.load_run, args.checkpoint)
+    except runs.NothingTrained as error:
+        if isinstance(args, TrainArgs):
+            raise
+        raise UserError(f"{error} ({_first(task.name, may_be_shipped=not isinstance(args, ShipArgs))})") from error
+
+
+def _first(task: str, may_be_shipped: bool = True) -> str:
+    """What brings a policy of `task`."""
+    instead = ", or add --use_pretrained_checkpoint" if may_be_shipped and runs.is_shipped(task) else ""
+    return f"train {task} first, by train.py --task={task}{instead}"
 
 
 def _check_student(student: Path, checkpoint: Path, task: Task, env: dict[str, Any]) -> None:
@@ -269,8 +280,7 @@ def _teacher(args: Any, task: Task) -> Path | None:
     try:
         return runs.locate_checkpoint(args.log_root, experiment, args.load_run, args.checkpoint)
     except UserError as error:
-        hint = f"{task.name} learns from a teacher: train {task.teacher} first, or --use_pretrained_checkpoint"
-        raise UserError(f"{error} ({hint})") from error
+        raise UserError(f"{error} ({task.name} learns from a teacher: {_first(task.teacher)})") from error
 
 
 def _vary(env_cfg: Any, variant: str) -> None:

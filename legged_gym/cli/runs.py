@@ -21,6 +21,10 @@ LATEST = (None, "-1", "latest")
 _CHECKPOINT = re.compile(r"model_(\d+)\.pt")
 
 
+class NothingTrained(UserError):
+    """There is no run with a checkpoint where runs are looked for."""
+
+
 # -- folders -----------------------------------------------------------------------------------------------------------
 
 
@@ -61,25 +65,39 @@ def create_run(log_root: Path, experiment: str, run_name: str) -> Path:
 def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
     """The run to load: a name in `<log_root>/<experiment>`, a folder's path, or the newest that has a checkpoint."""
     parent = Path(log_root) / experiment
+    missing = f"there are no runs in {parent}"
     if load_run not in LATEST:
-        for run in (parent / load_run, Path(load_run)):
+        places = dict.fromkeys((parent / load_run, Path(load_run)))
+        for run in places:
             if run.is_dir():
+                if not _is_run(run):
+                    raise UserError(f"{run} is no run: neither a checkpoint nor a config.yaml lies in it")
                 return run
+        missing = f"there is no run '{load_run}': no folder {' nor '.join(map(str, places))}"
     if not parent.is_dir():
-        experiments = [d.name for d in Path(log_root).glob("*") if d.is_dir()]
+        experiments = sorted(d.name for d in Path(log_root).glob("*") if d.is_dir())
         if any(checkpoints(Path(log_root) / name) for name in experiments):
             raise UserError(
                 f"there are no runs in {parent}, but in {log_root}: --log_root is the folder of all experiments, which "
                 f"may be {Path(log_root).resolve().parent}, and --experiment_name the one in it"
             )
-        raise UserError(f"there are no runs in {parent}; experiments in {log_root}: {nearest(experiment, experiments)}")
-    runs = [folder for folder in _listed(parent) if folder.is_dir()]
+        missing += f"; experiments in {log_root}: {', '.join(experiments) or 'none'}"
+        raise NothingTrained(missing) if load_run in LATEST else UserError(missing)
+    runs = [folder for folder in _listed(parent) if folder.is_dir() and _is_run(folder)]
     if load_run not in LATEST:
-        raise UserError(f"there is no run '{load_run}' in {parent}; {nearest(load_run, [d.name for d in runs])}")
+        raise UserError(f"{missing}; {nearest(load_run, [d.name for d in runs])}")
     newest = max(filter(None, map(_last_saved, runs)), default=None)
     if newest is None:
-        raise UserError(f"no run in {parent} has a checkpoint")
+        raise NothingTrained(f"no run in {parent} has a checkpoint")
     return newest[1]
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a checkpoint or a config lies in it; of one that cannot be read, whoever reads it says so."""
+    try:
+        return bool(checkpoints(folder)) or (folder / "config.yaml").is_file()
+    except (UserError, OSError):
+        return True
 
 
 def _last_saved(run: Path) -> tuple[int, Path] | None:
@@ -136,6 +154,11 @@ def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, che
         files = [f.name for f in path.parent.glob("*.pt")] if path.parent.is_dir() else []
         raise UserError(f"there is no checkpoint {path}; .pt files in {path.parent}: {nearest(path.name, files)}")
     return path
+
+
+def is_shipped(task: str) -> bool:
+    """Whether a trained policy of that task comes with the package."""
+    return (RESOURCES_DIR / "policies" / task / "model.pt").is_file()
 
 
 def pretrained_checkpoint(task: str) -> Path:

@@ -57,13 +57,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def write_capture(clip: "Clip", folder: Path, seed: int) -> None:
     """`clip` and a mesh of its ground in `folder`, which is made; with the seed 0, the mesh as it was built."""
-    import trimesh  # slow
-
     from legged_gym.motion import quaternions as q
     from legged_gym.motion.formats.dicts import SCENE
     from legged_gym.terrain.scenes.plates import quaternion
     from legged_gym.terrain.scenes.scan import Scan, scan
     from legged_gym.terrain.scenes.synthetic import clean_mesh, of_boxes
+    from legged_gym.utils.trimesh import trimesh  # slow
 
     qpos = np.asarray(clip.qpos, np.float64)
     true = of_boxes(clip.name, clip.boxes, qpos[:, :3])

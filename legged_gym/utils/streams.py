@@ -1,10 +1,17 @@
 """Output that work does not depend on: a reader that goes away, or a full disk behind `> log`, ends no training."""
 
+import functools
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
+
+
+@functools.cache
+def say_once(line: str) -> None:
+    """Prints `line` the first time that it is said: a script makes several environments of the same robot and clips."""
+    print(line, flush=True)
 
 
 class Sturdy:

@@ -186,6 +186,13 @@ def sealed(state: dict[str, Any]) -> dict[str, Any]:
 
 def read_env_state(path: Path) -> dict[str, Any] | None:
     """The content of the environments' state; None for one of an older version, which is not sealed."""
+    try:
+        return _unsealed(path)
+    except ValueError as error:
+        raise ValueError(f"{error}; without this file, episodes start afresh: delete it to resume so") from error
+
+
+def _unsealed(path: Path) -> dict[str, Any] | None:
     data = load_safe(path, FORMAT, "environment state")
     if SUMS not in data:
         return None
@@ -196,7 +203,7 @@ def read_env_state(path: Path) -> dict[str, Any] | None:
     for key in [*kept, *(key for key in found if key not in kept)]:
         if kept.get(key) != found.get(key):
             how = "missing" if key not in found else "too many" if key not in kept else "not what was saved"
-            raise ValueError(f"{path}: {key} is {how}; without this file, episodes start afresh")
+            raise ValueError(f"{path}: {key} is {how}")
     return data
 
 

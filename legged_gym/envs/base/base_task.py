@@ -19,6 +19,7 @@ from legged_gym.robots.spec import load_robot
 from legged_gym.simulators import ModelOptions, make_simulator
 from legged_gym.utils.config import flat, plain
 from legged_gym.utils.errors import UserError, some, value_errors_are_the_users
+from legged_gym.utils.streams import say_once
 
 
 class BaseTask(Part):
@@ -67,7 +68,7 @@ class BaseTask(Part):
                 num_threads=cfg.sim.num_threads,
             )
         for note in self.robot_spec.notes:
-            print(f"robot: {note}", flush=True)
+            say_once(f"robot: {note}")
         self.robot = self.sim.robot
         self.driven_joints = torch.tensor(self._driven_joints(), dtype=torch.long, device=self.device)
         self.num_actions = len(self.driven_joints)

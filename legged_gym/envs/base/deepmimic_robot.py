@@ -27,6 +27,7 @@ from legged_gym.utils.math import (
     quat_multiply,
     uniform,
 )
+from legged_gym.utils.streams import say_once
 
 KEY = "Metrics/motion/"
 FORGETTING = 1e-3  # of the count of episodes survived, in a control step
@@ -108,7 +109,13 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
 
     def _motions(self) -> Motions:
         """What they follow."""
-        return load_library(self.cfg.deepmimic, self.robot_spec, self.dt, self.cfg.terrain.num_boxes, self.device)
+        cfg = self.cfg.deepmimic
+        motions = load_library(cfg, self.robot_spec, self.dt, self.cfg.terrain.num_boxes, self.device)
+        missing = [name for name in cfg.held_out if name not in motions.library.names]
+        # Names that the task has by itself are of the shipped clips: who brings others has never heard of them.
+        if missing and cfg.held_out != type(self.cfg)().deepmimic.held_out:
+            say_once(f"motions: deepmimic.held_out names clips that are not here: {', '.join(missing)}")
+        return motions
 
     def _explained(self) -> list[str]:
         """Of settings that VideoMimic's users type, what became of them."""

@@ -35,7 +35,7 @@ def load_mesh(path: str | Path) -> Mesh:
 
     Raises ValueError, in one line that begins with the file's name, for what is no mesh, not in metres or not upright.
     """
-    import trimesh  # slow
+    from legged_gym.utils.trimesh import trimesh  # slow
 
     try:
         loaded = trimesh.load(path, force="mesh", process=False, skip_materials=True)
