@@ -235,7 +235,7 @@ def test_bad_checkpoints(tmp_path, monkeypatch):
 # -- the script --------------------------------------------------------------------------------------------------------
 
 BAD = {
-    "missing run": (["--task=go2", "--load_run=none"], "no runs in"),
+    "missing run": (["--task=go2", "--load_run=none"], "there is no run 'none'"),
     "another task": (["--task=go2_parkour_teacher", f"--checkpoint={GO2}"], "is a run of task 'go2'"),
     "no figures": (["--task=go2", "--use_pretrained_checkpoint", "--figures=none.json"], "cannot read none.json"),
     "another task's": (["--task=go2", "--use_pretrained_checkpoint", "--out=g1"], "deploy.yaml is of task 'g1', not"),
