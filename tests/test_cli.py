@@ -1,7 +1,6 @@
 """Command lines as a user types them: bad ones end in one clear message, good ones land in the configs."""
 
 import dataclasses
-import errno
 import os
 import subprocess
 import sys
@@ -11,12 +10,11 @@ import pytest
 import yaml
 
 from legged_gym.cli import parse as cli
-from legged_gym.cli import processes, run_config, runs
+from legged_gym.cli import run_config, runs
 from legged_gym.cli.args import Args, EvaluateArgs, LoadArgs, TrainArgs
 from legged_gym.registry import Task, all_tasks, get_task, make, other_names, register
 from legged_gym.scripts import demo, evaluate, export, play, train
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.files import write_file
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -368,73 +366,6 @@ def test_a_run_from_end_to_end(tmp_path: Path) -> None:
     assert "fall_rate" in result.stdout
 
 
-# -- runs --------------------------------------------------------------------------------------------------------------
-
-
-def test_ranks_get_different_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RANK", raising=False)
-    assert processes.rank_seed(5) == 5
-    seeds = set()
-    monkeypatch.setenv("RANK", "3")
-    assert processes.rank() == 0, "left over: no launcher started this process"
-    monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "4")
-    for rank in range(4):
-        monkeypatch.setenv("RANK", str(rank))
-        seeds.add(processes.rank_seed(5))
-    assert seeds == {5, 6, 7, 8}
-
-
-def test_run_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOG_RUN_NAME", "from_variable")
-    assert runs.resolve_run_name("auto", 3) == "from_variable"
-    assert runs.resolve_run_name("mine", 3) == "mine"
-    assert runs.resolve_run_name("", 3) == ""
-    monkeypatch.delenv("LOG_RUN_NAME")
-    assert runs.resolve_run_name("auto", 3).endswith("_seed3")
-    monkeypatch.setenv("LOG_RUN_NAME", "a/b")
-    with pytest.raises(UserError, match="LOG_RUN_NAME"):
-        runs.resolve_run_name("auto", 3)
-
-
-def test_runs_of_one_second_do_not_share_a_folder(tmp_path: Path) -> None:
-    assert len({runs.create_run(tmp_path, "go2", "same") for _ in range(5)}) == 5
-
-
-def test_newest_run_and_checkpoint(tmp_path: Path) -> None:
-    for name, iterations in (("20260101_000000", (2, 10)), ("20260102_000000", (100, 20)), ("20260103_000000", ())):
-        (tmp_path / "go2" / name).mkdir(parents=True)
-        for iteration in iterations:
-            (tmp_path / "go2" / name / f"model_{iteration}.pt").touch()
-    locate = runs.locate_checkpoint
-    newest = tmp_path / "go2" / "20260102_000000"
-    for which in (None, "-1", "latest"):
-        assert locate(tmp_path, "go2", which, which) == newest / "model_100.pt"
-    assert locate(tmp_path, "go2", None, "20") == newest / "model_20.pt"
-    assert locate(tmp_path, "go2", "20260101_000000", None).name == "model_10.pt"
-    assert locate(tmp_path, "go2", str(newest), None).name == "model_100.pt"
-    path = newest / "model_20.pt"
-    assert locate(tmp_path, "go2", None, str(path)) == path
-
-
-def test_config_of_another_version(tmp_path: Path) -> None:
-    task = get_task("go2")
-    env, train = task.env_cfg(), task.train_cfg()
-    run_config.save_config(tmp_path, "go2", env, train)
-    path = tmp_path / "config.yaml"
-    tree = yaml.safe_load(path.read_text())
-    tree["env"]["control"]["gone"] = 1
-    del tree["env"]["control"]["beta"]
-    tree["env"]["control"]["action_scale"] = 1  # an integer where a float belongs
-    path.write_text(yaml.safe_dump(tree))
-    assert run_config.load_config(path, "go2", env, train) == (["env.control.gone"], ["env.control.beta"])
-    assert env.control.action_scale == 1.0 and isinstance(env.control.action_scale, float)
-    tree["env"]["control"]["action_scale"] = "fast"
-    path.write_text(yaml.safe_dump(tree))
-    with pytest.raises(UserError, match="env.control.action_scale is 'fast', not a float"):
-        run_config.load_config(path, "go2", env, train)
-
-
 def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Where a camera's latency was one number, in flags and in runs from before it was a range."""
     student = "--task=go2_parkour_student"
@@ -464,20 +395,6 @@ def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixtu
     path.write_text(yaml.safe_dump(tree))
     with pytest.raises(UserError, match="env.camera.latency is 'late', not a list"):
         run_config.load_config(path, task.name, env, train)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "figures.json"
-    write_file(path, "old")
-
-    def fail(*_):
-        raise OSError(errno.ENOSPC, "disk full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UserError, match=f"^cannot write {path}: disk full$"):
-        write_file(path, "new")
-    assert path.read_text() == "old"
-    assert files(tmp_path) == {"figures.json"}
 
 
 def test_tasks_are_plain_dataclasses_registered_once() -> None:

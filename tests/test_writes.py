@@ -394,3 +394,17 @@ def test_figures_are_printed_before_they_are_written(tmp_path, monkeypatch, caps
     assert end.value.code == 2 and "fall_rate" in told.out
     assert told.err.endswith(f"error: cannot write {tmp_path / 'f.json'}: No space left on device\n")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "figures.json"
+    write_file(path, "old")
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UserError, match=f"^cannot write {path}: disk full$"):
+        write_file(path, "new")
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["figures.json"]

@@ -7,38 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from tyro.constructors import PrimitiveConstructorSpec
 
+from legged_gym.cli.kinds import Count, File, Imports, Number, Text
 from legged_gym.cli.processes import under_torchrun
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.files import check_folder, check_place
-
-
-def _or_none(kind: type[int] | type[float], metavar: str, what: str) -> Any:
-    """Reads a number that may be left out. tyro's own message on a bad one would offer None, which nobody types."""
-
-    def read(typed: list[str]) -> int | float:
-        try:
-            return kind(typed[0])
-        except ValueError:
-            raise ValueError(f"it has to be {what}, not {typed[0]!r}") from None
-
-    return PrimitiveConstructorSpec(
-        nargs=1,
-        metavar=metavar,
-        instance_from_str=read,
-        is_instance=lambda value: value is None or isinstance(value, int | float),
-        str_from_instance=lambda value: [str(value)],
-    )
-
-
-Count = Annotated[int | None, _or_none(int, "INT", "a whole number")]
-Text = Annotated[str | None, tyro.conf.arg(metavar="STR")]
-Number = Annotated[float | None, _or_none(float, "FLOAT", "a number")]
-File = Annotated[Path | None, tyro.conf.arg(metavar="PATH")]
-Imports = Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(name="import", metavar="FILE|MODULE")]
-
 
 INTERLEAVING = ("depth_training_interval", "depth_steps_per_env")  # flags that are settings of the algorithm too
 SHORT = {

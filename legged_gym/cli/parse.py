@@ -18,7 +18,8 @@ import tyro
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.cli import run_config, runs
-from legged_gym.cli.args import Args, Imports, LoadArgs, Script, ShipArgs, Text, TrainArgs
+from legged_gym.cli.args import Args, LoadArgs, Script, ShipArgs, TrainArgs
+from legged_gym.cli.kinds import Imports, Text
 from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
