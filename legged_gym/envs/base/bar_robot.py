@@ -136,7 +136,7 @@ class BarRobot(ParkourRobot):
     def _reward_overspeed(self) -> Tensor:
         """Times the commanded speed, beyond what is allowed where there is nothing to jump over: all else is paid per
         bar or per metre, and who rushes gets more of it per second and touches what is in the way. A leap takes speed:
-        where it cost something, robots climbed over bars and touched every one."""
+        where it cost something, robots leapt too low and came down on every bar."""
         return (self._pace() - self.cfg.rewards.top_speed).clamp(min=0.0) * ~self.jump
 
     def _reward_height_guidance(self) -> Tensor:
