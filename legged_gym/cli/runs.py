@@ -158,18 +158,22 @@ def locate_checkpoint(log_root: Path, experiment: str, load_run: str | None, che
 
 def is_shipped(task: str) -> bool:
     """Whether a trained policy of that task comes with the package."""
-    return (RESOURCES_DIR / "policies" / task / "model.pt").is_file()
+    return _shipped(task).is_file()
 
 
 def pretrained_checkpoint(task: str) -> Path:
     """The trained policy that is shipped for a task."""
-    path = RESOURCES_DIR / "policies" / task / "model.pt"
+    path = _shipped(task)
     if path.is_file():
         return path
     if path.parent.is_dir():
         raise UserError(f"the policy that is shipped for task '{task}' is lost: there is no {path}; install it again")
     shipped = sorted(other.parent.name for other in path.parents[1].glob("*/model.pt"))
     raise UserError(f"no trained policy is shipped for task '{task}', only for {', '.join(shipped)}")
+
+
+def _shipped(task: str) -> Path:
+    return RESOURCES_DIR / "policies" / task / "model.pt"
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

@@ -120,9 +120,9 @@ class BarRobot(ParkourRobot):
         return (self.sim.root_lin_vel_w[:, 0] / self.commands[:, 0].clamp(min=0.1)).clamp(0.0, FASTEST)
 
     def _gain(self) -> Tensor:
-        """The same where the robot has not been before. Going to and fro is no way to be paid: as no sum of rewards is
-        negative, who goes on slowly and back fast would lose less than it gets."""
-        return self._pace() * self.onward
+        """The same where the robot has not been before, until something touches at the bar. Going to and fro is no way
+        to be paid: as no sum of rewards is negative, who goes on slowly and back fast would lose less than it gets."""
+        return self._pace() * self.onward * ~self.crossings.spoilt()
 
     def _at_bar(self, links: Tensor) -> tuple[Tensor, Tensor]:
         """(N, L) m of `links` (L,): distance to the middle of the nearest bar along the course, height over its top."""
@@ -156,7 +156,7 @@ class BarRobot(ParkourRobot):
         lowest = self.body_w[..., 2].masked_fill(beside, torch.inf).amin(1)
         body = torch.sigmoid(15.0 * (lowest - self.bar_top - 0.5 * self.cfg.rewards.jump_margin)) * lowest.isfinite()
         share = (limbs.sum(1) + body) / (limbs.shape[1] + 1)
-        return self.jump * share * self._gain() * ~self.crossings.spoilt()
+        return self.jump * share * self._gain()
 
     def _reward_crawl_clearance(self) -> Tensor:
         """The body's highest point below the bar's underside, more so the nearer it is; per metre, and until something
@@ -165,7 +165,7 @@ class BarRobot(ParkourRobot):
         nearness = (1.0 - self.bar_ahead.abs() / AHEAD).clamp(min=0.0)
         tolerance = 0.04 + 0.08 * (1.0 - nearness)
         low = torch.exp(-(below.clamp(max=0.0) / tolerance).square())
-        return self.crawl * nearness * low * self._gain() * ~self.crossings.spoilt()
+        return self.crawl * nearness * low * self._gain()
 
     def _reward_successful_traversal(self) -> Tensor:
         """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched something."""
