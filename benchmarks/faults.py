@@ -399,12 +399,13 @@ def preload() -> None:
     from torch.utils.tensorboard import SummaryWriter  # noqa: F401
 
     import legged_gym.deploy.trial  # noqa: F401
+    import legged_gym.export.files  # noqa: F401
     import legged_gym.training  # noqa: F401
     import legged_gym.viewer.film.film  # noqa: F401
-    from legged_gym.export import files
+    from legged_gym.export import check
     from legged_gym.registry import get_task
 
-    files.RANDOM_INPUTS, files.RECORDED_STEPS = 20, 10  # what is looked at here are files, not networks
+    check.RANDOM_INPUTS, check.RECORDED_STEPS = 20, 10  # what is looked at here are files, not networks
     for task in ("go2", "go2_parkour_teacher", "go2_parkour_student"):
         cfg = get_task(task).env_cfg()
         cfg.env.num_envs = 1

@@ -47,8 +47,8 @@ def folder(tmp_path_factory) -> Path:
     saved = {"format": FORMAT, "policy": policy.state_dict(), "policy_cfg": asdict(cfg), "iteration": 1}
     save_atomic(saved | {"obs_dims": policy.obs_dims, "num_actions": 29}, path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("legged_gym.export.files.RANDOM_INPUTS", 20)
-        patch.setattr("legged_gym.export.files.RECORDED_STEPS", 20)
+        patch.setattr("legged_gym.export.check.RANDOM_INPUTS", 20)
+        patch.setattr("legged_gym.export.check.RECORDED_STEPS", 20)
         export_policy(path, path.parent / "exported", get_task(TASK), config())
     return path.parent / "exported"
 

@@ -14,7 +14,7 @@ from legged_gym.deploy.course import flat_tile
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
-from legged_gym.export import files as export
+from legged_gym.export import check
 from legged_gym.export.files import export_as_trained
 from legged_gym.registry import get_task
 from legged_gym.scripts import sim2sim
@@ -44,8 +44,8 @@ COURSE = {
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("go2") / "exported"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "RANDOM_INPUTS", 10)
-        patch.setattr(export, "RECORDED_STEPS", 3)
+        patch.setattr(check, "RANDOM_INPUTS", 10)
+        patch.setattr(check, "RECORDED_STEPS", 3)
         exported("go2", GO2, folder)
     return folder
 

@@ -17,6 +17,7 @@ from test_cli import files, run
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.evaluation.figures import policy_of
+from legged_gym.export import check
 from legged_gym.export import files as export
 from legged_gym.export.files import export_policy
 from legged_gym.export.networks import DeployedLayout, deployed_layout
@@ -64,7 +65,7 @@ def go2(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
 def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     folder, checkpoint = tmp_path_factory.mktemp("student"), tmp_path_factory.mktemp("run") / "model_7.pt"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "RANDOM_INPUTS", 50)  # images take long
+        patch.setattr(check, "RANDOM_INPUTS", 50)  # images take long
         tree = exported("go2_parkour_student", student_checkpoint(checkpoint), folder / "exported")
     return folder / "exported", tree
 

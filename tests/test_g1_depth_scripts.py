@@ -115,8 +115,8 @@ def test_the_student_plays_or_nobody_does(run, tmp_path, capsys):
 def exported(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("out") / "exported"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("legged_gym.export.files.RANDOM_INPUTS", 20)
-        patch.setattr("legged_gym.export.files.RECORDED_STEPS", 12)
+        patch.setattr("legged_gym.export.check.RANDOM_INPUTS", 20)
+        patch.setattr("legged_gym.export.check.RECORDED_STEPS", 12)
         export.main(["--task=g1_depth", f"--checkpoint={run}/model_2.pt", "--use_depth_encoder", f"--out={folder}"])
     return folder
 

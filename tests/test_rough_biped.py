@@ -261,7 +261,7 @@ def checkpoint(path, groups: tuple[str, ...]):
 
 @pytest.mark.parametrize("groups", [("proprio",), ("proprio", "scan")])
 def test_blind_and_scanning_policies_are_exported(groups, tmp_path, monkeypatch):
-    monkeypatch.setattr("legged_gym.export.files.RANDOM_INPUTS", 50)
+    monkeypatch.setattr("legged_gym.export.check.RANDOM_INPUTS", 50)
     task = get_task("g1_rough")
     export_policy(checkpoint(tmp_path / "model_1.pt", groups), tmp_path / "exported", task, task.env_cfg())
     tree = yaml.safe_load((tmp_path / "exported" / "deploy.yaml").read_text())

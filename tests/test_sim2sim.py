@@ -21,7 +21,7 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.rotations import roll_pitch_yaw
 from legged_gym.deploy.sensors import DepthCamera, RayScan
 from legged_gym.deploy.trial import run_course, summarise_course
-from legged_gym.export import files as export
+from legged_gym.export import check
 from legged_gym.registry import get_task
 from legged_gym.scripts import sim2sim as script
 from legged_gym.terrain.grid import TerrainGrid
@@ -36,8 +36,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     parent, checkpoints = tmp_path_factory.mktemp("exported"), {"go2": GO2, "go2_parkour_teacher": TEACHER}
     checkpoints["go2_parkour_student"] = student_checkpoint(tmp_path_factory.mktemp("run") / "model_7.pt")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export, "RANDOM_INPUTS", 20)
-        patch.setattr(export, "RECORDED_STEPS", 10)
+        patch.setattr(check, "RANDOM_INPUTS", 20)
+        patch.setattr(check, "RECORDED_STEPS", 10)
         for task, checkpoint in checkpoints.items():
             tree = exported(task, checkpoint, parent / task)
             tree["trial"]["episode_s"] = 2.0

@@ -37,8 +37,8 @@ def export(task: str, folder, **policy_cfg):
     save_atomic(saved | {"policy": policy.state_dict()}, path)
     env.close()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("legged_gym.export.files.RANDOM_INPUTS", 20)
-        patch.setattr("legged_gym.export.files.RECORDED_STEPS", 12)
+        patch.setattr("legged_gym.export.check.RANDOM_INPUTS", 20)
+        patch.setattr("legged_gym.export.check.RECORDED_STEPS", 12)
         export_policy(path, folder / "exported", task, cfg)
     return folder / "exported", policy
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from torch import Tensor, nn
+from torch import nn
 
 from legged_gym.cli.run_config import trained_configs
 from legged_gym.deploy.description import load_description
-from legged_gym.deploy.policy import onnx_session
+from legged_gym.export.check import Inputs, check_files, random_inputs, record
 from legged_gym.export.description import MJCF, MOTIONS, describe
-from legged_gym.export.networks import DeployedLayout, deployed
+from legged_gym.export.networks import deployed
 from legged_gym.registry import Task
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from rsl_rl.factory import saved_policy_class
@@ -32,13 +32,8 @@ from rsl_rl.runners.checkpoints import load_network, load_policy
 from rsl_rl.utils.files import drafting, reason, sync_folder, try_folder
 from rsl_rl.utils.schema import read_checkpoint
 
-TOLERANCE = 1e-4  # of every output, times its largest value where that is more than 1: single precision is relative
-RANDOM_INPUTS = 1000
-RECORDED_STEPS = 100  # of each robot
 OPSET = 17
 DESCRIPTION = "deploy.yaml"
-
-Inputs = dict[str, Tensor]
 
 
 def export_policy(
@@ -54,9 +49,9 @@ def export_policy(
 
     `env_cfg`: the task's config that the policy was trained with, in any variant. `figures`: what evaluate.py measured.
     `student`: of a policy that has one beside its teacher, that one.
-    The files are run in TorchScript and onnxruntime on `RANDOM_INPUTS` random inputs, and on what robots measure in a
-    short rollout, where the checkpoint sees the environment's own observations; UserError, and nothing is written, when
-    any output differs by more than `TOLERANCE`. UserError too for a checkpoint that is damaged or of another task.
+    The files are run in TorchScript and onnxruntime on random inputs, and on what robots measure in a short rollout,
+    where the checkpoint sees the environment's own observations; UserError, and nothing is written, when any output
+    differs (`legged_gym.export.check`). UserError too for a checkpoint that is damaged or of another task.
     """
     threads, random = torch.get_num_threads(), torch.random.get_rng_state()
     torch.set_num_threads(1)  # batches are small: on a busy machine, threads would only wait for each other
@@ -109,19 +104,19 @@ def _export(
         which = dict(estimated=deployment.estimated, student=student)
         reference = load_policy(checkpoint, "cpu", env, task_cfg=task_cfg, **which)
     layout, networks = deployment.layout, deployment.networks
-    recorded = list(_record(env, reference, layout, tuple(getattr(networks["policy"], "maps", ()))))
+    recorded = list(record(env, reference, layout, tuple(getattr(networks["policy"], "maps", ()))))
     env.close()
 
     with _told(folder), drafting(folder) as draft:
         files = {}
         for key, network in networks.items():
-            files[key] = _write(network, _random_inputs(network, layout, env, 2), draft, key)
+            files[key] = _write(network, random_inputs(network, layout, env, 2), draft, key)
         tree = describe(env, trial, task.name, saved, checkpoint, layout, files, figures)
         _write_robot(draft, tree["robot"], env)
         if "motion" in tree:
             _write_motions(draft / MOTIONS, tree["motion"], env)
         _add_metadata(draft, tree)
-        _check(networks, draft, layout, env, recorded, checkpoint)
+        check_files(networks, draft, layout, env, recorded, checkpoint)
         _write_description(draft, tree)
         return _publish(draft, folder)
 
@@ -257,152 +252,3 @@ def _publish(draft: Path, folder: Path) -> list[Path]:
         (folder / name).unlink(missing_ok=True)
     sync_folder(folder)
     return [folder / name for name in names]
-
-
-# -- the check ---------------------------------------------------------------------------------------------------------
-
-Run = Callable[[Inputs], Inputs]
-
-
-def _check(
-    networks: dict[str, nn.Module], draft: Path, layout: DeployedLayout, env: Any, recorded: list, path: Path
-) -> None:
-    """Raises UserError if a file answers otherwise than the checkpoint at `path`."""
-    random = {}
-    for key, network in networks.items():
-        random[key] = _random_answers(network, _random_inputs(network, layout, env, RANDOM_INPUTS))
-    for suffix, runner in ((".pt", run_torchscript), (".onnx", run_onnx)):
-        runs = {key: runner(draft / f"{key}{suffix}", network) for key, network in networks.items()}
-        for key, parts in random.items():
-            for inputs, expected in parts:
-                _compare(runs[key](inputs), expected, f"{key}{suffix}", "random inputs", path)
-        _check_recorded(networks, runs, recorded, path, suffix)
-
-
-def run_torchscript(path: Path, network: nn.Module) -> Run:
-    """What is in the TorchScript file of `network`, as a function of its named inputs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        script = torch.jit.load(str(path))
-
-    def run(inputs: Inputs) -> Inputs:
-        with torch.no_grad():
-            return dict(zip(network.outputs, script(*(inputs[name] for name in network.inputs)), strict=True))
-
-    return run
-
-
-def run_onnx(path: Path, network: nn.Module) -> Run:
-    """What is in the ONNX file of `network`, in onnxruntime on one core, as a function of its named inputs."""
-    session = onnx_session(path)
-
-    def run(inputs: Inputs) -> Inputs:
-        results = session.run(list(network.outputs), {name: inputs[name].numpy() for name in network.inputs})
-        return {name: torch.from_numpy(value) for name, value in zip(network.outputs, results, strict=True)}
-
-    return run
-
-
-def _random_inputs(network: nn.Module, layout: DeployedLayout, env: Any, count: int) -> Inputs:
-    """Inputs of `network` in and beyond the ranges that are met."""
-    generator = torch.Generator().manual_seed(count)
-    scale, offset = (layout.spread(name)[layout.in_frame] for name in ("scale", "offset"))
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(count, *shape, generator=generator)
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(count, *shape, generator=generator)
-
-    def make(name: str) -> Tensor:
-        if name == "proprio":
-            return offset + normal(layout.frame_width) / scale
-        if name == "history":
-            return offset + normal(layout.history, layout.frame_width) / scale
-        if name in env.observation_layout.get("scan", {}):  # its layers
-            return uniform(-1.0, 1.6, env.observation_layout["scan"][name])
-        if name == "depth":
-            depth = uniform(0.1, 1.2 * env.cfg.camera.far, env.cfg.camera.height, env.cfg.camera.width)
-            return torch.where(torch.rand(depth.shape, generator=generator) < 0.05, 0.0, depth)
-        return uniform(-1.0, 1.0, network.widths[name])
-
-    return {name: make(name) for name in network.inputs}
-
-
-def _random_answers(network: nn.Module, inputs: Inputs) -> list[tuple[Inputs, Inputs]]:
-    """What `network` makes of `inputs`, in parts, as images take memory: (inputs, outputs) of each."""
-    parts = []
-    for first in range(0, RANDOM_INPUTS, 100):
-        part = {name: value[first : first + 100] for name, value in inputs.items()}
-        with torch.no_grad():
-            answer = network(*(part[name] for name in network.inputs))
-        parts.append((part, dict(zip(network.outputs, answer, strict=True))))
-    return parts
-
-
-def _record(
-    env: Any, reference: Callable, layout: DeployedLayout, maps: Sequence[str]
-) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
-    """What robots measure at every step of a rollout, the actions (N, J) that follow, and for which (N,) these hold.
-
-    `maps`: groups of one term each that are inputs of their own. The actions are what the environment made of the
-    checkpoint's answer to its own observations.
-    """
-    torch.random.default_generator.manual_seed(1)
-    env.reset()
-    history = None
-    for _ in range(RECORDED_STEPS):
-        frame, fresh = torch.cat([term.read() for term in layout.terms], 1), env.episode_length == 0
-        inputs = {"proprio": frame}
-        if "scan" in env.groups:
-            inputs |= {term.name: term.read() for term in env.groups["scan"].terms}  # its layers
-        inputs |= {name: env.groups[name].terms[0].read() for name in maps}
-        if layout.history:
-            frames = frame[:, None].repeat(1, layout.history, 1)
-            history = frames if history is None else torch.where(fresh.view(-1, 1, 1), frames, history)
-            inputs["history"] = history
-            history = torch.cat([history[:, 1:], frame[:, None]], 1)
-        if "camera" in env.parts:
-            inputs["depth"] = env.parts["camera"].depth  # a rehearsal's images are handed over at once
-            inputs |= {name: env.observations[name] > 0.5 for name in ("new_image", "new_episode")}
-        inputs = {name: value.clone() for name, value in inputs.items()}
-        env.step(reference(env.observations))
-        yield inputs, env.actions.clone(), ~env.dones
-
-
-def _check_recorded(
-    networks: dict[str, nn.Module], runs: dict[str, Run], recorded: list, path: Path, suffix: str
-) -> None:
-    state: Inputs = {}
-    if "depth_encoder" in networks:
-        robots, widths = len(recorded[0][1]), networks["depth_encoder"].widths
-        state = {name: torch.zeros(robots, width) for name, width in widths.items()}
-    for inputs, expected, counts in recorded:
-        if state:
-            state = _look(runs["depth_encoder"], inputs, state)
-        actions = runs["policy"](inputs | state)["actions"]
-        found, expected = {"actions": actions[counts]}, {"actions": expected[counts]}
-        _compare(found, expected, f"policy{suffix}", "recorded inputs", path)
-
-
-def _look(encode: Run, inputs: Inputs, state: Inputs) -> Inputs:
-    """Latent, yaw and hidden state, with the images that are new; a new episode starts at zero."""
-    state = {name: torch.where(inputs["new_episode"], 0.0, value) for name, value in state.items()}
-    if not inputs["new_image"].any():
-        return state
-    seen = encode(inputs | state)
-    seen["hidden"] = seen.pop("next_hidden")
-    return {name: torch.where(inputs["new_image"], seen[name], value) for name, value in state.items()}
-
-
-def _compare(found: Inputs, expected: Inputs, file: str, what: str, path: Path) -> None:
-    for name, value in expected.items():
-        if not value.numel():
-            continue
-        difference = (found[name] - value).abs().max().item()
-        tolerance = TOLERANCE * max(1.0, value.abs().max().item())
-        if not difference <= tolerance:  # nan is a difference
-            raise UserError(
-                f"{file} differs from {path} by {difference:.2g} in {name} on {what}, more than {tolerance:.2g}: "
-                "nothing was exported"
-            )

@@ -22,6 +22,7 @@ from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.legged_robot_config import LeggedRobotCfg
 from legged_gym.envs.go2.go2_config import Go2Cfg
 from legged_gym.envs.go2.go2_train_config import Go2TrainCfg
+from legged_gym.export import check
 from legged_gym.export import files as export
 from legged_gym.registry import Task, get_task
 from legged_gym.scripts import check_robot
@@ -88,8 +89,8 @@ def test_armature_of_the_config():
 
 # -- the export --------------------------------------------------------------------------------------------------------
 def exported(cfg: LeggedRobotCfg, task: Task, folder: Path, monkeypatch) -> dict:
-    monkeypatch.setattr(export, "RANDOM_INPUTS", 20)
-    monkeypatch.setattr(export, "RECORDED_STEPS", 10)
+    monkeypatch.setattr(check, "RANDOM_INPUTS", 20)
+    monkeypatch.setattr(check, "RECORDED_STEPS", 10)
     env, policy_cfg = task.make_env(cfg, "cpu"), task.train_cfg().policy
     widths = {name: value.shape[1] for name, value in env.observations.items()}
     policy = make_policy(widths, env.num_actions, policy_cfg)
