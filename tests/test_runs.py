@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from legged_gym.cli import processes, run_config, runs
+from legged_gym.deploy.description import exported_task
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError
 
@@ -72,3 +73,24 @@ def test_config_of_another_version(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(tree))
     with pytest.raises(UserError, match="env.control.action_scale is 'fast', not a float"):
         run_config.load_config(path, "go2", env, train)
+
+
+NO_YAML = {"half": "a: [b\n", "a day that is not": "day: 2026-02-30\n", "too deep": "[" * 10000}
+
+
+@pytest.mark.parametrize("text", NO_YAML.values(), ids=NO_YAML)
+def test_a_config_that_is_no_yaml_is_one_line(tmp_path: Path, text: str) -> None:
+    path, task = tmp_path / "config.yaml", get_task("go2")
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"^cannot read .*config\.yaml: .*$"):
+        run_config.load_config(path, "go2", task.env_cfg(), task.train_cfg())
+    assert run_config.task_of(tmp_path / "model_1.pt") is None
+
+
+@pytest.mark.parametrize("text", [*NO_YAML.values(), "[go2]\n", "format: 1\n"])
+def test_an_export_of_which_no_task_is_known(tmp_path: Path, text: str) -> None:
+    assert exported_task(tmp_path) is None
+    (tmp_path / "deploy.yaml").write_text(text)
+    assert exported_task(tmp_path) is None
+    (tmp_path / "deploy.yaml").write_text("format: 1\ntask: go2\n")
+    assert exported_task(tmp_path) == "go2"

@@ -341,7 +341,7 @@ def test_filmed_folders_take_the_place_of_clips_on_boxes(tmp_path):
         ("- folder_path: x\n  fps: 3\n", "an entry has fps"),
         ("- nowhere\n", "there is no folder"),
         ("- {folder_path: bench, human_video_data_pattern: a.h5}\n", "bench has no a.h5"),
-        ("[", "cannot be read"),
+        ("[", "deepmimic.human_motion_source: cannot read"),
     ],
 )
 def test_one_line_for_a_mistake_in_a_list(tmp_path, text, message):

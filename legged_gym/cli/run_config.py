@@ -15,6 +15,7 @@ from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
 from legged_gym.utils.config import bare, differences, flat, plain, settings, type_of, typed
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.files import read_yaml
 
 _PATHS = (
     "env.asset.file",
@@ -52,10 +53,9 @@ def _absolute(path: Any) -> Any:
 
 def task_of(checkpoint: Path) -> str | None:
     """Name of the task that the run of `checkpoint` was a training of, if its `config.yaml` says one."""
-    path = checkpoint.parent / "config.yaml"
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):  # load_config says what is the matter with it
+        tree = read_yaml(checkpoint.parent / "config.yaml")
+    except UserError:  # load_config says what is the matter with it
         return None
     return tree.get("task") if isinstance(tree, dict) else None
 
@@ -67,10 +67,7 @@ def load_config(path: Path, task: str, env: Any, train: Any) -> tuple[list[str],
     those that the file lacks, which stay as the task has them. UserError, naming file and field, for a value that
     cannot be.
     """
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    tree = read_yaml(path)
     if not isinstance(tree, dict) or not {"task", "env", "train"} <= tree.keys():
         raise UserError(f"{path} is not the config of a run: it has no task, env and train")
     if tree["task"] != task:

@@ -6,15 +6,15 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from legged_gym import RESOURCES_DIR
 from legged_gym.deploy.policy import described_in
 from legged_gym.deploy.rules import told
 from legged_gym.deploy.schema import check_description
 from legged_gym.utils.errors import UserError
+from legged_gym.utils.files import read_yaml
 
 FORMAT = 4
+DESCRIPTION = "deploy.yaml"
 
 
 def load_description(folder: Path, task: str | None = None, *, force: bool = False) -> dict[str, Any]:
@@ -25,13 +25,10 @@ def load_description(folder: Path, task: str | None = None, *, force: bool = Fal
     Raises UserError when it is not there, is none, is of another `task`, was edited, or when an ONNX file is not the
     one exported with it.
     """
-    path = Path(folder) / "deploy.yaml"
+    path = Path(folder) / DESCRIPTION
     if not path.is_file():
         raise UserError(f"there is no {path}: export.py writes it; --exported names the folder that it is in")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    tree = read_yaml(path)
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise UserError(f"{path} does not describe a policy in format {FORMAT}, which this version reads: export again")
     if task is not None and tree.get("task") != task:
@@ -45,6 +42,15 @@ def load_description(folder: Path, task: str | None = None, *, force: bool = Fal
         _check(_beside(path, "motion.file", tree["motion"]["file"]), tree["motion"]["sha256"])
     _find_mjcf(tree["robot"], path)
     return tree
+
+
+def exported_task(folder: Path) -> str | None:
+    """Task of what was exported to `folder`, in any version; None where there is nothing, or the rest of something."""
+    try:
+        tree = read_yaml(Path(folder) / DESCRIPTION)
+    except UserError:
+        return None
+    return tree.get("task") if isinstance(tree, dict) else None
 
 
 def _check_networks(tree: dict[str, Any], path: Path, force: bool) -> None:

@@ -21,7 +21,7 @@ import yaml
 from torch import nn
 
 from legged_gym.cli.run_config import trained_configs
-from legged_gym.deploy.description import load_description
+from legged_gym.deploy.description import DESCRIPTION, exported_task, load_description
 from legged_gym.export.check import Inputs, check_files, random_inputs, record
 from legged_gym.export.description import MJCF, MOTIONS, describe
 from legged_gym.export.networks import deployed
@@ -33,7 +33,6 @@ from rsl_rl.utils.files import drafting, reason, sync_folder, try_folder
 from rsl_rl.utils.schema import read_checkpoint
 
 OPSET = 17
-DESCRIPTION = "deploy.yaml"
 
 
 def export_policy(
@@ -123,13 +122,9 @@ def _export(
 
 def _refuse_another_task(folder: Path, task: Task) -> None:
     """UserError where `folder` holds what was exported of another task than `task`."""
-    path = folder / DESCRIPTION
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return  # none, or the rest of one
-    found = tree.get("task") if isinstance(tree, dict) else None
+    found = exported_task(folder)
     if found not in (None, task.name):
+        path = folder / DESCRIPTION
         raise UserError(f"{path} is of task '{found}', not of '{task.name}': name another folder, or remove that one")
 
 

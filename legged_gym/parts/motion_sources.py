@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from legged_gym import RESOURCES_DIR
 from legged_gym.motion.load import motion_files
 from legged_gym.parts.motion_config import DeepMimicCfg
 from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_users
+from legged_gym.utils.files import read_yaml
 
 OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
 # Of VideoMimic's lists; a `folder_path` is looked for in data_root by its last part, as there.
@@ -98,10 +97,8 @@ def _filmed(cfg: DeepMimicCfg) -> Iterator[Source]:
 
 def _listed(path: Path) -> list[dict[str, Any]]:
     key = f"deepmimic.human_motion_source: {path}"
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{key} cannot be read: {' '.join(str(error).split())}") from error
+    with value_errors_are_the_users(lambda message: f"deepmimic.human_motion_source: {message}"):
+        tree = read_yaml(path)
     rows = [{"folder_path": row} if isinstance(row, str) else row for row in tree] if isinstance(tree, list) else []
     if not rows or not all(isinstance(row, dict) and "folder_path" in row for row in rows):
         raise UserError(f"{key} is no list of entries with a folder_path each")

@@ -1,9 +1,21 @@
-"""Places to write to that users name: tried before the work, and written whole or not at all."""
+"""Files that users name: YAML that they may have edited, and places to write to, which are tried before the work and
+written whole or not at all."""
 
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.learner import require_own_rsl_rl
+
+
+def read_yaml(path: Path) -> Any:
+    """What the file says, of plain data; UserError where it cannot be read, or is no YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: a day that no month has
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def check_place(flag: str, path: Path | None) -> None:
