@@ -1,9 +1,12 @@
-"""What is freed is kept."""
+"""What scripts set for their process: what is freed is kept, and threads that wait rest."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from legged_gym.cli.process import let_threads_rest
 
 SCRIPT = """
 from legged_gym.cli.process import keep_freed_memory
@@ -33,3 +36,13 @@ def test_large_blocks_are_not_asked_for_again():
 
     assert page_faults() > 10_000  # else there is nothing to gain
     assert page_faults("keep") < 1_000
+
+
+@pytest.mark.parametrize(
+    ("user", "count"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, None)],
+)
+def test_threads_rest_unless_the_user_says_how_they_wait(monkeypatch, user, count):
+    monkeypatch.setattr(os, "environ", user)
+    let_threads_rest()
+    assert user.get("GOMP_SPINCOUNT") == count

@@ -13,11 +13,19 @@ _LARGEST = 1 << 25  # bytes of a block that is taken from the heap; more is not 
 
 def tune() -> None:
     """At a script's start, before torch is imported: threads that rest, and memory that stays."""
-    # Threads of torch that have nothing to do go on turning for a while, on cores that the physics then lacks; where a
-    # core is busy with something else, they lose their turns on it to that (benchmarks/README.md). Read when torch is
-    # loaded.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    let_threads_rest()
     keep_freed_memory()
+
+
+def let_threads_rest() -> None:
+    """Before torch is loaded, which reads it then; what the user has set about waiting threads holds.
+
+    Threads of torch that have nothing to do go on turning for a while, on cores that the physics then lacks; where a
+    core is busy with something else, they lose their turns on it to that (benchmarks/README.md). isaacgym/, which is
+    installed without this package, sets the same.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def keep_freed_memory() -> None:
