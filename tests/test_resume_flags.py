@@ -131,3 +131,29 @@ def test_without_a_flag_nothing_is_told_and_episodes_go_on(runs, capsys):
     told = capsys.readouterr().out
     assert "changed from" not in told and "continued where they were" in told
     assert (env.episode_length > 0).any()
+
+
+def test_help_shows_what_holds(tmp_path: Path, capsys) -> None:
+    """Settings of the run that is resumed; the task's where there is none, or the line does not say which."""
+
+    def shown(*flags: str) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            parse(TrainArgs, "train", ["--task=go2", f"--log_root={tmp_path}", *flags, "--help"])
+        out, err = capsys.readouterr()
+        assert (end.value.code, err) == (0, "")
+        return " ".join(out.replace("\u2502", "").split())
+
+    asked = command("go2", tmp_path, "--train.algorithm.gamma=0.125")
+    (run := tmp_path / "go2" / "run").mkdir(parents=True)
+    save_config(run, "go2", asked.env_cfg, asked.train_cfg)
+    for flags in ((), ("--resume",)):  # no checkpoint yet
+        help_text = shown(*flags)
+        assert "Defaults are those of a new training on a GPU; " in help_text and "default: 0.125" not in help_text
+    (run / "model_1.pt").touch()
+    for flags in (("--resume",), ("--resume", "--train.algorithm.gamma=0.25")):
+        help_text = shown(*flags)
+        assert "default: 0.125" in help_text and "Defaults are those of" in help_text
+        assert "config.yaml" in help_text and "a new training" not in help_text
+    for flags in ((), ("--resume", "--bogus=1")):
+        assert "default: 0.125" not in shown(*flags)

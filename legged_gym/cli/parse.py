@@ -6,10 +6,12 @@ writes, but to try whether that can be done, and mistakes are reported before to
 """
 
 import dataclasses
+import io
 import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -107,13 +109,15 @@ def parse(
     """
     argv = [name_in_underscores(word) for word in translated(sys.argv[1:] if argv is None else argv)]
     task = _task(args_type, argv)
+    if _HELP & set(argv):
+        _help(args_type, argv, task, variant)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
     _vary(env_cfg, variant)
     args = _flags(args_type, argv, task, env_cfg, train_cfg)
     _check(args, task)
 
     checkpoint, teacher, saved = _checkpoint(args, task), _teacher(args, task), None
-    across = checkpoint is not None and variant == "train" and run_config.task_of(checkpoint) in task.continues
+    across = checkpoint is not None and variant == "train" and _is_continued(checkpoint, task)
     if across:
         print(f"--resume: {checkpoint} is of {run_config.task_of(checkpoint)}: {task.name} starts with its networks")
     elif checkpoint is not None:
@@ -210,18 +214,35 @@ def _task(args_type: type[Args], argv: list[str]) -> Task:
     raise UserError(f"--task is missing; tasks: {tasks}")
 
 
-def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, train_cfg: Any) -> Any:
-    """The script's flags with the configs as `env` and `train`; tyro exits with status 2 on an unknown or bad one."""
+def _help(args_type: type[Args], argv: list[str], task: Task, variant: str) -> None:
+    """Prints all flags and exits with status 0; defaults are those of the run that the line loads, where it does."""
+    env_cfg, train_cfg, about = task.env_cfg(), task.train_cfg(), " "
+    if args_type is TrainArgs:
+        line = on_a_cpu(task, task.cpu_env_cfg(), task.cpu_train_cfg())
+        about = f"Defaults are those of a new training on a GPU; {line}"
+    # Whatever is wrong with the line, help is what was asked for.
+    with suppress(UserError, SystemExit), redirect_stderr(io.StringIO()):
+        words = [word for word in argv if word not in _HELP]
+        checkpoint = _checkpoint(_flags(args_type, words, task, task.env_cfg(), task.train_cfg()), task)
+        saved = None if checkpoint is None else checkpoint.parent / "config.yaml"
+        if saved is not None and saved.is_file() and not (variant == "train" and _is_continued(checkpoint, task)):
+            env_cfg, train_cfg, _ = trained_configs(checkpoint, task)
+            about = f"Defaults are those of {saved}" + ("" if variant == "train" else ", but for what this script sets")
+    _vary(env_cfg, variant)
+    _flags(args_type, argv, task, env_cfg, train_cfg, about)
+
+
+def _flags(args_type: type[Args], argv: list[str], task: Task, env_cfg: Any, train_cfg: Any, about: str = " ") -> Any:
+    """The script's flags with the configs as `env` and `train`; tyro exits with status 2 on an unknown or bad one.
+
+    `about`: what its help begins with.
+    """
     groups = [
         ("env", Annotated[type(env_cfg), tyro.conf.FlagConversionOff]),
         ("train", Annotated[type(train_cfg), tyro.conf.FlagConversionOff]),
     ]
     whole = dataclasses.make_dataclass(args_type.__name__, groups, bases=(args_type,), kw_only=True)
     default = whole(task=task.name, env=env_cfg, train=train_cfg)
-    about = " "
-    if args_type is TrainArgs and _HELP & set(argv):
-        line = on_a_cpu(task, task.cpu_env_cfg(), task.cpu_train_cfg())
-        about = f"Defaults are those of a new training on a GPU; {line}"
     args = read_flags(whole, argv, default=default, description=about, use_underscores=True, config=_MARKERS)
     args.lay_over(args.env, args.train)
     return args
@@ -252,6 +273,11 @@ def _checkpoint(args: Any, task: Task) -> Path | None:
         if isinstance(args, TrainArgs):
             raise
         raise UserError(f"{error} ({_first(task.name, may_be_shipped=not isinstance(args, ShipArgs))})") from error
+
+
+def _is_continued(checkpoint: Path, task: Task) -> bool:
+    """Whether `checkpoint` is of a task before this one, whose trainings start with its networks."""
+    return run_config.task_of(checkpoint) in task.continues
 
 
 def _first(task: str, may_be_shipped: bool = True) -> str:
