@@ -7,6 +7,7 @@ import yaml
 
 from legged_gym.cli import processes, run_config, runs
 from legged_gym.deploy.description import exported_task
+from legged_gym.parts.motion_sources import sources
 from legged_gym.registry import get_task
 from legged_gym.utils.errors import UserError
 
@@ -94,3 +95,42 @@ def test_an_export_of_which_no_task_is_known(tmp_path: Path, text: str) -> None:
     assert exported_task(tmp_path) is None
     (tmp_path / "deploy.yaml").write_text("format: 1\ntask: go2\n")
     assert exported_task(tmp_path) == "go2"
+
+
+@pytest.mark.parametrize("root", [".", "data", "../retargeted_data"])
+def test_motions_of_a_run_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str) -> None:
+    """As they lie in each place that they are looked for in: where Python runs, in the roots, and in VideoMimic's."""
+    (here := tmp_path / "h[e]re").mkdir()
+    monkeypatch.chdir(here)
+    for name in ("filmed", "other", "listed"):
+        (folder := Path(root) / name).mkdir(parents=True)
+        for file in ("retarget_poses_g1.h5", "background_mesh.obj"):
+            (folder / file).touch()
+    (Path(root) / "dance_1.pkl").touch()
+    task = get_task("g1_deepmimic")
+    env, train = task.env_cfg(), task.train_cfg()
+    env.deepmimic.data_root = env.deepmimic.amass_data_root = "data"
+    env.deepmimic.amass_replay_data_path = "dance_*.pkl"
+    env.deepmimic.human_video_folders, env.deepmimic.human_motion_source = ("filmed",), "other"
+    found = [source.path.resolve() for source in sources(env.deepmimic)]
+    assert [path.name for path in found] == ["dance_1.pkl", *["retarget_poses_g1.h5"] * 2]
+    run_config.save_config(tmp_path, task.name, env, train)
+    monkeypatch.chdir("/")
+    saved, _, _ = run_config.trained_configs(tmp_path / "model_1.pt", task)
+    assert [source.path for source in sources(saved.deepmimic)] == found
+
+
+def test_a_list_of_motions_of_a_run_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (folder := tmp_path / "captures" / "stairs").mkdir(parents=True)
+    for file in ("retarget_poses_g1.h5", "background_mesh.obj"):
+        (folder / file).touch()
+    Path("videos.yaml").write_text("- folder_path: captures/stairs\n  start_frame: 7\n")
+    task = get_task("g1_deepmimic")
+    env, train = task.env_cfg(), task.train_cfg()
+    env.deepmimic.use_amass, env.deepmimic.human_motion_source = False, "videos.yaml"
+    run_config.save_config(tmp_path, task.name, env, train)
+    monkeypatch.chdir("/")
+    saved, _, _ = run_config.trained_configs(tmp_path / "model_1.pt", task)
+    (source,) = sources(saved.deepmimic)
+    assert (source.path, source.frames) == (folder / "retarget_poses_g1.h5", (7, None))

@@ -1,8 +1,6 @@
 """What a run was started with: its `config.yaml`, and how that differs from what is asked for now."""
 
 import dataclasses
-import functools
-import os
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +13,7 @@ from legged_gym.registry import Task
 from legged_gym.utils.bounds import check_env_cfg, check_values
 from legged_gym.utils.config import bare, differences, flat, plain, settings, type_of, typed
 from legged_gym.utils.errors import UserError
-from legged_gym.utils.files import read_yaml
-
-_PATHS = (
-    "env.asset.file",
-    *(f"env.deepmimic.{name}" for name in ("motions", "amass_data_root", "human_motion_source", "data_root")),
-    "env.deepmimic.human_video_folders",
-    "train.algorithm.policy_to_clone",
-)
-"""Settings that are paths of files and folders."""
+from legged_gym.utils.files import lasting, read_yaml
 
 
 def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> None:
@@ -36,19 +26,15 @@ def save_config(run: Path, task: str, env: Any, train: Any, **origin: Any) -> No
     from rsl_rl.utils.files import writing  # here, as another rsl_rl is told of first
 
     tree = {"task": task, **origin, "env": plain(env), "train": plain(train)}
-    for key in _PATHS:
-        *groups, name = key.split(".")
-        config = functools.reduce(lambda part, group: part.get(group, {}), groups, tree)
+    for config, name in ((tree["env"].get("asset", {}), "file"), (tree["train"]["algorithm"], "policy_to_clone")):
         if name in config:
-            config[name] = _absolute(config[name])
+            config[name] = lasting(config[name])
+    if "deepmimic" in tree["env"]:
+        from legged_gym.parts.motion_sources import lasting_paths  # slow
+
+        tree["env"]["deepmimic"] |= lasting_paths(env.deepmimic)
     with writing(run / "config.yaml") as file:
         file.write(yaml.safe_dump(tree, sort_keys=False, width=120).encode())
-
-
-def _absolute(path: Any) -> Any:
-    if isinstance(path, list):
-        return [_absolute(one) for one in path]
-    return os.path.abspath(path) if os.path.exists(path) else path
 
 
 def task_of(checkpoint: Path) -> str | None:

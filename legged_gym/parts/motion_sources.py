@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from legged_gym import RESOURCES_DIR
 from legged_gym.motion.load import motion_files
 from legged_gym.parts.motion_config import DeepMimicCfg
 from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_users
-from legged_gym.utils.files import read_yaml
+from legged_gym.utils.files import lasting, read_yaml
 
 OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
 # Of VideoMimic's lists; a `folder_path` is looked for in data_root by its last part, as there.
@@ -52,6 +53,19 @@ def sources(cfg: DeepMimicCfg) -> list[Source]:
     return found
 
 
+def lasting_paths(cfg: DeepMimicCfg) -> dict[str, Any]:
+    """The settings of `cfg` that are paths, so that they lead to the same from any working directory; what is not there
+    stays as it is."""
+    paths = {name: lasting(getattr(cfg, name)) for name in ("motions", "amass_data_root", "data_root")}
+    if cfg.amass_replay_data_path:
+        with suppress(UserError):
+            paths["amass_replay_data_path"] = _captured_pattern(cfg)
+    source = cfg.human_motion_source
+    paths["human_motion_source"] = lasting(source if _is_list(source) else _where(cfg, source))
+    paths["human_video_folders"] = [lasting(_where(cfg, name)) for name in cfg.human_video_folders]
+    return paths
+
+
 def _named(names: tuple[str, ...]) -> list[Path]:
     found = []
     for name in names:
@@ -69,13 +83,19 @@ def _files(key: str, paths: list[Path]) -> list[Path]:
 
 
 def _captured(cfg: DeepMimicCfg) -> list[Source]:
-    pattern, key = os.path.expanduser(cfg.amass_replay_data_path), "deepmimic.amass_replay_data_path"
+    files = _files("deepmimic.amass_replay_data_path", _matching("", _captured_pattern(cfg)))
+    return [Source(path, teacher=cfg.teacher_checkpoint_run_name, on_boxes=False) for path in files]
+
+
+def _captured_pattern(cfg: DeepMimicCfg) -> str:
+    """`amass_replay_data_path` from the root of the file system, of the first place that has files like it."""
+    pattern = os.path.expanduser(cfg.amass_replay_data_path)
     roots = [""] if os.path.isabs(pattern) else [os.path.expanduser(cfg.amass_data_root), OLDER_ROOT, ""]
     for root in roots:
-        if matches := _matching(root, pattern):
-            teacher = cfg.teacher_checkpoint_run_name
-            return [Source(match, teacher=teacher, on_boxes=False) for match in _files(key, matches)]
-    raise UserError(f"{key}: there is no {' nor '.join(os.path.join(root, pattern) for root in roots)}")
+        if _matching(root, pattern):
+            return os.path.join(glob.escape(os.path.abspath(root)), pattern)
+    places = " nor ".join(os.path.join(root, pattern) for root in roots)
+    raise UserError(f"deepmimic.amass_replay_data_path: there is no {places}")
 
 
 def _matching(folder: Path | str, pattern: str) -> list[Path]:
@@ -85,14 +105,20 @@ def _matching(folder: Path | str, pattern: str) -> list[Path]:
 
 # -- folders with a motion and the mesh of what it stands on -----------------------------------------------------------
 def _filmed(cfg: DeepMimicCfg) -> Iterator[Source]:
-    entries: list[dict[str, Any]] = [{"folder_path": name} for name in cfg.human_video_folders]
-    source = cfg.human_motion_source
-    if source.endswith((".yaml", ".yml")):
-        entries += _listed(Path(os.path.expanduser(source)))
-    elif source:
-        entries.append({"folder_path": source})
-    for entry in entries:
-        yield from _in_folder(cfg, entry)
+    source, named = cfg.human_motion_source, list(cfg.human_video_folders)
+    if source and not _is_list(source):
+        named.append(source)
+    for name in named:
+        yield from _in_folder(cfg, {"folder_path": name})
+    if _is_list(source):
+        path = Path(os.path.expanduser(source))
+        for entry in _listed(path):
+            yield from _in_folder(cfg, entry, path)
+
+
+def _is_list(source: str) -> bool:
+    """Whether `human_motion_source` is a file that lists folders, and not one of these."""
+    return source.endswith((".yaml", ".yml"))
 
 
 def _listed(path: Path) -> list[dict[str, Any]]:
@@ -108,9 +134,23 @@ def _listed(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any]) -> list[Source]:
-    named = Path(os.path.expanduser(str(entry["folder_path"])))
+def _places(cfg: DeepMimicCfg, name: str, list_file: Path | None = None) -> list[Path]:
+    """Where the folder `name` is looked for; if `list_file` lists it, beside that too, so that it is found when the run
+    is loaded in another working directory."""
+    named = Path(os.path.expanduser(name))
     places = [Path(os.path.expanduser(cfg.data_root)) / named.name, Path(OLDER_ROOT) / named.name, named]
+    if list_file is not None:
+        places.append(list_file.parent / named)
+    return list(dict.fromkeys(places))
+
+
+def _where(cfg: DeepMimicCfg, name: str) -> str:
+    """The folder `name`, where it is; as it is called if it is nowhere."""
+    return next((str(place) for place in _places(cfg, name) if name and os.path.isdir(place)), name)
+
+
+def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any], list_file: Path | None = None) -> list[Source]:
+    places = _places(cfg, str(entry["folder_path"]), list_file)
     folder = next((place for place in places if os.path.isdir(place)), None)
     if folder is None:
         raise UserError(f"deepmimic.human_motion_source: there is no folder {' nor '.join(map(str, places))}")

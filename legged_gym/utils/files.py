@@ -1,6 +1,7 @@
-"""Files that users name: YAML that they may have edited, and places to write to, which are tried before the work and
-written whole or not at all."""
+"""Files that users name: paths that are kept, YAML that they may have edited, and places to write to, which are tried
+before the work and written whole or not at all."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: a day that no month has
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+
+
+def lasting(path: Any) -> Any:
+    """`path`, or a list of each one, absolute where it leads from the working directory to something."""
+    if isinstance(path, list | tuple):
+        return [lasting(one) for one in path]
+    return os.path.abspath(path) if os.path.exists(path) else path
 
 
 def check_place(flag: str, path: Path | None) -> None:
