@@ -74,6 +74,19 @@ def test_a_folder_without_checkpoint_and_config_is_no_run(tmp_path):
         runs.locate_checkpoint(tmp_path, "go2", "stopped", None)
 
 
+def test_a_folder_without_runs_is_no_experiment(tmp_path):
+    (make_run(tmp_path, "pretrained") / "exported").mkdir()
+    (tmp_path / "g1" / "run").mkdir(parents=True)
+    (tmp_path / "g1" / "run" / "config.yaml").touch()
+    for experiment in ("go2", "gone"):
+        with pytest.raises(runs.NothingTrained, match=f"there are no runs in .*{experiment}; experiments in .*: g1$"):
+            runs.locate_checkpoint(tmp_path, experiment, None, None)
+        with pytest.raises(UserError, match="there is no run 'x': .*; experiments in .*: g1$"):
+            runs.locate_checkpoint(tmp_path, experiment, "x", None)
+    with pytest.raises(runs.NothingTrained, match="no run in .*g1 has a checkpoint$"):
+        runs.locate_checkpoint(tmp_path, "g1", None, None)
+
+
 def test_a_shipped_policy_that_is_lost_is_no_task_without_one(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "RESOURCES_DIR", tmp_path)
     for task, file in (("go2", "config.yaml"), ("g1", "model.pt")):

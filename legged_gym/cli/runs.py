@@ -74,16 +74,17 @@ def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
                     raise UserError(f"{run} is no run: neither a checkpoint nor a config.yaml lies in it")
                 return run
         missing = f"there is no run '{load_run}': no folder {' nor '.join(map(str, places))}"
-    if not parent.is_dir():
-        experiments = sorted(d.name for d in Path(log_root).glob("*") if d.is_dir())
-        if any(checkpoints(Path(log_root) / name) for name in experiments):
+    runs = _runs(parent) if parent.is_dir() else []
+    if not runs:
+        folders = sorted(d for d in Path(log_root).glob("*") if d.is_dir())
+        if any(map(checkpoints, folders)):
             raise UserError(
                 f"there are no runs in {parent}, but in {log_root}: --log_root is the folder of all experiments, which "
                 f"may be {Path(log_root).resolve().parent}, and --experiment_name the one in it"
             )
+        experiments = [folder.name for folder in folders if _is_experiment(folder)]
         missing += f"; experiments in {log_root}: {', '.join(experiments) or 'none'}"
         raise NothingTrained(missing) if load_run in LATEST else UserError(missing)
-    runs = [folder for folder in _listed(parent) if folder.is_dir() and _is_run(folder)]
     if load_run not in LATEST:
         raise UserError(f"{missing}; {nearest(load_run, [d.name for d in runs])}")
     newest = max(filter(None, map(_last_saved, runs)), default=None)
@@ -92,11 +93,24 @@ def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
     return newest[1]
 
 
+def _runs(experiment: Path) -> list[Path]:
+    """The folders of its runs. What was exported of a shipped policy may lie beside them, or be all that there is."""
+    return [folder for folder in _listed(experiment) if folder.is_dir() and _is_run(folder)]
+
+
 def _is_run(folder: Path) -> bool:
     """Whether a checkpoint or a config lies in it; of one that cannot be read, whoever reads it says so."""
     try:
         return bool(checkpoints(folder)) or (folder / "config.yaml").is_file()
     except (UserError, OSError):
+        return True
+
+
+def _is_experiment(folder: Path) -> bool:
+    """Whether a run lies in it; likewise."""
+    try:
+        return bool(_runs(folder))
+    except UserError:
         return True
 
 
