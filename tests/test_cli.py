@@ -375,7 +375,7 @@ def test_a_number_stands_for_a_range(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     assert latency("--env.camera.latency=0.16") == (0.16, 0.16)
     assert latency("--env.camera.latency", "0.02", "0.1", "--env.camera.rate=10") == (0.02, 0.1)
-    assert latency("--env.camera.rate", "8", "15") == (0.0, 0.16)
+    assert latency("--env.camera.rate", "8", "15") == (0.0, 0.2)
     with pytest.raises(UserError, match=r"^--env.camera.latency is 0.1 0.05: a range goes from low to high$"):
         latency("--env.camera.latency", "0.1", "0.05")
     with pytest.raises(UserError, match=r"^--env.camera.rate is 0 8: a rate is 0 for all robots, or above 0 for all$"):

@@ -44,13 +44,13 @@ class Go2ParkourTeacherTrainCfg(RmaTrainCfg):
 
 @dataclass
 class Go2ParkourStudentTrainCfg(StudentPpoTrainCfg):
-    """700 iterations of distillation, 20 of the critic, 1180 of PPO. VideoMimic's convolutions have a quarter of the
+    """700 iterations of distillation, 20 of the critic, 1080 of PPO. VideoMimic's convolutions have a quarter of the
     weights of extreme-parkour's, and learn what they are taught no worse (docs/parkour.md)."""
 
     policy: DepthPolicyCfg = field(default_factory=lambda: DepthPolicyCfg(convolutions="videomimic"))
     runner: RunnerCfg = field(
         default_factory=lambda: RunnerCfg(
-            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1900, save_interval=100
+            experiment_name="go2_parkour_student", num_steps_per_env=60, max_iterations=1800, save_interval=100
         )
     )
 
