@@ -25,10 +25,10 @@ from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.deploy.sensors import HeightMap
 from legged_gym.evaluation import directed
 from legged_gym.evaluation.directed_figures import ARRIVED, FALLEN, STALLED, STRAYED
-from legged_gym.evaluation.directed_scenes import KINDS, draw
 from legged_gym.motion.ground import as_tile
 from legged_gym.robots import G1_23
 from legged_gym.scripts import sim2sim as script
+from legged_gym.terrain.scenes.drawn import KINDS, draw
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_TRAINED = Physics(dt=0.005, integrator="euler", cone="pyramidal", motor_delay=0.0, noise=0.0)

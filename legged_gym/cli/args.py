@@ -368,7 +368,7 @@ class Sim2SimArgs(Script):
                 raise UserError("--difficulty is for tasks with obstacle courses; this one follows motions")
             return
         if has_scenes:
-            from legged_gym.evaluation.directed_scenes import KINDS
+            from legged_gym.terrain.scenes.drawn import KINDS
 
             if self.difficulty is not None:
                 raise UserError("--difficulty is for tasks with obstacle courses; this one's scenes are --types")

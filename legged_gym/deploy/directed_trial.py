@@ -12,8 +12,6 @@ from legged_gym.deploy.sensors import HeightMap
 from legged_gym.evaluation.directed_figures import (
     ARRIVED,
     FALLEN,
-    LOOK_AHEAD,
-    LOWEST,
     SLOWEST,
     STALLED,
     STAND_S,
@@ -22,8 +20,9 @@ from legged_gym.evaluation.directed_figures import (
     of_kind,
     with_total,
 )
-from legged_gym.evaluation.directed_scenes import HALF_WIDTH
+from legged_gym.parts.steering import LOOK_AHEAD, LOWEST
 from legged_gym.terrain.rules import LIES
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.terrain.tile import compose, render_height, turn
 

@@ -8,11 +8,11 @@ from rich.progress import track
 from rich.table import Table
 
 from legged_gym.evaluation.directed_figures import print_scenes
-from legged_gym.evaluation.directed_scenes import KINDS, draw
 from legged_gym.evaluation.figures import BAR_COLUMNS, COLUMNS, as_text, print_table
 from legged_gym.evaluation.motion_figures import print_clips, print_legend
 from legged_gym.evaluation.rough_figures import label, with_total
 from legged_gym.evaluation.rough_figures import print_figures as print_walks
+from legged_gym.terrain.scenes.drawn import KINDS, draw
 
 
 def has_courses(description: dict[str, Any]) -> bool:

@@ -5,7 +5,6 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,8 +13,6 @@ from legged_gym.evaluation import tracking
 from legged_gym.evaluation.directed_figures import (
     ARRIVED,
     FALLEN,
-    LOOK_AHEAD,
-    LOWEST,
     SLOWEST,
     STALLED,
     STAND_S,
@@ -25,32 +22,15 @@ from legged_gym.evaluation.directed_figures import (
     print_scenes,
     with_total,
 )
-from legged_gym.evaluation.directed_scenes import HALF_WIDTH, KINDS, draw
 from legged_gym.evaluation.tracking import bounds, evaluate, prepare, shorten  # noqa: F401 - of this evaluator too
 from legged_gym.evaluation.velocity import run_episodes
-from legged_gym.motion.clip import Clip
 from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.parts.motion_command import Motions
-from legged_gym.parts.root_command import LARGEST_TURN
-from legged_gym.robots.robot import find_robot
+from legged_gym.parts.steering import FRAMES, LOWEST, stick
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH, KINDS, draw
 from legged_gym.terrain.scenes.synthetic import TrueScene
-from legged_gym.utils.errors import UserError
-from legged_gym.utils.math import quat_yaw, wrap_to_pi
-
-FRAMES = 3  # of a clip that stands still
-
-
-def stick(aside: Tensor, heading: Tensor, largest_way: float) -> Tensor:
-    """(N, 3) the way (m, ahead and to the left) and the turn (rad) that a user with a stick asks for.
-
-    Robots are `aside` (N,) m to the left of a line along x, and look `heading` (N,) rad to the left of it. They are
-    told to go to, and to look at, a point on the line ahead; who looks elsewhere turns first. The way is as long as a
-    policy is ever told, `largest_way` m.
-    """
-    bearing = wrap_to_pi(torch.atan2(-aside, torch.full_like(aside, LOOK_AHEAD)) - heading)
-    ahead, left = largest_way * bearing.cos().clamp(min=0.0), largest_way * bearing.sin()
-    return torch.stack([ahead, left, bearing.clamp(-LARGEST_TURN, LARGEST_TURN)], 1)
+from legged_gym.utils.math import quat_yaw
 
 
 class Trial:
@@ -152,20 +132,10 @@ def _standing_on(task: type, scenes: Sequence[TrueScene]) -> type:
     """As `task`, a `DeepMimicRobot`, but its clips stand where each of the `scenes` begins."""
 
     class OnScenes(task):
-        def _motions(self) -> Motions:
-            robot, names = find_robot(self.cfg.asset.name), self.robot.joint_names
-            if missing := [name for name in names if name not in robot.default_pose]:
-                raise UserError(f"{robot.name} has to stand where scenes begin: its default_pose has no {missing[0]}")
-            joints = [robot.default_pose[name] for name in names]
-            clips = []
-            for scene in scenes:
-                z = robot.start_height + float(scene.height(0.0, 0.0))
-                qpos = np.tile(np.array([0.0, 0.0, z, 1.0, 0.0, 0.0, 0.0, *joints], np.float32), (FRAMES, 1))
-                stands = np.ones((FRAMES, len(self.robot.feet)), bool)
-                still = np.zeros((FRAMES, 6 + len(joints)), np.float32)
-                clips.append(Clip(scene.name, 1.0 / self.dt, qpos, still, stands, tuple(names), scene.boxes))
-            library, n = MotionLibrary(clips, self.device), len(clips)
-            return Motions(library, Skeleton(self.robot_spec), [1.0] * n, [-1] * n, [])
+        def _motions(self, _: Sequence[TrueScene]) -> Motions:
+            clips = self._standing(scenes)
+            n = len(clips)
+            return Motions(MotionLibrary(clips, self.device), Skeleton(self.robot_spec), [1.0] * n, [-1] * n, [])
 
     return OnScenes
 

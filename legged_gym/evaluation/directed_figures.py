@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from legged_gym.evaluation.directed_scenes import KINDS
 from legged_gym.evaluation.figures import as_text, mean, print_table
+from legged_gym.terrain.scenes.drawn import KINDS
 
 SLOWEST = 0.2  # m/s, on the whole way, of robots that do not stall
 STAND_S = 3.0  # for which they are to stand where they arrived
-LOOK_AHEAD = 1.0  # m along the line, of the point on it that they are steered to
-LOWEST = 0.3  # m of the base over the ground under it; a G1 that stands has 0.76, before a step of 20 cm about 0.5
 UNDER_WAY, FALLEN, STRAYED, STALLED, ARRIVED = range(5)
 COLUMNS = {
     "success": "success",

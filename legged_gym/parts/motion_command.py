@@ -47,8 +47,16 @@ class Motions(NamedTuple):
     """names or folders of runs, in the order in which the clips name them"""
 
 
-def load_library(cfg: DeepMimicCfg, robot: RobotSpec, dt: float, num_boxes: int, device: torch.device) -> Motions:
-    """The clips that `cfg` names, with a frame for each control step of `dt` s, on worlds with `num_boxes` box slots.
+def load_library(
+    cfg: DeepMimicCfg,
+    robot: RobotSpec,
+    dt: float,
+    num_boxes: int,
+    device: torch.device,
+    beginnings: Sequence[Clip] = (),
+) -> Motions:
+    """The clips that `cfg` names, with a frame for each control step of `dt` s, on worlds with `num_boxes` box slots;
+    behind them `beginnings`, in which no episode begins by itself, and that nobody teaches.
 
     Raises UserError for what is no motion of this robot, or needs more boxes than there are. Without slots, clips that
     need boxes are left out, which a line says.
@@ -75,10 +83,10 @@ def load_library(cfg: DeepMimicCfg, robot: RobotSpec, dt: float, num_boxes: int,
         raise UserError(f"deepmimic.motions: {short[0]} has fewer than 3 frames")
     teachers = list(dict.fromkeys(source.teacher for _, source in pairs if source.teacher))
     return Motions(
-        _with_some_held_out(clips, cfg, device),
+        _with_some_held_out(clips, beginnings, cfg, device),
         skeleton,
-        [float(cfg.human_video_oversample_factor) if len(clip.boxes) else 1.0 for clip in clips],
-        [teachers.index(source.teacher) if source.teacher else -1 for _, source in pairs],
+        [float(cfg.human_video_oversample_factor) if len(clip.boxes) else 1.0 for clip in (*clips, *beginnings)],
+        [teachers.index(source.teacher) if source.teacher else -1 for _, source in pairs] + [-1] * len(beginnings),
         teachers,
     )
 
@@ -103,11 +111,13 @@ def _read(source: Source, cfg: DeepMimicCfg, skeleton: Skeleton, dt: float) -> l
     return [clip for clip in clips if (source.on_boxes if len(clip.boxes) else source.on_plane)]
 
 
-def _with_some_held_out(clips: list[Clip], cfg: DeepMimicCfg, device: torch.device) -> MotionLibrary:
-    library = MotionLibrary(clips, device, cfg.held_out)
+def _with_some_held_out(
+    clips: list[Clip], beginnings: Sequence[Clip], cfg: DeepMimicCfg, device: torch.device
+) -> MotionLibrary:
+    library = MotionLibrary([*clips, *beginnings], device, {*cfg.held_out, *(clip.name for clip in beginnings)})
     if all(library.held_out):
         raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
-    held_out = [clip.name for clip, held in zip(clips, library.held_out, strict=True) if held]
+    held_out = [clip.name for clip, held in zip(clips, library.held_out, strict=False) if held]
     if held_out:
         print(f"motions: held out of training: {', '.join(held_out)}")
     return library

@@ -138,6 +138,9 @@ class DeepMimicCfg:
     """largest difference of the vertical components of gravity in the base's frame, of robot and motion"""
     observations: tuple[str, ...] = ("proprio", "privileged")
     """observation groups: these two, and VideoMimic's (docs/videomimic.md)"""
+    steered: Share = 0.0
+    """share of the training's episodes in which a robot follows no motion: it is told to go over one of the scenes that
+    evaluate.py draws from, as by a user with a stick, and paid for it (rewards.scales.steered_way, steered_turn)"""
     largest_way: Positive = 0.5
     """m; a longer way is told as this long in torso_xy_rel. By hand, VideoMimic tells 0.5 m"""
     zero_torso_xy: bool = False

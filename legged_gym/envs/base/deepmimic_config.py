@@ -90,6 +90,8 @@ class DeepMimicRewardScales(RewardScales):
     action_accel: float = 0.0
     ankle_action: float = 0.0
     alive: float = 0.0
+    steered_way: float = 0.0
+    steered_turn: float = 0.0
 
 
 @dataclass
@@ -125,6 +127,8 @@ class DeepMimicRewardsCfg(RewardsCfg):
     root_orientation_tracking_k: NotNegative = 3.0
     root_vel_tracking_k: NotNegative = 10.0
     root_ang_vel_tracking_k: NotNegative = 0.01
+    steered_speed: Positive = 0.5
+    """m/s the way that a steered robot is told, from which on more is not paid"""
 
 
 @dataclass
@@ -169,6 +173,7 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         """Whole clips, undisturbed; who loses the motion starts anew."""
         super().play()
         self.env.episode_length_s, self.deepmimic.truncate_rollout_length = WHOLE_CLIP_S, 0
+        self.deepmimic.steered = 0.0
         self.deepmimic.start_link_pos_error_threshold = self.deepmimic.link_pos_error_threshold
         self.clean()
 
@@ -176,6 +181,7 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         """Whole clips, with noise, pushes and randomisation as in training; whoever measures says who has failed."""
         self.env.num_envs = 256
         self.env.episode_length_s, self.deepmimic.truncate_rollout_length = WHOLE_CLIP_S, 0
+        self.deepmimic.steered = 0.0
         self.deepmimic.link_pos_error_threshold = self.deepmimic.start_link_pos_error_threshold = NO_LIMIT
         self.deepmimic.height_error_threshold = self.deepmimic.gravity_error_threshold = NO_LIMIT
 

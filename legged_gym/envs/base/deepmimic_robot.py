@@ -1,5 +1,6 @@
 """A robot that does as a motion does: rewards of BeyondMimic and VideoMimic, over many clips, on planes and boxes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,14 +11,18 @@ from legged_gym.envs.base.legged_robot import LeggedRobot
 from legged_gym.envs.base.motion_observations import MotionObservations
 from legged_gym.envs.base.motion_rewards import MotionRewards
 from legged_gym.envs.base.videomimic_observations import VideoMimicObservations
+from legged_gym.motion.clip import Clip
 from legged_gym.observations import Group, Term
 from legged_gym.parts.motion_command import MotionCommand, Motions, load_library, re_anchored
 from legged_gym.parts.motion_ground import MotionGround
 from legged_gym.parts.motion_velocity import MotionVelocity
 from legged_gym.parts.root_command import RootCommand
 from legged_gym.parts.sensor_bias import SensorBias
+from legged_gym.parts.steering import NUM_SCENES, Steering, standing_clips
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.terrain.rules import LIES
+from legged_gym.terrain.scenes.drawn import draw
+from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import (
     assign_where,
@@ -58,7 +63,8 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
                 raise UserError(f"deepmimic.{key}: the robot has no link {unknown[0]}; links: {', '.join(names)}")
         if cfg.anchor_link not in cfg.tracked_links:
             raise UserError(f"deepmimic.anchor_link is {cfg.anchor_link}: it has to be one of deepmimic.tracked_links")
-        num_boxes, motions = self.cfg.terrain.num_boxes, self._motions()
+        num_boxes, scenes = self.cfg.terrain.num_boxes, self._scenes()
+        motions = self._motions(scenes)
         if tuple(motions.skeleton.joint_names) != tuple(self.robot.joint_names):
             raise UserError(f"{self.robot_spec.label}: the motions' joints are not those of the model, in its order")
         bins = self.in_steps(cfg.sampling.bin_s, "deepmimic.sampling.bin_s")
@@ -69,6 +75,7 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         scales = self.cfg.noise.offset_scales
         self.sensor_bias = SensorBias(scales, n, len(self.robot.joint_names), self.num_actions, device)
         self.parts |= {"motion": self.motion, "sampler": self.motion.sampler, "root_command": self.root_command}
+        self.steering = Steering(cfg.steered, scenes, self.motion, self.root_command) if scenes else None
         self.parts["sensor_bias"] = self.sensor_bias
         self.velocity_commands.follow(self.motion)
         longest = cfg.truncate_rollout_length or self.max_episode_length
@@ -107,10 +114,24 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             episodes=zeros(2),  # that ended of late, and that were survived
         )
 
-    def _motions(self) -> Motions:
-        """What they follow."""
-        cfg = self.cfg.deepmimic
-        motions = load_library(cfg, self.robot_spec, self.dt, self.cfg.terrain.num_boxes, self.device)
+    def _scenes(self) -> list[TrueScene]:
+        """What they are steered over; others than evaluate.py's."""
+        if self.cfg.deepmimic.steered == 0.0:
+            return []
+        scenes = draw(NUM_SCENES, (torch.initial_seed(), 1))
+        most, slots = max(len(scene.boxes) for scene in scenes), self.cfg.terrain.num_boxes
+        if most > slots:
+            raise UserError(f"deepmimic.steered: scenes have up to {most} boxes: set --env.terrain.num_boxes={most}")
+        return scenes
+
+    def _standing(self, scenes: Sequence[TrueScene]) -> list[Clip]:
+        """A clip for each of the `scenes`, in which the robot stands where it begins."""
+        return standing_clips(scenes, self.cfg.asset.name, self.robot.joint_names, len(self.robot.feet), self.dt)
+
+    def _motions(self, scenes: Sequence[TrueScene]) -> Motions:
+        """What they follow, and then the beginnings of `scenes`."""
+        cfg, beginnings = self.cfg.deepmimic, self._standing(scenes)
+        motions = load_library(cfg, self.robot_spec, self.dt, self.cfg.terrain.num_boxes, self.device, beginnings)
         missing = [name for name in cfg.held_out if name not in motions.library.names]
         # Names that the task has by itself are of the shipped clips: who brings others has never heard of them.
         if missing and cfg.held_out != type(self.cfg)().deepmimic.held_out:
@@ -133,7 +154,18 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         names = [*(f"error_{name}" for name in errors), "link_pos_error_threshold"]
         names += [*self.motion.sampler.figures()]
         names += [f"ended_by_{cause}" for cause in ("link_pos", "height_or_tilt", "contact")]
-        return [*super()._figures(), *(KEY + name for name in names), "success/overall"]
+        steered = [] if self.steering is None else ["success/steered"]
+        return [*super()._figures(), *(KEY + name for name in names), "success/overall", *steered]
+
+    def _prepare_rewards(self) -> None:
+        super()._prepare_rewards()
+        names = self.reward_scales
+        compare = [name.startswith("motion_") or name.endswith(("_tracking", "_matching")) for name in names]
+        self.compare = torch.tensor(compare, device=self.device)[:, None]  # (K, 1), terms that compare with a motion
+
+    def _unpaid(self) -> Tensor:
+        """Who is driven by hand is not compared with a motion."""
+        return super()._unpaid() | (self.compare & self.root_command.manual)
 
     # -- the control step ---------------------------------------------------------------------------------------------
     def _take_actions(self, actions: Tensor) -> None:
@@ -209,6 +241,9 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         self.base_off.copy_(off)
         lies = (self.gravity_b[:, 2] > LIES) & driven
         self.falls.logical_or_(((self.links_off | self.base_off) & ~driven) | lies)
+        if self.steering is not None:
+            root = self.sim.root_pos_w
+            self.falls.logical_or_(self.steering.lost(root, self._above_ground(root[:, None])[:, 0]))
         self.time_outs.copy_((self.time_outs | (self.motion.ended & ~driven)) & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
 
@@ -221,19 +256,25 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             "error_link_rot": quat_angle(self.link_quat, self.motion.links[..., 3:7]).mean(1),
         }
         errors = {KEY + name: value for name, value in errors.items()}
+        follow = ~self.root_command.manual
         ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": self.falls & self.base_off}
         ends[KEY + "ended_by_link_pos"] = self.falls & self.links_off & ~self.base_off
         ends[KEY + "ended_by_contact"] = self.falls & ~self.links_off & ~self.base_off
-        self.statistics.add((errors, ~self.diverged), (ends, self.dones))
-        self.motion.count_failures(self.falls, self.ranks.sum_)
-        self._tighten()
+        self.statistics.add((errors, ~self.diverged & follow), (ends, self.dones & follow))
+        if self.steering is not None:
+            arrived = {"success/steered": self.steering.arrived(self.sim.root_pos_w) & ~self.falls}
+            self.statistics.add((arrived, self.dones & ~follow))
+        self.motion.count_failures(self.falls & follow, self.ranks.sum_)
+        self._tighten(follow)
         shared = self.motion.sampler.figures() | {"link_pos_error_threshold": self.link_threshold[None]}
         self.statistics.add(({KEY + name: value for name, value in shared.items()}, self.everyone[:1]))
 
-    def _tighten(self) -> None:
-        """Let the threshold fall while most episodes are survived, and rise while few are (ASAP)."""
+    def _tighten(self, follow: Tensor) -> None:
+        """Let the threshold fall while most episodes are survived by robots that `follow` (N,) motions, and rise while
+        few are (ASAP)."""
         cfg = self.cfg.deepmimic
-        new = self.ranks.sum_(torch.stack([self.dones.sum(), self.time_outs.sum()]).float())
+        ends = [(self.dones & follow).sum(), (self.time_outs & follow).sum()]
+        new = self.ranks.sum_(torch.stack(ends).float())
         self.episodes.mul_(1.0 - FORGETTING).add_(new)
         survived = self.episodes[1] / self.episodes[0].clamp(min=1.0)
         change = (survived < cfg.threshold_survival / 1.5).float() - (survived > cfg.threshold_survival).float()
@@ -242,6 +283,8 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
 
     # -- episodes -----------------------------------------------------------------------------------------------------
     def reset_where(self, mask: Tensor) -> None:
+        if self.steering is not None:
+            self.steering.reset(mask)
         self.motion.reset(mask)
         self.footing.move(mask, self.motion.clip)
         if self.ground is not None:

@@ -210,7 +210,7 @@ class LeggedRobot(BaseTask):
     def compute_reward(self) -> None:
         """Sum of the scaled terms (N,), and each added to its episode's."""
         paid = torch.stack([getattr(self, f"_reward_{name}")().float() for name in self.reward_scales])
-        paid = (paid * self.scale_of_term).masked_fill_(self.diverged & ~self.on_top, 0.0)
+        paid = (paid * self.scale_of_term).masked_fill_(self._unpaid(), 0.0)
         self.episode_sums.add_(paid)
         total = paid.masked_fill(self.on_top, 0.0).sum(0)
         if self.cfg.rewards.only_positive_rewards:
@@ -218,6 +218,10 @@ class LeggedRobot(BaseTask):
         self.rewards.copy_(total + paid.masked_fill(~self.on_top, 0.0).sum(0))
         self.episode_return.add_(self.rewards)
         self.feet_air_time.mul_(~self.feet_contacts)
+
+    def _unpaid(self) -> Tensor:
+        """(K, N) bool, terms that do not count for a robot in this step: none but what comes on top if it diverged."""
+        return self.diverged & ~self.on_top
 
     def _measure(self) -> None:
         """Keep what the step achieved, as resets are about to change it, and add it to the statistics."""

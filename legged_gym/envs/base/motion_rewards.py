@@ -3,7 +3,14 @@
 import torch
 from torch import Tensor
 
-from legged_gym.utils.math import quat_angle, quat_rotate, quat_yaw, wrap_to_pi
+from legged_gym.utils.math import (
+    quat_angle,
+    quat_from_yaw,
+    quat_rotate,
+    quat_rotate_inverse,
+    quat_yaw,
+    wrap_to_pi,
+)
 
 
 class MotionRewards:
@@ -101,6 +108,23 @@ class MotionRewards:
 
     def _reward_ankle_action(self) -> Tensor:
         return self.actions.index_select(1, self.ankles).square().sum(1)
+
+    # -- of who is driven by hand, and compared with no motion ---------------------------------------------------------
+    def _reward_steered_way(self) -> Tensor:
+        """Speed the way that is told, up to `rewards.steered_speed` and as a share of it; who is told none is paid for
+        standing."""
+        told, fastest = self.root_command.way, self.cfg.rewards.steered_speed
+        heading = quat_from_yaw(quat_yaw(self.link_quat[:, self.anchor]))
+        velocity = quat_rotate_inverse(heading, self.link_lin_vel[:, self.anchor])[:, :2]
+        length = told.norm(dim=1)
+        along = (velocity * told).sum(1) / length.clamp(min=1e-6)
+        stands = (1.0 - velocity.norm(dim=1) / fastest).clamp(min=0.0)
+        return self.root_command.manual * torch.where(length > 0.0, along.clamp(max=fastest) / fastest, stands)
+
+    def _reward_steered_turn(self) -> Tensor:
+        """Looking where it is told to."""
+        off = self.root_command.turn[:, 0].abs()
+        return self.root_command.manual * torch.exp(-self.cfg.rewards.torso_orientation_tracking_k * off)
 
     def _reward_alive(self) -> Tensor:
         return (~self.falls).float()

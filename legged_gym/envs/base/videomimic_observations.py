@@ -89,6 +89,8 @@ class VideoMimicObservations:
         """Look at the ground, and where the root is to go; after `_see_links`."""
         place, turn = self.seen_pos[:, self.anchor], self.seen_quat[:, self.anchor]
         target = self.motion.links[:, self.anchor]
+        if self.steering is not None:
+            self.steering.tell(place, turn)
         self.root_command.update(place, turn, target[:, :3], target[:, 3:7])
         if self.height_map is not None:
             self.height_map.measure(

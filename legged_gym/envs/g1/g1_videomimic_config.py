@@ -152,6 +152,14 @@ def _rewards_on_terrain() -> DeepMimicRewardsCfg:
     return _rewards(termination=-2000.0, alive=200.0)
 
 
+def _rewards_of_student() -> DeepMimicRewardsCfg:
+    """Of stages 3 and 4. Who is steered (`deepmimic.steered`, not VideoMimic's) is paid about what a good follower
+    is."""
+    rewards = _rewards_on_terrain()
+    rewards.scales.steered_way, rewards.scales.steered_turn = 150.0, 50.0
+    return rewards
+
+
 @dataclass
 class G1DeepMimicProjHeightfieldCfg(G1DeepMimicCfg):
     """Stage 2: with a clean height map beside what stage 1 sees."""
@@ -173,7 +181,7 @@ class G1DeepMimicRootHeightfieldCfg(G1DeepMimicCfg):
     the teachers'. Ways are told as 0.1 m at most: three quarters of those of a trained policy that walks are shorter,
     and 0.5 m by hand, as VideoMimic tells, made it leap and fall."""
 
-    rewards: DeepMimicRewardsCfg = field(default_factory=_rewards_on_terrain)
+    rewards: DeepMimicRewardsCfg = field(default_factory=_rewards_of_student)
     deepmimic: DeepMimicCfg = field(
         default_factory=lambda: _deepmimic(
             *CRITIC, *STUDENT, "terrain_height", "terrain_height_noisy", TEACHER_NUMBER, largest_way=0.1

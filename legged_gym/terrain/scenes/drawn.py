@@ -66,7 +66,7 @@ KINDS = {
 """By name and band; those that are easy do not count in the total."""
 
 
-def draw(count: int, seed: int) -> list[TrueScene]:
+def draw(count: int, seed: int | tuple[int, ...]) -> list[TrueScene]:
     """`count` scenes, of all kinds in turn; the first ones are the same for any count."""
     kinds, rng = list(KINDS.values()), np.random.default_rng(seed)
     return [kinds[i % len(kinds)].draw(rng) for i in range(count)]
