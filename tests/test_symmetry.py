@@ -247,7 +247,7 @@ def test_who_cannot_learn_so():
         PPO(make_policy(), OBS_DIMS, 8, 6, AlgorithmCfg(mirror_augmentation=True))
     with pytest.raises(ValueError, match="the environment does not say how it looks in a mirror"):
         Symmetry(SimpleNamespace(), OBS_DIMS)
-    env = make("go2_parkour_teacher", 2, "cpu", **{"sim.num_threads": 1})
+    env = make("go2_parkour_teacher", 2, "cpu", **{"sim.num_threads": 1, "terrain.num_columns": 20})
     for setting, value in (("mirror_augmentation", True), ("mirror_loss_coef", 0.5)):
         wrong = "scan_of_nobody does not say how it mirrors"
         env_without = SimpleNamespace(mirror=Mock(side_effect=ValueError(wrong)))
