@@ -397,7 +397,8 @@ def test_command_lines(tmp_path):
     alone = script("train", *sizes)
     assert alone.returncode == 2 and "train go2_parkour_teacher first" in alone.stderr
     assert not list(tmp_path.iterdir())
-    trained = script("train", *sizes, "--use_pretrained_checkpoint")
+    tiles = ("--env.terrain.num_columns=20", "--env.terrain.num_levels=2", "--env.terrain.max_init_level=1")
+    trained = script("train", *sizes, *tiles, "--use_pretrained_checkpoint")
     assert trained.returncode == 0, trained.stderr
     files = ("--json=f.json", "--camera=seen.gif")
     figures = script("evaluate", "--num_envs=1", "--env.env.episode_length_s=0.5", "--difficulty=0", *files)

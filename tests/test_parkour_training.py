@@ -145,7 +145,7 @@ def test_evaluate_writes_figures_and_chart(tmp_path):
         ("train", (TASK, "--num_envs=4", "--env.terrain.num_levels=4"), "max_init_level is 5: the levels are 0 to 3"),
         (
             "train",
-            (TASK, "--num_envs=4", "--train.policy.history_length=20"),
+            (TASK, "--num_envs=4", "--env.terrain.num_columns=20", "--train.policy.history_length=20"),
             "10, but --train.policy.history_length 20",
         ),
     ],
