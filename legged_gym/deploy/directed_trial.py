@@ -20,9 +20,8 @@ from legged_gym.evaluation.directed_figures import (
     of_kind,
     with_total,
 )
-from legged_gym.parts.steering import LOOK_AHEAD, LOWEST
 from legged_gym.terrain.rules import LIES
-from legged_gym.terrain.scenes.drawn import HALF_WIDTH
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH, LOOK_AHEAD, LOWEST
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.terrain.tile import compose, render_height, turn
 

@@ -27,8 +27,8 @@ from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.parts.motion_command import Motions
-from legged_gym.parts.steering import FRAMES, LOWEST, stick
-from legged_gym.terrain.scenes.drawn import HALF_WIDTH, KINDS, draw
+from legged_gym.parts.steering import FRAMES, stick
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH, KINDS, LOWEST, draw
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.math import quat_yaw
 

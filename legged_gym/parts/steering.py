@@ -11,14 +11,12 @@ from legged_gym.part import Part
 from legged_gym.parts.motion_command import MotionCommand
 from legged_gym.parts.root_command import LARGEST_TURN, RootCommand
 from legged_gym.robots.robot import find_robot
-from legged_gym.terrain.scenes.drawn import HALF_WIDTH
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH, LOOK_AHEAD, LOWEST
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_yaw, wrap_to_pi
 
 NUM_SCENES = 256  # that robots are steered over in a training
-LOOK_AHEAD = 1.0  # m along the line, of the point on it that they are steered to
-LOWEST = 0.3  # m of the base over the ground under it; a G1 that stands has 0.76, before a step of 20 cm about 0.5
 FRAMES = 3  # of a clip that stands still
 
 

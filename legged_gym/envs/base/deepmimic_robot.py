@@ -265,14 +265,14 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
             arrived = {"success/steered": self.steering.arrived(self.sim.root_pos_w) & ~self.falls}
             self.statistics.add((arrived, self.dones & ~follow))
         self.motion.count_failures(self.falls & follow, self.ranks.sum_)
-        self._tighten(follow)
+        self._tighten()
         shared = self.motion.sampler.figures() | {"link_pos_error_threshold": self.link_threshold[None]}
         self.statistics.add(({KEY + name: value for name, value in shared.items()}, self.everyone[:1]))
 
-    def _tighten(self, follow: Tensor) -> None:
-        """Let the threshold fall while most episodes are survived by robots that `follow` (N,) motions, and rise while
-        few are (ASAP)."""
-        cfg = self.cfg.deepmimic
+    def _tighten(self) -> None:
+        """Let the threshold fall while most episodes of robots that follow motions are survived, and rise while few
+        are (ASAP)."""
+        cfg, follow = self.cfg.deepmimic, ~self.root_command.manual
         ends = [(self.dones & follow).sum(), (self.time_outs & follow).sum()]
         new = self.ranks.sum_(torch.stack(ends).float())
         self.episodes.mul_(1.0 - FORGETTING).add_(new)
