@@ -303,13 +303,6 @@ def test_clearances_are_paid_until_something_touches():
             assert (paid[0] > 0.1) == bool(getattr(env, name)[0]) and paid[1] == 0.0
 
 
-def test_rushing_costs_but_where_there_is_a_bar_to_jump_over():
-    env = BarRobot(quiet(6))
-    put(env, x=[0.0, 0.0, 2.0, 2.0, 6.2, 6.2], vx=[1.3, 1.8, 1.8, 2.5, 1.2, 1.8])
-    looked(env)
-    assert env._reward_overspeed().tolist() == pytest.approx([0.0, 0.5, 0.0, 0.0, 0.0, 0.5], abs=1e-5)
-
-
 def test_going_round_a_bar_costs_however_far_round():
     env = BarRobot(quiet(3))
     put(env, x=2.0, y=[0.0, 0.5, 1.5])

@@ -57,7 +57,7 @@ class BarPerceptionCfg(PerceptionCfg):
 
 @dataclass
 class BarRewardScales(ParkourRewardScales):
-    """Weights of the Galileo hurdle parkour (January 2026), but for `overspeed`, twice its `successful_traversal` and
+    """Weights of the Galileo hurdle parkour (January 2026), but for twice its `successful_traversal` and
     `jump_clearance`, of which a clean jump was paid a quarter of what a clean crawl is.
 
     `successful_traversal` is one per bar. Clearances are per metre at the commanded speed; there they were per second,
@@ -69,7 +69,6 @@ class BarRewardScales(ParkourRewardScales):
     """
 
     tracking_goal_vel: float = 2.0
-    overspeed: float = -6.0
     tracking_yaw: float = 0.5
     height_guidance: float = 2.0
     jump_clearance: float = 4.0
@@ -102,8 +101,6 @@ class BarRewardsCfg(ParkourRewardsCfg):
     base_height_tolerance: Positive = 0.05
     """height_guidance = exp(-(error / tolerance)²), m"""
     feet_air_time_target: NotNegative = 0.15
-    top_speed: Positive = 1.3
-    """times the commanded speed, from which overspeed counts where no bar to jump over is near"""
     jump_margin: NotNegative = 0.08
     """of the feet's centres and of the knees over a bar that is jumped, m"""
     crawl_margin: NotNegative = 0.02

@@ -115,14 +115,12 @@ class BarRobot(ParkourRobot):
         }
 
     # -- rewards ------------------------------------------------------------------------------------------------------
-    def _pace(self) -> Tensor:
-        """Speed along the course over the commanded one: its integral over time is a way, however fast one goes."""
-        return (self.sim.root_lin_vel_w[:, 0] / self.commands[:, 0].clamp(min=0.1)).clamp(0.0, FASTEST)
-
     def _gain(self) -> Tensor:
-        """The same where the robot has not been before, until something touches at the bar. Going to and fro is no way
-        to be paid: as no sum of rewards is negative, who goes on slowly and back fast would lose less than it gets."""
-        return self._pace() * self.onward * ~self.crossings.spoilt()
+        """Speed along the course over the commanded one, whose integral over time is a way, however fast one goes:
+        where the robot has not been before, and until something touches at the bar. Going to and fro is no way to be
+        paid, as no sum of rewards is negative: who goes on slowly and back fast would lose less than it gets."""
+        pace = (self.sim.root_lin_vel_w[:, 0] / self.commands[:, 0].clamp(min=0.1)).clamp(0.0, FASTEST)
+        return pace * self.onward * ~self.crossings.spoilt()
 
     def _at_bar(self, links: Tensor) -> tuple[Tensor, Tensor]:
         """(N, L) m of `links` (L,): distance to the middle of the nearest bar along the course, height over its top."""
@@ -132,12 +130,6 @@ class BarRobot(ParkourRobot):
 
     def _reward_tracking_goal_vel(self) -> Tensor:
         return self.nearing
-
-    def _reward_overspeed(self) -> Tensor:
-        """Times the commanded speed, beyond what is allowed where there is nothing to jump over: all else is paid per
-        bar or per metre, and who rushes gets more of it per second and touches what is in the way. A leap takes speed:
-        where it cost something, robots leapt too low and came down on every bar."""
-        return (self._pace() - self.cfg.rewards.top_speed).clamp(min=0.0) * ~self.jump
 
     def _reward_height_guidance(self) -> Tensor:
         """The base at its height, where no bar is near; per metre that the goal comes nearer, and taken back per metre
