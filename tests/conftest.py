@@ -21,3 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def _nothing_said_yet() -> None:
     """What is said once in a process is said once in a test."""
     say_once.cache_clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: whole files are handed out (--dist=loadfile), and the last one should be short."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
