@@ -37,7 +37,7 @@ def test_shares_without_failures_are_those_of_the_frames():
 def test_failures_are_blamed_on_what_came_before():
     sampler = sampler_of(200, 100, forgetting=0.0, blame_s=2.0)
     at = lambda *values: torch.tensor(values)  # noqa: E731
-    sampler.update(at(0, 1), at(160, 60), at(0, 55), at(True, True), Alone.sum_)
+    sampler.update(at(0, 1), at(160, 60), at(0, 55), at(True, True), at(True, True), Alone.sum_)
     third = 1.0 / 3.0
     # The first failed at 3.2 s: bins 3, 2 and 1. The second began in its bin 1 and cannot have erred before.
     torch.testing.assert_close(sampler.counts[1], torch.tensor([0.0, third, third, third, 0.0, 1.0]))

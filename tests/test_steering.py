@@ -8,7 +8,9 @@ from deepmimic_envs import BOX, SHORT, WALK
 from host_sync import NoHostSync
 
 from legged_gym import make
-from legged_gym.parts.steering import NUM_SCENES, stick
+from legged_gym.cli.args import EvaluateArgs
+from legged_gym.cli.parse import parse
+from legged_gym.parts.steering import NUM_SCENES, SEED, stick
 from legged_gym.terrain.scenes.drawn import draw
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw, quat_yaw
@@ -29,7 +31,7 @@ def test_a_share_of_the_episodes_is_steered_and_the_others_follow_motions():
     env = steered(0.5)
     library, manual = env.motion.library, env.root_command.manual
     assert len(library) == 2 + NUM_SCENES and 5 < manual.sum() < 27
-    scenes = draw(NUM_SCENES, (1, 1))
+    scenes = draw(NUM_SCENES, SEED)
     for robot in range(N):
         clip, place = env.motion.clip[robot].item(), env.sim.root_pos_w[robot]
         assert (clip >= 2) == manual[robot]
@@ -44,7 +46,7 @@ def test_a_share_of_the_episodes_is_steered_and_the_others_follow_motions():
 
 
 def test_no_scene_is_one_of_the_evaluation():
-    own = {scene.path[-1, 0] for scene in draw(NUM_SCENES, (1, 1))}
+    own = {scene.path[-1, 0] for scene in draw(NUM_SCENES, SEED)}
     assert not own & {scene.path[-1, 0] for scene in draw(NUM_SCENES, 1) if "kerbs" not in scene.name}
 
 
@@ -67,17 +69,19 @@ def test_the_steered_are_told_the_way_to_the_end_of_their_scene_and_then_to_stan
 
 
 def test_what_is_paid_of_hand():
-    """Of who goes 0.25 m/s the way that is told, 0.25 m/s back, 2 m/s ahead, and to who is to stand and goes 0.25."""
+    """To who goes 0.25 m/s the way that is told, 0.25 m/s back, 2 m/s ahead, is to stand and goes 0.25, is told half a
+    way and goes 0.25."""
     env = steered(1.0)
     qvel = torch.zeros_like(env.motion.qvel)
-    qvel[:4, 0] = torch.tensor([0.25, -0.25, 2.0, 0.25])
+    qvel[:5, 0] = torch.tensor([0.25, -0.25, 2.0, 0.25, 0.25])
     env.sim.set_state(env.everyone, env.motion.qpos, qvel)
     env.sim.refresh()
     env._post_physics_step()
     env.root_command.way[3] = 0.0
-    env.root_command.turn[1] = 0.2
-    assert env._reward_steered_way()[:4].tolist() == pytest.approx([0.5, -0.5, 1.0, 0.5], abs=1e-4)
-    assert env._reward_steered_turn()[:2].tolist() == pytest.approx([1.0, 0.5488], abs=1e-4)
+    env.root_command.way[4] = env.root_command.way[4] / 2.0
+    env.steering.bearing[1], env.steering.bearing[2] = -0.2, 2.0
+    assert env._reward_steered_way()[:5].tolist() == pytest.approx([0.5, -0.5, 1.0, 0.5, 0.25], abs=1e-4)
+    assert env._reward_steered_turn()[:3].tolist() == pytest.approx([1.0, 0.5488, 0.0025], abs=1e-4)
     env.compute_reward()
     paid = dict(zip(env.reward_scales, env.episode_sums, strict=True))
     assert paid["steered_way"][2] == pytest.approx(150.0 * 0.02, rel=1e-3)
@@ -96,12 +100,32 @@ def test_who_is_low_or_off_the_scene_is_lost_and_nobody_else():
     assert env.steering.lost(place, height).nonzero()[:, 0].tolist() == [2, 4]
 
 
-def test_motions_are_counted_apart():
-    """Steered robots loosen no threshold, and are in no figure of those that follow."""
+def test_an_episode_is_as_long_as_half_the_paid_speed_needs_and_to_stand():
     env = steered(1.0)
-    for _ in range(30):
-        env.step(torch.zeros(N, 23))
-    assert not env.episodes.any() and not env.motion.sampler.counts[1].any()
+    lengths = [scene.path[-1, 0] for scene in draw(NUM_SCENES, SEED)]
+    steps = torch.tensor([(lengths[clip - 2] / 0.25 + 3.0) * 50.0 for clip in env.motion.clip.tolist()])
+    assert not env.steering.over((steps - 1.0).floor()).any() and env.steering.over(steps.ceil() + 1.0).all()
+    assert steps.min() > env.max_episode_length, "no clip and no other limit ends it"
+    env.episode_length.copy_(steps - 2.0)
+    env.check_termination()
+    assert not env.time_outs.any()
+    env.episode_length.copy_(steps + 2.0)
+    env.check_termination()
+    assert env.time_outs.all()
+
+
+def test_motions_are_counted_apart():
+    """Steered robots that fall loosen no threshold, and are in no figure of those that follow."""
+    env = steered(1.0)
+    qpos = env.motion.qpos.clone()
+    qpos[:, 1] = 1.5
+    env.sim.set_state(env.everyone, qpos, torch.zeros_like(env.motion.qvel))
+    env.step(torch.zeros(N, 23))
+    assert env.dones.all() and env.falls.all()
+    assert not env.episodes.any() and not env.motion.sampler.counts.any()
+    figures = env.pop_statistics()
+    assert figures["success/steered"] == 0.0
+    assert "success/overall" not in figures and "Metrics/motion/error_link_pos" not in figures
 
 
 def test_a_step_never_waits_for_the_host():
@@ -124,3 +148,22 @@ def test_who_is_watched_is_not_steered(variant):
 
     env = make(TASK, 1, cfg=change, **SHORT | {"deepmimic.motions": (WALK,)})
     assert env.steering is None and len(env.motion.library) == 1
+
+
+def test_an_evaluation_is_not_a_training():
+    flags = [
+        f"--task={TASK}",
+        "--device=cpu",
+        "--checkpoint=resources/policies/g1/model.pt",
+        "--env.deepmimic.steered=0.5",
+    ]
+    command = parse(EvaluateArgs, "evaluation", flags)
+    with pytest.raises(UserError, match=r"^--env.deepmimic.steered is for trainings"):
+        command.task.evaluator().prepare(command.env_cfg, None)
+
+
+@pytest.mark.parametrize("task", ["g1_deepmimic", "g1_deepmimic_mocap"])
+def test_who_is_told_no_way_or_paid_for_none_is_not_steered(task):
+    settings = SHORT | {"deepmimic.motions": (WALK,), "deepmimic.steered": 0.5, "terrain.num_boxes": 24}
+    with pytest.raises(UserError, match=r"^deepmimic.steered: who is steered has to be told the way, and paid"):
+        make(task, 1, **settings)

@@ -14,14 +14,13 @@ from legged_gym.evaluation.directed_figures import (
     FALLEN,
     SLOWEST,
     STALLED,
-    STAND_S,
     STRAYED,
     UNDER_WAY,
     of_kind,
     with_total,
 )
 from legged_gym.terrain.rules import LIES
-from legged_gym.terrain.scenes.drawn import HALF_WIDTH, LOOK_AHEAD, LOWEST
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH, LOOK_AHEAD, LOWEST, STAND_S
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.terrain.tile import compose, render_height, turn
 

@@ -15,7 +15,6 @@ from legged_gym.evaluation.directed_figures import (
     FALLEN,
     SLOWEST,
     STALLED,
-    STAND_S,
     STRAYED,
     UNDER_WAY,
     of_kind,
@@ -28,7 +27,7 @@ from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.parts.motion_command import Motions
 from legged_gym.parts.steering import FRAMES, stick
-from legged_gym.terrain.scenes.drawn import HALF_WIDTH, KINDS, LOWEST, draw
+from legged_gym.terrain.scenes.drawn import HALF_WIDTH, KINDS, LOWEST, STAND_S, draw
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.math import quat_yaw
 

@@ -10,7 +10,6 @@ from legged_gym.evaluation.figures import as_text, mean, print_table
 from legged_gym.terrain.scenes.drawn import KINDS
 
 SLOWEST = 0.2  # m/s, on the whole way, of robots that do not stall
-STAND_S = 3.0  # for which they are to stand where they arrived
 UNDER_WAY, FALLEN, STRAYED, STALLED, ARRIVED = range(5)
 COLUMNS = {
     "success": "success",

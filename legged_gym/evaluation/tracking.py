@@ -23,6 +23,8 @@ def prepare(env_cfg: Any, difficulty: float | None) -> None:
     """Completes the evaluation variant; here there is nothing to choose."""
     if difficulty is not None:
         raise UserError("--difficulty is for tasks with obstacle courses; this one follows motions")
+    if env_cfg.deepmimic.steered > 0.0:
+        raise UserError("--env.deepmimic.steered is for trainings: an evaluation steers robots as it is")
 
 
 def shorten(env_cfg: Any) -> str:

@@ -114,7 +114,8 @@ def _read(source: Source, cfg: DeepMimicCfg, skeleton: Skeleton, dt: float) -> l
 def _with_some_held_out(
     clips: list[Clip], beginnings: Sequence[Clip], cfg: DeepMimicCfg, device: torch.device
 ) -> MotionLibrary:
-    library = MotionLibrary([*clips, *beginnings], device, {*cfg.held_out, *(clip.name for clip in beginnings)})
+    library = MotionLibrary([*clips, *beginnings], device, cfg.held_out)
+    library.held_out[len(clips) :] = [True] * len(beginnings)
     if all(library.held_out):
         raise UserError("deepmimic.held_out names all clips that there are: nothing is left to learn from")
     held_out = [clip.name for clip, held in zip(clips, library.held_out, strict=False) if held]
@@ -260,9 +261,10 @@ class MotionCommand(Part):
             assign_where(mask, buffer, frame)
         self.look()
 
-    def count_failures(self, failed: Tensor, sum_: Callable) -> None:
-        """Before resets: of the episodes that ended in this step, which failed (N,); `sum_`: over processes."""
-        self.sampler.update(self.clip, self.frame, self.start, failed, sum_)
+    def count_failures(self, failed: Tensor, counts: Tensor, sum_: Callable) -> None:
+        """Before resets: of the episodes that ended in this step, which failed (N,), of robots that `counts` (N,);
+        `sum_`: over processes."""
+        self.sampler.update(self.clip, self.frame, self.start, failed, counts, sum_)
 
     # -- by hand ------------------------------------------------------------------------------------------------------
     def place(self, mask: Tensor, clip: Tensor, frame: Tensor | None = None) -> None:

@@ -57,6 +57,7 @@ class MotionSampler(Part):
         if weights is not None:
             base = base * torch.tensor(weights, device=device)[clip]
         self._base = base / base.sum()
+        self._most_entropy = math.log(max(int((base > 0.0).sum()), 2))
         self._blamed = [k * bin_steps for k in range(1 + round(cfg.blame_s / (bin_steps * dt)))]
         self._names, self._sizes = library.names, self._bins.tolist()
         self._new = torch.zeros(2, len(clip), device=device)
@@ -84,14 +85,17 @@ class MotionSampler(Part):
         frame = self._start[drawn] + torch.minimum(within, self._frames[drawn] - 1)
         return self._clip[drawn], frame
 
-    def update(self, clip: Tensor, frame: Tensor, start: Tensor, failed: Tensor, sum_: Callable) -> None:
+    def update(
+        self, clip: Tensor, frame: Tensor, start: Tensor, failed: Tensor, counts: Tensor, sum_: Callable
+    ) -> None:
         """After a step in which robots were in `frame` (N,) of `clip`, in episodes that began in the frame `start`;
-        `failed` (N,) bool. `sum_`: over the processes of a training."""
+        `failed` (N,) bool. Only robots in `counts` (N,) bool do. `sum_`: over the processes of a
+        training."""
         if not self._adaptive:
             return
         self._new.zero_()
-        blame = failed.float() / len(self._blamed)
-        self._new[0].index_add_(0, self._bin(clip, frame), torch.full_like(blame, 1.0 / self._bin_steps))
+        blame = (failed & counts).float() / len(self._blamed)
+        self._new[0].index_add_(0, self._bin(clip, frame), counts.float() / self._bin_steps)
         for back in self._blamed:
             self._new[1].index_add_(0, self._bin(clip, torch.maximum(frame - back, start)), blame)
         self.counts.mul_(1.0 - self._cfg.forgetting).add_(sum_(self._new))
@@ -112,7 +116,7 @@ class MotionSampler(Part):
     def figures(self) -> dict[str, Tensor]:
         """Of the shares, (1,) each: entropy (1: all alike), and the largest one as a multiple of its weight without."""
         share = self.share.clamp(min=1e-12)
-        entropy = -(share * share.log()).sum() / math.log(max(len(share), 2))
+        entropy = -(share * share.log()).sum() / self._most_entropy
         peak = (self.share / self._base.clamp(min=1e-12)).max()
         return {"sampling_entropy": entropy[None], "sampling_peak": peak[None]}
 

@@ -18,7 +18,7 @@ from legged_gym.parts.motion_ground import MotionGround
 from legged_gym.parts.motion_velocity import MotionVelocity
 from legged_gym.parts.root_command import RootCommand
 from legged_gym.parts.sensor_bias import SensorBias
-from legged_gym.parts.steering import NUM_SCENES, Steering, standing_clips
+from legged_gym.parts.steering import NUM_SCENES, SEED, Steering, standing_clips
 from legged_gym.terrain.boxes import BoxGround
 from legged_gym.terrain.rules import LIES
 from legged_gym.terrain.scenes.drawn import draw
@@ -75,7 +75,11 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         scales = self.cfg.noise.offset_scales
         self.sensor_bias = SensorBias(scales, n, len(self.robot.joint_names), self.num_actions, device)
         self.parts |= {"motion": self.motion, "sampler": self.motion.sampler, "root_command": self.root_command}
-        self.steering = Steering(cfg.steered, scenes, self.motion, self.root_command) if scenes else None
+        self.steering: Steering | None = None
+        if scenes:
+            slowest = 0.5 * self.cfg.rewards.steered_speed
+            self.steering = Steering(cfg.steered, scenes, self.motion, self.root_command, slowest)
+            self.parts["steering"] = self.steering
         self.parts["sensor_bias"] = self.sensor_bias
         self.velocity_commands.follow(self.motion)
         longest = cfg.truncate_rollout_length or self.max_episode_length
@@ -118,7 +122,12 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         """What they are steered over; others than evaluate.py's."""
         if self.cfg.deepmimic.steered == 0.0:
             return []
-        scenes = draw(NUM_SCENES, (torch.initial_seed(), 1))
+        if "torso_xy_rel" not in self.cfg.deepmimic.observations or self.cfg.rewards.scales.steered_way == 0.0:
+            raise UserError(
+                "deepmimic.steered: who is steered has to be told the way, and paid for going it: this task has no "
+                "torso_xy_rel among deepmimic.observations, or rewards.scales.steered_way is 0"
+            )
+        scenes = draw(NUM_SCENES, SEED)
         most, slots = max(len(scene.boxes) for scene in scenes), self.cfg.terrain.num_boxes
         if most > slots:
             raise UserError(f"deepmimic.steered: scenes have up to {most} boxes: set --env.terrain.num_boxes={most}")
@@ -159,8 +168,8 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
 
     def _prepare_rewards(self) -> None:
         super()._prepare_rewards()
-        names = self.reward_scales
-        compare = [name.startswith("motion_") or name.endswith(("_tracking", "_matching")) for name in names]
+        of_motions = ("motion_", "tracking_"), ("_tracking", "_matching")
+        compare = [name.startswith(of_motions[0]) or name.endswith(of_motions[1]) for name in self.reward_scales]
         self.compare = torch.tensor(compare, device=self.device)[:, None]  # (K, 1), terms that compare with a motion
 
     def _unpaid(self) -> Tensor:
@@ -242,9 +251,12 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         lies = (self.gravity_b[:, 2] > LIES) & driven
         self.falls.logical_or_(((self.links_off | self.base_off) & ~driven) | lies)
         if self.steering is not None:
-            root = self.sim.root_pos_w
-            self.falls.logical_or_(self.steering.lost(root, self._above_ground(root[:, None])[:, 0]))
-        self.time_outs.copy_((self.time_outs | (self.motion.ended & ~driven)) & ~self.falls)
+            height = self._above_ground(self.sim.root_pos_w[:, None])[:, 0]
+            self.falls.logical_or_(self.steering.lost(self.link_pos[:, self.anchor], height))
+        ended = self.time_outs | (self.motion.ended & ~driven)
+        if self.steering is not None:
+            ended = torch.where(driven, self.steering.over(self.episode_length), ended)
+        self.time_outs.copy_(ended & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
 
     def _measure(self) -> None:
@@ -262,9 +274,9 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         ends[KEY + "ended_by_contact"] = self.falls & ~self.links_off & ~self.base_off
         self.statistics.add((errors, ~self.diverged & follow), (ends, self.dones & follow))
         if self.steering is not None:
-            arrived = {"success/steered": self.steering.arrived(self.sim.root_pos_w) & ~self.falls}
+            arrived = {"success/steered": self.steering.arrived(self.link_pos[:, self.anchor]) & ~self.falls}
             self.statistics.add((arrived, self.dones & ~follow))
-        self.motion.count_failures(self.falls & follow, self.ranks.sum_)
+        self.motion.count_failures(self.falls, follow, self.ranks.sum_)
         self._tighten()
         shared = self.motion.sampler.figures() | {"link_pos_error_threshold": self.link_threshold[None]}
         self.statistics.add(({KEY + name: value for name, value in shared.items()}, self.everyone[:1]))

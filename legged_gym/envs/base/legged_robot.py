@@ -220,7 +220,7 @@ class LeggedRobot(BaseTask):
         self.feet_air_time.mul_(~self.feet_contacts)
 
     def _unpaid(self) -> Tensor:
-        """(K, N) bool, terms that do not count for a robot in this step: none but what comes on top if it diverged."""
+        """(K, N) bool, terms that do not count for a robot in this step: if it diverged, all that are not on top."""
         return self.diverged & ~self.on_top
 
     def _measure(self) -> None:

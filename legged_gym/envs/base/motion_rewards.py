@@ -109,22 +109,27 @@ class MotionRewards:
     def _reward_ankle_action(self) -> Tensor:
         return self.actions.index_select(1, self.ankles).square().sum(1)
 
-    # -- of who is driven by hand, and compared with no motion ---------------------------------------------------------
+    # -- of who is steered, and compared with no motion ----------------------------------------------------------------
     def _reward_steered_way(self) -> Tensor:
-        """Speed the way that is told, up to `rewards.steered_speed` and as a share of it; who is told none is paid for
-        standing."""
+        """Speed the way that is told, up to `rewards.steered_speed` and as a share of it, and of a whole way as far as
+        the told one is shorter; who is told to stand is paid for that."""
+        if self.steering is None:
+            return torch.zeros_like(self.rewards)
         told, fastest = self.root_command.way, self.cfg.rewards.steered_speed
         heading = quat_from_yaw(quat_yaw(self.link_quat[:, self.anchor]))
         velocity = quat_rotate_inverse(heading, self.link_lin_vel[:, self.anchor])[:, :2]
         length = told.norm(dim=1)
         along = (velocity * told).sum(1) / length.clamp(min=1e-6)
+        goes = along.clamp(max=fastest) / fastest * length / self.root_command.largest_way
         stands = (1.0 - velocity.norm(dim=1) / fastest).clamp(min=0.0)
-        return self.root_command.manual * torch.where(length > 0.0, along.clamp(max=fastest) / fastest, stands)
+        return self.root_command.manual * torch.where(length > 0.0, goes, stands)
 
     def _reward_steered_turn(self) -> Tensor:
-        """Looking where it is told to."""
-        off = self.root_command.turn[:, 0].abs()
-        return self.root_command.manual * torch.exp(-self.cfg.rewards.torso_orientation_tracking_k * off)
+        """Looking where it is told to: as `torso_orientation_tracking` of who follows a motion."""
+        if self.steering is None:
+            return torch.zeros_like(self.rewards)
+        k = self.cfg.rewards.torso_orientation_tracking_k
+        return self.root_command.manual * torch.exp(-k * self.steering.bearing.abs())
 
     def _reward_alive(self) -> Tensor:
         return (~self.falls).float()

@@ -32,9 +32,9 @@ def _policy() -> RmaPolicyCfg:
 
 @dataclass
 class GalileoParkourTeacherTrainCfg(RmaTrainCfg):
-    """The gate is told which expert is meant for which mode of bar: what uses an expert is then no accident of how many
-    bars there are. With an entropy coefficient of 0.005 the noise grew from 1 to 1.6 while
-    the robots crossed all bars, and such noise touches them (docs/galileo.md)."""
+    """The gate is told which expert is meant for which mode of bar: what uses an expert is then no accident of how
+    many bars there are. With an entropy coefficient of 0.005 the noise grew from 1 to 1.6 while the robots crossed
+    all bars, and such noise touches them (docs/galileo.md)."""
 
     policy: RmaPolicyCfg = field(default_factory=_policy)
     algorithm: RmaAlgorithmCfg = field(

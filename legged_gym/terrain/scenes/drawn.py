@@ -15,6 +15,7 @@ DEGREES = (4.0, 10.0)
 HALF_WIDTH = 1.0  # m of what is there beside the way; kerbs are wider, as they are turned
 LOOK_AHEAD = 1.0  # m along the line, of the point on it that robots are steered to
 LOWEST = 0.3  # m of the base over the ground under it; a G1 that stands has 0.76, before a step of 20 cm about 0.5
+STAND_S = 3.0  # for which they are to stand where they arrived
 
 
 class Kind(NamedTuple):
