@@ -151,12 +151,8 @@ def test_who_is_watched_is_not_steered(variant):
 
 
 def test_an_evaluation_is_not_a_training():
-    flags = [
-        f"--task={TASK}",
-        "--device=cpu",
-        "--checkpoint=resources/policies/g1/model.pt",
-        "--env.deepmimic.steered=0.5",
-    ]
+    flags = ["--task=g1_deepmimic_proj_heightfield", "--use_pretrained_checkpoint", "--device=cpu"]
+    flags += ["--env.deepmimic.steered=0.5"]
     command = parse(EvaluateArgs, "evaluation", flags)
     with pytest.raises(UserError, match=r"^--env.deepmimic.steered is for trainings"):
         command.task.evaluator().prepare(command.env_cfg, None)
