@@ -15,7 +15,7 @@ from legged_gym import make
 from legged_gym.envs.base.deepmimic_robot import DeepMimicRobot
 from legged_gym.evaluation import directed
 from legged_gym.parts import steering
-from legged_gym.parts.steering import stick
+from legged_gym.parts.steering import bearing_of, stick
 from legged_gym.robots.robot import Robot
 from legged_gym.scripts import evaluate, train
 from legged_gym.terrain.scenes.drawn import KINDS, draw
@@ -79,7 +79,7 @@ def test_scenes_follow_from_the_seed_alone():
 def test_the_stick_leads_back_to_the_line():
     aside = torch.tensor([0.0, 0.5, -0.5, 0.0, 0.0, 0.5, 0.0])
     heading = torch.tensor([0.0, 0.0, 0.0, 0.2, -1.0, -math.atan(0.5), math.pi])
-    ahead, left, turn = stick(aside, heading, 0.5).unbind(1)
+    ahead, left, turn = stick(bearing_of(aside, heading), 0.5).unbind(1)
     assert (ahead[0], left[0], turn[0]) == (0.5, 0.0, 0.0), "straight on"
     assert left[1] < -0.2 and turn[1] == pytest.approx(-0.3) and ahead[1] > 0.4, (
         "to the right from the left of the line"
@@ -89,7 +89,7 @@ def test_the_stick_leads_back_to_the_line():
     assert turn[4] == pytest.approx(0.3)
     assert left[5].abs() < 1e-6 and turn[5].abs() < 1e-6, "on its way to the line already"
     assert ahead[6] == 0.0 and turn[6].abs() == pytest.approx(0.3), "who looks back turns first"
-    told = stick(torch.randn(1000), 4.0 * torch.randn(1000), 0.5)
+    told = stick(bearing_of(torch.randn(1000), 4.0 * torch.randn(1000)), 0.5)
     assert told[:, :2].norm(dim=1).max() <= 0.5 + 1e-6 and told[:, 2].abs().max() <= 0.3 + 1e-6
 
 
@@ -186,7 +186,7 @@ def test_steering_never_waits_for_the_host(cfg):
             env.step(torch.zeros(N, 23))
     assert [total.data_ptr() for total in (*trial.totals, env.root_command.by_hand)] == addresses
     heading = quat_yaw(env.link_quat[:, env.anchor])
-    expected = stick(env.link_pos[:, env.anchor, 1], heading, largest)
+    expected = stick(bearing_of(env.link_pos[:, env.anchor, 1], heading), largest)
     torch.testing.assert_close(env.root_command.by_hand, expected)
 
 

@@ -10,7 +10,7 @@ from host_sync import NoHostSync
 from legged_gym import make
 from legged_gym.cli.args import EvaluateArgs
 from legged_gym.cli.parse import parse
-from legged_gym.parts.steering import NUM_SCENES, SEED, stick
+from legged_gym.parts.steering import NUM_SCENES, SEED, bearing_of, stick
 from legged_gym.terrain.scenes.drawn import draw
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import quat_from_yaw, quat_yaw
@@ -62,7 +62,7 @@ def test_the_steered_are_told_the_way_to_the_end_of_their_scene_and_then_to_stan
     env._post_physics_step()
     env.compute_observations()
     heading = quat_yaw(env.link_quat[:, env.anchor])
-    told = stick(env.link_pos[:, env.anchor, 1], heading, 0.1)
+    told = stick(bearing_of(env.link_pos[:, env.anchor, 1], heading), 0.1)
     torch.testing.assert_close(env.root_command.way[1:], told[1:, :2])
     assert env.root_command.way[0].tolist() == [0.0, 0.0] and env.root_command.turn[0] == 0.0
     assert env.steering.arrived(env.sim.root_pos_w).tolist() == [True] + [False] * (N - 1)

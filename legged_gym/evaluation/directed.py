@@ -26,7 +26,7 @@ from legged_gym.evaluation.velocity import run_episodes
 from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.skeleton import Skeleton
 from legged_gym.parts.motion_command import Motions
-from legged_gym.parts.steering import FRAMES, stick
+from legged_gym.parts.steering import FRAMES, bearing_of, stick
 from legged_gym.terrain.scenes.drawn import HALF_WIDTH, KINDS, LOWEST, STAND_S, draw
 from legged_gym.terrain.scenes.synthetic import TrueScene
 from legged_gym.utils.math import quat_yaw
@@ -68,7 +68,8 @@ class Trial:
         base, torso = env.sim.root_pos_w, env.link_pos[:, env.anchor]
         high = base[:, 2] - env.footing.ground.height(base[:, None, :2], torch.empty_like(base[:, :1]))[:, 0] > LOWEST
         self.judge(base[:, :2], ~env.falls & high)
-        told = stick(torso[:, 1], quat_yaw(env.link_quat[:, env.anchor]), env.root_command.largest_way)
+        bearing = bearing_of(torso[:, 1], quat_yaw(env.link_quat[:, env.anchor]))
+        told = stick(bearing, env.root_command.largest_way)
         env.root_command.by_hand.copy_(told.masked_fill((self.fate == ARRIVED)[:, None], 0.0))
 
     def judge(self, place: Tensor, up: Tensor) -> None:

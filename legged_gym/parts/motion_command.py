@@ -262,8 +262,8 @@ class MotionCommand(Part):
         self.look()
 
     def count_failures(self, failed: Tensor, counts: Tensor, sum_: Callable) -> None:
-        """Before resets: of the episodes that ended in this step, which failed (N,), of robots that `counts` (N,);
-        `sum_`: over processes."""
+        """Before resets: of the episodes that ended in this step, which failed (N,); `counts`: of which robots (N,) it
+        is counted; `sum_`: over processes."""
         self.sampler.update(self.clip, self.frame, self.start, failed, counts, sum_)
 
     # -- by hand ------------------------------------------------------------------------------------------------------

@@ -89,8 +89,7 @@ class MotionSampler(Part):
         self, clip: Tensor, frame: Tensor, start: Tensor, failed: Tensor, counts: Tensor, sum_: Callable
     ) -> None:
         """After a step in which robots were in `frame` (N,) of `clip`, in episodes that began in the frame `start`;
-        `failed` (N,) bool. Only robots in `counts` (N,) bool do. `sum_`: over the processes of a
-        training."""
+        `failed` (N,) bool; only robots in `counts` (N,) bool are counted. `sum_`: over the processes of a training."""
         if not self._adaptive:
             return
         self._new.zero_()

@@ -21,21 +21,22 @@ SEED = (1, 256)  # of these; none of evaluate.py's, which are whole numbers
 FRAMES = 3  # of a clip that stands still
 
 
-def stick(aside: Tensor, heading: Tensor, largest_way: float) -> Tensor:
+def bearing_of(aside: Tensor, heading: Tensor) -> Tensor:
+    """(N,) rad, to the left, from where robots look to a point ahead on a line along x.
+
+    They are `aside` (N,) m to the left of the line, and look `heading` (N,) rad to the left of it.
+    """
+    return wrap_to_pi(torch.atan2(-aside, torch.full_like(aside, LOOK_AHEAD)) - heading)
+
+
+def stick(bearing: Tensor, largest_way: float) -> Tensor:
     """(N, 3) the way (m, ahead and to the left) and the turn (rad) that a user with a stick asks for.
 
-    Robots are `aside` (N,) m to the left of a line along x, and look `heading` (N,) rad to the left of it. They are
-    told to go to, and to look at, a point on the line ahead; who looks elsewhere turns first. The way is as long as a
-    policy is ever told, `largest_way` m.
+    Robots are told to go to, and to look at, a point at `bearing` (N,) rad to the left; who looks elsewhere turns
+    first. The way is as long as a policy is ever told, `largest_way` m.
     """
-    turn = bearing(aside, heading)
-    ahead, left = largest_way * turn.cos().clamp(min=0.0), largest_way * turn.sin()
-    return torch.stack([ahead, left, turn.clamp(-LARGEST_TURN, LARGEST_TURN)], 1)
-
-
-def bearing(aside: Tensor, heading: Tensor) -> Tensor:
-    """(N,) rad, to the left, from where such robots look to that point."""
-    return wrap_to_pi(torch.atan2(-aside, torch.full_like(aside, LOOK_AHEAD)) - heading)
+    ahead, left = largest_way * bearing.cos().clamp(min=0.0), largest_way * bearing.sin()
+    return torch.stack([ahead, left, bearing.clamp(-LARGEST_TURN, LARGEST_TURN)], 1)
 
 
 def standing_clips(
@@ -99,11 +100,10 @@ class Steering(Part):
 
     def tell(self, place: Tensor, orientation: Tensor) -> None:
         """Where robots at `place` (N, 3) with `orientation` (N, 4) are to go next."""
-        heading = quat_yaw(orientation)
-        stands = self.arrived(place)
-        told = stick(place[:, 1], heading, self._command.largest_way)
+        self.bearing.copy_(bearing_of(place[:, 1], quat_yaw(orientation)))
+        told, stands = stick(self.bearing, self._command.largest_way), self.arrived(place)
+        self.bearing.masked_fill_(stands, 0.0)
         self._command.by_hand.copy_(told.masked_fill(stands[:, None], 0.0))
-        self.bearing.copy_(bearing(place[:, 1], heading).masked_fill(stands, 0.0))
 
     def lost(self, place: Tensor, height: Tensor) -> Tensor:
         """(N,) bool, of robots at `place` (N, 3), the base `height` (N,) m over the ground: steered, and down or off

@@ -168,8 +168,8 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
 
     def _prepare_rewards(self) -> None:
         super()._prepare_rewards()
-        of_motions = ("motion_", "tracking_"), ("_tracking", "_matching")
-        compare = [name.startswith(of_motions[0]) or name.endswith(of_motions[1]) for name in self.reward_scales]
+        begin, end = ("motion_", "tracking_"), ("_tracking", "_matching")
+        compare = [name.startswith(begin) or name.endswith(end) for name in self.reward_scales]
         self.compare = torch.tensor(compare, device=self.device)[:, None]  # (K, 1), terms that compare with a motion
 
     def _unpaid(self) -> Tensor:
@@ -250,11 +250,10 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         self.base_off.copy_(off)
         lies = (self.gravity_b[:, 2] > LIES) & driven
         self.falls.logical_or_(((self.links_off | self.base_off) & ~driven) | lies)
+        ended = self.time_outs | (self.motion.ended & ~driven)
         if self.steering is not None:
             height = self._above_ground(self.sim.root_pos_w[:, None])[:, 0]
             self.falls.logical_or_(self.steering.lost(self.link_pos[:, self.anchor], height))
-        ended = self.time_outs | (self.motion.ended & ~driven)
-        if self.steering is not None:
             ended = torch.where(driven, self.steering.over(self.episode_length), ended)
         self.time_outs.copy_(ended & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
