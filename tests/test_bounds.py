@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_cli import files, run
+from command_lines import files, run
 
 from legged_gym import RESOURCES_DIR, make
 from legged_gym.cli.args import TrainArgs

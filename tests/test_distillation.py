@@ -1,86 +1,24 @@
 """The student's loss is about what it did, its memory ends with an episode, and only what should learn does."""
 
 import dataclasses
-import subprocess
-import sys
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
-from rich.console import Console
+from depth_students import TEACHER, collect, equal, make_env, make_runner, quiet
 from torch import nn
 
+from legged_gym import RESOURCES_DIR
 from legged_gym.registry import get_task
-from rsl_rl.algorithms.distillation import BLANK
-from rsl_rl.algorithms.phases import due
-from rsl_rl.config import DepthPolicyCfg, DistillationCfg, PolicyCfg, RmaPolicyCfg
-from rsl_rl.factory import make_algorithm, make_policy
+from rsl_rl.config import DepthPolicyCfg, PolicyCfg, RmaPolicyCfg
+from rsl_rl.factory import make_policy
 from rsl_rl.modules.depth_backbone import DepthOnlyFCBackbone, RecurrentDepthBackbone
 from rsl_rl.runners import OnPolicyRunner, load_policy
-
-ROOT = Path(__file__).resolve().parents[1]
-TEACHER = ROOT / "resources" / "policies" / "go2_parkour_teacher" / "model.pt"
-
-
-def quiet() -> Console:
-    return Console(quiet=True)
-
-
-def equal(first, second):
-    """Whether two state dictionaries are the same to the bit."""
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-def make_env(num_envs=4, camera_interval=5, device="cpu", **env):
-    task = get_task("go2_parkour_student")
-    cfg = task.env_cfg()
-    cfg.env.num_envs, cfg.sim.num_threads, cfg.camera.interval = num_envs, 1, camera_interval
-    cfg.terrain.num_columns, cfg.terrain.num_levels, cfg.terrain.max_init_level = 20, 2, 1
-    for name, value in env.items():
-        setattr(cfg.env, name, value)
-    return task.make_env(cfg, device)
-
-
-def make_runner(env, log_dir=None, *, teacher=True, num_steps_per_env=15, **algorithm):
-    cfg = get_task("go2_parkour_student").train_cfg()
-    cfg.runner.num_steps_per_env, cfg.runner.save_interval = num_steps_per_env, 100
-    cfg.algorithm.num_mini_batches, cfg.algorithm.learning_rate_iterations = 2, 1100  # a lone window has no end
-    cfg.algorithm.ppo.num_mini_batches = 2
-    for name, value in algorithm.items():
-        setattr(cfg.algorithm, name, value)
-    torch.manual_seed(3)
-    runner = OnPolicyRunner(env, cfg, log_dir, env.device, console=quiet())
-    if teacher:
-        runner.load_teacher(TEACHER)
-    return runner
 
 
 @pytest.fixture(scope="module")
 def env():
     torch.manual_seed(2)
     return make_env()
-
-
-def collect(runner, record=None):
-    """A window; `record` gets the actions that went to the environment."""
-    env, step = runner.env, runner.env.step
-
-    def recording(actions):
-        if record is not None:
-            record.append(actions.clone())
-        return step(actions)
-
-    env.step = recording
-    try:
-        runner.prepare()
-        (phase,) = due(runner.phases, 0)
-        phase.begin(env, 0)
-        if record is not None:
-            record.clear()  # of steps until there is an image
-        runner._collect(phase)
-    finally:
-        env.step = step
 
 
 def test_the_loss_sees_the_actions_that_were_taken():
@@ -235,75 +173,6 @@ def test_training_brings_the_student_nearer_and_needs_images(env):
     assert 0.0 <= last["delta_yaw_ok_percentage"] <= 100.0
 
 
-def test_resume_is_exact(tmp_path):
-    """Also of a training that was interrupted, and whose step size falls until its end."""
-    settings = dict(averaging=0.9, learning_rate_iterations=0)
-    torch.manual_seed(0)
-    whole = make_runner(make_env(), tmp_path / "whole", **settings)
-    whole.learn(4)
-    torch.manual_seed(0)
-    first = make_runner(make_env(), tmp_path / "parts", **settings)
-
-    def interrupt():
-        first._stop.number = first.iteration == 1 and int(first.algorithm.storage.frame) == 0  # with its last images
-
-    first.watch = interrupt
-    assert not first.learn(4) and first.iteration == 2
-    second = make_runner(make_env(), tmp_path / "more", teacher=False, **settings)
-    second.load(tmp_path / "parts" / "model_2.pt")
-    second.learn(2)
-    ours, theirs = whole.algorithm.state_dict(), second.algorithm.state_dict()
-    assert equal(ours["learner"], theirs["learner"]) and equal(ours["policy"], theirs["policy"])
-
-
-def recorded_newness(runner):
-    """Of every look at images, whether they were new."""
-    found, look = [], runner.algorithm.look
-
-    def looking(observations):
-        found.append(bool((observations["new_image"] > 0.5).all()))
-        look(observations)
-
-    runner.algorithm.look = looking
-    return found
-
-
-def test_images_are_new_whoever_stepped_before():
-    env = make_env()
-    runner = make_runner(env)
-    runner.learn(1)
-    for _ in range(2):  # a library's user, or Ctrl-C in the middle of a window
-        env.step(torch.zeros(env.num_envs, env.num_actions))
-    found = recorded_newness(runner)
-    runner.learn(2)
-    assert found == [True] * 6
-
-
-def test_resume_with_images_at_another_interval(tmp_path):
-    make_runner(make_env(), tmp_path).learn(1)
-    env = make_env(camera_interval=4)
-    runner = make_runner(env, teacher=False, num_steps_per_env=16)
-    runner.load(tmp_path / "model_1.pt")
-    found = recorded_newness(runner)
-    runner.learn(1)
-    assert found == [True] * 4
-
-
-def test_images_that_do_not_come_are_an_error():
-    env = make_env()
-    runner = make_runner(env)
-    runner.learn(1)
-    env.cfg.camera.interval = 4  # the learner was told 5
-    with pytest.raises(RuntimeError, match="images of an iteration were not new: none came to all robots every 5"):
-        runner.learn(1)
-    env.cfg.camera.interval = 1000
-    with pytest.raises(RuntimeError, match="no new image came to all robots in 5 control steps"):
-        runner.learn(1)
-    runner.env = SimpleNamespace(num_envs=4, observations={})
-    with pytest.raises(ValueError, match="Distillation needs images: the environment has no image_interval"):
-        make_algorithm(runner.algorithm.policy, runner.env, 15, DistillationCfg(), graph=False)
-
-
 def test_policy_in_use_forgets_at_the_start_of_an_episode(env, tmp_path):
     runner = make_runner(env)
     runner.save(tmp_path / "model_0.pt")
@@ -381,30 +250,7 @@ def test_clear_errors(env, tmp_path):
     with pytest.raises(RuntimeError, match="call load_teacher"):
         runner.algorithm.begin(env, 0)
     with pytest.raises(ValueError, match="does not fit this task|holds an ActorCritic"):
-        runner.load_teacher(ROOT / "resources" / "policies" / "go2" / "model.pt")
+        runner.load_teacher(RESOURCES_DIR / "policies" / "go2" / "model.pt")
     runner.algorithm.policy.cfg = dataclasses.replace(DepthPolicyCfg(), teacher=RmaPolicyCfg(actor_hidden_dims=(64,)))
     with pytest.raises(ValueError, match=r"actor_hidden_dims \(512, 256, 128\), not \(64,\)"):
         runner.load_teacher(TEACHER)
-
-
-@pytest.mark.slow
-def test_command_lines(tmp_path):
-    def script(name, *flags):
-        command = [sys.executable, str(ROOT / "legged_gym" / "scripts" / f"{name}.py"), "--task=go2_parkour_student"]
-        return subprocess.run([*command, "--device=cpu", *flags], cwd=tmp_path, capture_output=True, text=True)
-
-    sizes = ("--num_envs=8", "--max_iterations=1", "--train.runner.num_steps_per_env=10", "--no_eval")
-    alone = script("train", *sizes)
-    assert alone.returncode == 2 and "train go2_parkour_teacher first" in alone.stderr
-    assert not list(tmp_path.iterdir())
-    tiles = ("--env.terrain.num_columns=20", "--env.terrain.num_levels=2", "--env.terrain.max_init_level=1")
-    trained = script("train", *sizes, *tiles, "--use_pretrained_checkpoint")
-    assert trained.returncode == 0, trained.stderr
-    files = ("--json=f.json", "--camera=seen.gif")
-    figures = script("evaluate", "--num_envs=1", "--env.env.episode_length_s=0.5", "--difficulty=0", *files)
-    assert figures.returncode == 0, figures.stderr
-    assert (tmp_path / "f.json").is_file()
-    assert (tmp_path / "seen.gif").read_bytes().startswith(b"GIF")
-    again = script("evaluate", "--num_envs=1", "--estimated")
-    assert again.returncode == 2 and "reads only what a robot has" in again.stderr
-    assert BLANK == 0.5

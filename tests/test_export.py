@@ -13,7 +13,7 @@ import onnxruntime
 import pytest
 import torch
 import yaml
-from test_cli import files, run
+from command_lines import files, run
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.evaluation.figures import policy_of

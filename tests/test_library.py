@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from test_cli import ROOT, files, run
+from command_lines import ROOT, files, run
 
 import legged_gym
 from legged_gym.envs.base import base_task

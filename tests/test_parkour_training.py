@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from command_lines import run
 from rich.console import Console
-from test_cli import run
 
 from legged_gym.evaluation.course import evaluate, prepare
 from legged_gym.registry import get_task

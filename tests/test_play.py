@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_cli import run
+from command_lines import GO2, run
 
 from legged_gym.cli.runs import pretrained_checkpoint
 from legged_gym.cli.terrain import choose_terrain
@@ -24,7 +24,6 @@ from legged_gym.viewer.page.ports import free_port, serve, stop
 from legged_gym.viewer.playing.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[1]
-GO2 = "--task=go2"
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import io
 
 import pytest
 import torch
+from depth_students import TEACHER, equal, make_env, make_runner
 from host_sync import NoHostSync
 from rich.console import Console
-from test_distillation import TEACHER, equal, make_env, make_runner
 
 from rsl_rl.algorithms import Distillation
 from rsl_rl.algorithms.phases import counts, due

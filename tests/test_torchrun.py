@@ -1,6 +1,6 @@
 """Training under torchrun: ranks come to an end together, whatever ends one of them; command lines and devices.
 
-What ranks learn is in test_multi_gpu.py.
+What ranks learn is in multi_gpu/.
 """
 
 import os

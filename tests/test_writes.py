@@ -1,13 +1,13 @@
-"""Places to write to that are full or closed, readers that go away, signals, kills: nothing is lost, nothing is half.
+"""Places to write to that are full or closed, and kills: nothing is lost, nothing is half.
 
-Each by its cause, in this process where that can be; benchmarks/faults.py breaks whole scripts at random moments.
+Each by its cause, in this process; test_signals.py stops processes, benchmarks/faults.py breaks whole scripts at random
+moments.
 """
 
 import errno
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import mujoco
 import pytest
 import torch
+from command_lines import files
 from rich.console import Console
-from test_cli import ROOT, files
 from test_runner import make_runner, same
 
 from legged_gym import training
@@ -25,7 +25,7 @@ from legged_gym.cli import runs
 from legged_gym.cli.process import try_gl
 from legged_gym.export.files import export_policy
 from legged_gym.registry import get_task
-from legged_gym.scripts import demo, evaluate, export, train
+from legged_gym.scripts import demo, evaluate, export
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.files import check_folder, check_place, write_file
 from legged_gym.utils.mujoco_log import no_log_file
@@ -226,96 +226,6 @@ def test_text_that_is_not_utf_8_ends_no_training(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(subprocess, "run", slow)
     runs.save_git_state(run)
     assert (run / "git.txt").read_text().startswith("no commit: ")
-
-
-# -- streams and signals -----------------------------------------------------------------------------------------------
-
-PRINTS = """
-import os, signal, sys, time
-from pathlib import Path
-from legged_gym.utils.errors import script
-@script
-def main():
-    try:
-        print("first", flush=True)
-        if sys.argv[1] == "wait":
-            time.sleep(60)
-    finally:
-        Path(sys.argv[2]).write_text("saved")
-    sys.stdin.read(1)
-    for _ in range(3):
-        print("more", flush=True)
-    Path(sys.argv[2]).write_text("saved")
-main()
-"""
-
-
-def start(tmp_path: Path, what: str, stdout, **more) -> subprocess.Popen:
-    command = [sys.executable, "-c", PRINTS, what, str(tmp_path / "result")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipes = dict(stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, text=True)
-    return subprocess.Popen(command, env=environment, **pipes, **more)
-
-
-def test_the_reader_of_stdout_goes_away(tmp_path: Path) -> None:
-    process = start(tmp_path, "go on", subprocess.PIPE)
-    assert process.stdout.readline() == "first\n"
-    process.stdout.close()
-    assert process.communicate("x")[1] == "stdout cannot be written (Broken pipe): going on without it\n"
-    assert process.returncode == 0 and (tmp_path / "result").read_text() == "saved"
-
-
-@pytest.mark.parametrize("stdout, status", [("full", 1), ("closed", 0)])
-def test_stdout_is_full_or_closed(tmp_path: Path, stdout: str, status: int) -> None:
-    more = {"preexec_fn": lambda: os.close(1)} if stdout == "closed" else {}
-    with open("/dev/full", "w") as full:
-        process = start(tmp_path, "go on", full, **more)
-        _, told = process.communicate("x")
-    assert process.returncode == status and (tmp_path / "result").read_text() == "saved"
-    assert told == ("stdout cannot be written (No space left on device): going on without it\n" if status else "")
-
-
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_lets_all_clean_up_and_gives_its_status(tmp_path: Path, number: int, status: int) -> None:
-    process = start(tmp_path, "wait", subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    assert process.stdout.readline() == "first\n"
-    process.send_signal(number)
-    process.communicate()
-    assert process.returncode == status and (tmp_path / "result").read_text() == "saved"
-
-
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_while_trimesh_is_imported_is_not_lost(tmp_path: Path, number: int, status: int) -> None:
-    """It swallows whatever is raised while it looks for its libraries."""
-    (tmp_path / "trimesh.py").write_text(
-        f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\nexcept BaseException:\n    pass\n"
-    )
-    code = (
-        "import signal\nfrom legged_gym.utils.errors import script\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
-        "@script\ndef main():\n    import legged_gym.viewer.page\n    print('went on')\nmain()"
-    )
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert (result.returncode, result.stdout) == (status, ""), result.stderr
-
-
-def test_a_stopped_training_saves_and_is_not_taken_for_a_finished_one(tmp_path, monkeypatch, capsys) -> None:
-    """train.py itself; and what a killed one left in an earlier run is gone after its start."""
-    earlier = tmp_path / "logs" / "go2" / "earlier"
-    earlier.mkdir(parents=True)
-    for name in (".model_1.pt.0123abcd.part", "env_state_7.pt"):
-        (earlier / name).touch()
-    monkeypatch.setattr(Logger, "log", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    small = ("--num_envs=2", "--train.runner.num_steps_per_env=4", "--max_iterations=50")
-    monkeypatch.setenv("RANK", "3")  # left over from another job: this process is the only one
-    with pytest.raises(SystemExit) as end:
-        train.main([*GO2, *small, f"--log_root={tmp_path / 'logs'}"])
-    assert end.value.code == 143
-    (run,) = set((tmp_path / "logs" / "go2").iterdir()) - {earlier}
-    assert f"interrupted: saved {run / 'model_1.pt'}" in capsys.readouterr().out
-    assert {path.name for path in run.glob("*.pt")} == {"model_1.pt", "env_state.pt"}
-    assert not list(earlier.iterdir())
 
 
 # -- what is optional --------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from command_lines import files, run
 from robot_models import CLEAN, FOOT_SHAPE, JOINTS, LIMIT, SHIN, WRONG, mjcf, urdf
-from test_cli import files, run
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.deploy.course import flat_tile
