@@ -22,7 +22,6 @@ from test_runner import make_runner, same
 
 from legged_gym import training
 from legged_gym.cli import runs
-from legged_gym.cli.process import try_gl
 from legged_gym.export.files import export_policy
 from legged_gym.registry import get_task
 from legged_gym.scripts import demo, evaluate, export
@@ -236,13 +235,6 @@ def test_wandb_that_is_not_there_is_told_of_before_anything_is_written(tmp_path,
     made = make_runner(tmp_path)
     with pytest.raises(ValueError, match="^wandb is not installed .*: pip install wandb, or leave it off$"):
         on_policy_runner.OnPolicyRunner(made.env, made.cfg, None, "cpu", wandb={})
-
-
-def test_a_gl_that_is_not_there_is_one_line(monkeypatch) -> None:
-    monkeypatch.setenv("MUJOCO_GL", "osmesa")
-    monkeypatch.setitem(sys.modules, "mujoco", None)
-    with pytest.raises(UserError, match=r"^MUJOCO_GL is 'osmesa', which does not work here \(.*\): unset it$"):
-        try_gl()
 
 
 # -- small ones --------------------------------------------------------------------------------------------------------

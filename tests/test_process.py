@@ -1,4 +1,4 @@
-"""What scripts set for their process: what is freed is kept, and threads that wait rest."""
+"""What scripts set for their process: what is freed is kept, threads that wait rest, and a renderer has to be there."""
 
 import os
 import subprocess
@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from legged_gym.cli.process import let_threads_rest
+from legged_gym.cli.process import let_threads_rest, try_gl
+from legged_gym.utils.errors import UserError
 
 SCRIPT = """
 from legged_gym.cli.process import keep_freed_memory
@@ -46,3 +47,10 @@ def test_threads_rest_unless_the_user_says_how_they_wait(monkeypatch, user, coun
     monkeypatch.setattr(os, "environ", user)
     let_threads_rest()
     assert user.get("GOMP_SPINCOUNT") == count
+
+
+def test_a_gl_that_is_not_there_is_one_line(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    with pytest.raises(UserError, match=r"^MUJOCO_GL is 'osmesa', which does not work here \(.*\): unset it$"):
+        try_gl()
