@@ -1,8 +1,9 @@
 """The command line: a script's flags, and every field of the task's two configs as `--env.x.y=v` and `--train.x.y=v`.
 
-`--import` and `--task` are read first, because the rest of the flags depend on them. Defaults are the task's configs,
-or those of the run that is loaded, in the script's variant; what the user types is laid over them last. Nothing here
-writes, but to try whether that can be done, and mistakes are reported before torch and MuJoCo are imported.
+`--import`, `--task` and the robot are read first, because the others' names or defaults depend on them. Defaults are
+the task's configs, or those of the run that is loaded, in the script's variant; what the user types is laid over them
+last. Nothing here writes, but to try whether that can be done, and mistakes are reported before torch and MuJoCo are
+imported.
 """
 
 import dataclasses
@@ -108,7 +109,7 @@ def parse(
     overrides; training on the CPU applies `cpu`.
     """
     argv = [name_in_underscores(word) for word in translated(sys.argv[1:] if argv is None else argv)]
-    task = _task(args_type, argv)
+    task, robot = _task(args_type, argv)
     if _HELP & set(argv):
         _help(args_type, argv, task, variant)
     env_cfg, train_cfg = task.env_cfg(), task.train_cfg()
@@ -135,9 +136,7 @@ def parse(
     device = choose_device(args)
     try_gl()
     if of_cpu := device == "cpu" and variant == "train" and (checkpoint is None or across):
-        env_cfg, train_cfg = task.cpu_env_cfg(), task.cpu_train_cfg()
-        typed = _flags(args_type, argv, task, env_cfg, train_cfg).env.asset.name
-        env_cfg = task.cpu_env_cfg(robot=typed)
+        env_cfg, train_cfg = task.cpu_env_cfg(robot), task.cpu_train_cfg()
     if args.headless:
         env_cfg.viser.enable = False
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
@@ -200,13 +199,14 @@ def choose_device(args: Args) -> str:
     return asked[0]
 
 
-def _task(args_type: type[Args], argv: list[str]) -> Task:
-    """The task that the command line names; without one, help shows the general flags."""
-    first = dataclasses.make_dataclass("First", [("task", Text, None), ("imports", Imports, ())])
+def _task(args_type: type[Args], argv: list[str]) -> tuple[Task, str | None]:
+    """The task and the robot that the command line names; without a task, help shows the general flags."""
+    robot = ("robot", Annotated[Text, tyro.conf.arg(name="env.asset.name")], None)
+    first = dataclasses.make_dataclass("First", [("task", Text, None), ("imports", Imports, ()), robot])
     found, _ = tyro.cli(first, args=argv, return_unknown_args=True, add_help=False)
     import_tasks(found.imports)
     if found.task is not None:
-        return get_task(found.task)
+        return get_task(found.task), found.robot
     tasks = ", ".join(all_tasks())
     if _HELP & set(argv):
         more = f"Tasks: {tasks}. With --task=NAME, --help also shows every config field of the task."
