@@ -1,4 +1,4 @@
-"""VideoMimic's observations, height maps, root command, biases, grounds and sources of motions, by hand."""
+"""VideoMimic's observations, height maps, root command, biases, grounds and shares of clips, by hand."""
 
 import math
 from types import SimpleNamespace
@@ -11,9 +11,8 @@ from deepmimic_envs import SHORT, WALK, follow
 from legged_gym import make
 from legged_gym.envs.g1 import g1_videomimic_config as stages
 from legged_gym.motion.library import MotionLibrary
-from legged_gym.parts.motion_config import DeepMimicCfg, OffsetScales, SamplingCfg
+from legged_gym.parts.motion_config import OffsetScales, SamplingCfg
 from legged_gym.parts.motion_sampler import MotionSampler
-from legged_gym.parts.motion_sources import sources
 from legged_gym.parts.root_command import RootCommand
 from legged_gym.parts.sensor_bias import SensorBias
 from legged_gym.sensors.height_map import HeightMap
@@ -306,53 +305,7 @@ def test_episodes_on_uneven_ground_start_on_it():
     torch.testing.assert_close(height, rise, atol=0.036, rtol=0)
 
 
-# -- which motions -----------------------------------------------------------------------------------------------------
-def captures(tmp_path, *names: str):
-    for name in names:
-        (tmp_path / name).mkdir()
-        for file in ("retarget_poses_g1.h5", "second.h5", "background_mesh.obj", "other.obj"):
-            (tmp_path / name / file).touch()
-
-
-def test_filmed_folders_take_the_place_of_clips_on_boxes(tmp_path):
-    captures(tmp_path, "stairs_01", "bench")
-    listed = tmp_path / "videos.yaml"
-    listed.write_text(
-        "- bench\n- folder_path: elsewhere/stairs_01\n  human_video_data_pattern: '*.h5'\n"
-        "  human_video_terrain_pattern: other.obj\n  default_data_fps_override: 60\n  start_frame: 10\n"
-        "  teacher_checkpoint_run_name: best\n"
-    )
-    cfg = DeepMimicCfg(motions=("motions/g1/walk.npz",), human_motion_source=str(listed), data_root=str(tmp_path))
-    walk, bench, first, second = sources(cfg)
-    assert walk.on_plane and not walk.on_boxes and walk.scene is None
-    assert (bench.path.name, bench.scene.name, bench.teacher) == ("retarget_poses_g1.h5", "background_mesh.obj", "")
-    assert [first.path.name, second.path.name] == ["retarget_poses_g1.h5", "second.h5"]
-    assert (first.scene.name, first.fps, first.frames, first.teacher) == ("other.obj", 60, (10, None), "best")
-    cfg.use_amass = False
-    assert len(sources(cfg)) == 3
-    cfg.use_amass, cfg.use_human_videos = True, False
-    assert [source.on_boxes for source in sources(cfg)] == [False]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{a: 1}", "no list of entries"),
-        ("- folder_path: x\n  fps: 3\n", "an entry has fps"),
-        ("- nowhere\n", "there is no folder"),
-        ("- {folder_path: bench, human_video_data_pattern: a.h5}\n", "bench has no a.h5"),
-        ("[", "deepmimic.human_motion_source: cannot read"),
-    ],
-)
-def test_one_line_for_a_mistake_in_a_list(tmp_path, text, message):
-    captures(tmp_path, "bench")
-    (tmp_path / "videos.yaml").write_text(text)
-    cfg = DeepMimicCfg(human_motion_source=str(tmp_path / "videos.yaml"), data_root=str(tmp_path))
-    with pytest.raises(UserError, match=message) as caught:
-        sources(cfg)
-    assert "\n" not in str(caught.value)
-
-
+# -- how often clips are followed, and who teaches them ----------------------------------------------------------------
 def test_clips_with_a_terrain_can_be_oversampled_and_have_teachers():
     settings = {"deepmimic.human_video_oversample_factor": 10, "deepmimic.teacher_checkpoint_run_name": "best"}
     settings |= {"deepmimic.motions": (WALK, BOX), "deepmimic.clip_weighting_strategy": "uniform_clip"}
@@ -389,11 +342,3 @@ def test_linear_starts_are_early():
     left = 175.0 - 25.0 * torch.arange(8.0)
     expected = (left[:-1] ** 2 - left[1:] ** 2) / 175.0**2
     torch.testing.assert_close(seen, expected, atol=4e-3, rtol=0)
-
-
-def test_a_folder_without_motions_is_told_by_the_setting(tmp_path):
-    for setting in ({"motions": (str(tmp_path),)}, {"amass_replay_data_path": str(tmp_path)}):
-        with pytest.raises(
-            UserError, match=f"^deepmimic.{next(iter(setting))}: {tmp_path}: there is no motion in this"
-        ):
-            sources(DeepMimicCfg(**setting))

@@ -15,7 +15,7 @@ from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_use
 from legged_gym.utils.files import lasting, read_yaml
 
 OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
-# Of VideoMimic's lists; a `folder_path` is looked for in data_root by its last part, as there.
+# Of VideoMimic's lists.
 ENTRY_KEYS = ("folder_path", "teacher_checkpoint_run_name", "human_video_data_pattern", "human_video_terrain_pattern")
 ENTRY_KEYS += ("default_data_fps_override", "start_frame", "end_frame")
 
@@ -135,12 +135,11 @@ def _listed(path: Path) -> list[dict[str, Any]]:
 
 
 def _places(cfg: DeepMimicCfg, name: str, list_file: Path | None = None) -> list[Path]:
-    """Where the folder `name` is looked for; if `list_file` lists it, beside that too, so that it is found when the run
-    is loaded in another working directory."""
+    """Where the folder `name` is looked for: in data_root by its last part, as VideoMimic does, and before that beside
+    `list_file`, which lists it: so whoever wrote it meant it, and so it is found from any working directory."""
     named = Path(os.path.expanduser(name))
-    places = [Path(os.path.expanduser(cfg.data_root)) / named.name, Path(OLDER_ROOT) / named.name, named]
-    if list_file is not None:
-        places.append(list_file.parent / named)
+    places = [] if list_file is None else [list_file.parent / named]
+    places += [Path(os.path.expanduser(cfg.data_root)) / named.name, Path(OLDER_ROOT) / named.name, named]
     return list(dict.fromkeys(places))
 
 
