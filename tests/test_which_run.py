@@ -27,22 +27,38 @@ def test_the_newest_run_is_by_its_checkpoints_time(tmp_path):
     assert runs.locate_checkpoint(tmp_path, "go2", None, None) == newest / "model_2.pt"
 
 
-def test_a_folder_that_cannot_be_read_is_named_and_passed_over(tmp_path, monkeypatch, capsys):
-    readable = make_run(tmp_path, "a", model_1=100)
-    closed = make_run(tmp_path, "b", model_1=200)
+def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can read the folder, root neither."""
     listing = Path.iterdir
 
     def iterdir(path):
-        if path == closed:
+        if path == folder:
             raise PermissionError(13, "Permission denied")
         return listing(path)
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_passed_over(tmp_path, monkeypatch, capsys):
+    readable = make_run(tmp_path, "a", model_1=100)
+    closed = make_run(tmp_path, "b", model_1=200)
+    close(closed, monkeypatch)
     assert runs.locate_checkpoint(tmp_path, "go2", None, None) == readable / "model_1.pt"
     told = capsys.readouterr().err
     assert told == f"note: passed over: cannot read the folder {closed}: Permission denied\n"
     with pytest.raises(UserError, match=f"cannot read the folder {closed}: Permission denied"):
         runs.locate_checkpoint(tmp_path, "go2", "b", None)
+
+
+def test_a_folder_that_cannot_be_read_hides_no_hint(tmp_path, monkeypatch):
+    experiment = make_run(tmp_path, "a", model_1=100).parent
+    for root in (tmp_path, experiment):
+        (root / "0_closed").mkdir()  # the first that is looked into
+        close(root / "0_closed", monkeypatch)
+    with pytest.raises(runs.NothingTrained, match=f"no runs in {tmp_path}/go3; experiments in {tmp_path}: go2$"):
+        runs.find_run(tmp_path, "go3", None)
+    with pytest.raises(UserError, match=f"no runs in {experiment}/go2, but in {experiment}: --log_root is"):
+        runs.find_run(experiment, "go2", None)
 
 
 def test_the_name_of_a_file_of_a_run(tmp_path, monkeypatch):

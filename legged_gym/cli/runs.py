@@ -10,7 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from legged_gym import RESOURCES_DIR
 from legged_gym.utils.errors import UserError, nearest
@@ -77,12 +79,12 @@ def find_run(log_root: Path, experiment: str, load_run: str | None) -> Path:
     runs = _runs(parent) if parent.is_dir() else []
     if not runs:
         folders = sorted(d for d in Path(log_root).glob("*") if d.is_dir())
-        if any(map(checkpoints, folders)):
+        if any(_seen(checkpoints, folder) for folder in folders):
             raise UserError(
                 f"there are no runs in {parent}, but in {log_root}: --log_root is the folder of all experiments, which "
                 f"may be {Path(log_root).resolve().parent}, and --experiment_name the one in it"
             )
-        experiments = [folder.name for folder in folders if _is_experiment(folder)]
+        experiments = [folder.name for folder in folders if _seen(_runs, folder)]
         missing += f"; experiments in {log_root}: {', '.join(experiments) or 'none'}"
         raise NothingTrained(missing) if load_run in LATEST else UserError(missing)
     if load_run not in LATEST:
@@ -106,12 +108,12 @@ def _is_run(folder: Path) -> bool:
         return True
 
 
-def _is_experiment(folder: Path) -> bool:
-    """Whether a run lies in it; likewise."""
+def _seen(look: Callable[[Path], Any], folder: Path) -> Any:
+    """What `look` finds in a folder; None if it cannot be read: a hint about others is not to fail for it."""
     try:
-        return bool(_runs(folder))
-    except UserError:
-        return True
+        return look(folder)
+    except (UserError, OSError):
+        return None
 
 
 def _last_saved(run: Path) -> tuple[int, Path] | None:
