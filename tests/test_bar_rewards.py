@@ -91,6 +91,7 @@ def test_critics_are_told_of_a_spoilt_crossing_until_the_bar_is_left_behind():
     for x in go(env, [(3.6, OVER, {})]):
         env.sim.contact_forces_w.zero_()
         if abs(x - 2.4) < 1e-6:
+            put(env, x, z=[OVER, 0.36])
             env.sim.contact_forces_w[1, 0, 2] = 50.0  # the base
             env.crossings.update()
         told[round(x, 1)] = env.groups["touched"].terms[0].read()[:, 0].tolist()

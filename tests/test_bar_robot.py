@@ -4,9 +4,10 @@ import pytest
 import torch
 from bar_robots import OVER, UNDER, go, put, quiet
 
-from legged_gym.envs.base.bar_robot import BarRobot, outline
+from legged_gym.envs.base.bar_robot import BarRobot
 from legged_gym.evaluation.bars import BarJudge, print_bars
 from legged_gym.registry import make
+from legged_gym.simulators.outline import outline
 from legged_gym.terrain import Mode, proportions
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
 from legged_gym.terrain.tile import Obstacle
@@ -21,7 +22,8 @@ def test_crossings_are_counted_as_they_were(capsys):
     finished = torch.zeros(4, 4, dtype=torch.long)
     for x in go(env, [*stations, (9.4, UNDER, {})]):
         env.sim.contact_forces_w.zero_()
-        if 8.0 < x < 8.2:
+        if 8.95 < x < 9.05:  # a knee hangs in the bar of 50 cm
+            put(env, x, z=0.755)
             env.sim.contact_forces_w[2, env.robot.body_names.index("RL_calf"), 2] = 5.0
             env.crossings.update()
         finished += env.crossings.now
@@ -76,26 +78,43 @@ def test_bars_that_were_not_reached_were_not_crossed():
     assert (figures["clean_crossings/jump"] == 1.0).all() and (figures["clean_crossings/crawl"] == 0.0).all()
 
 
-def test_a_body_in_the_bar_and_a_foot_on_it_touch_it():
+def test_what_is_in_a_bar_touches_it():
     """By physics: with its nose in the second bar, on the floor before it, and a foot on the first one's plate."""
     env = BarRobot(quiet())
     put(env, x=[4.15, 3.6, 2.5 - 0.28, 0.0], z=[0.407, 0.407, 0.447, 0.407])
     env.step(torch.zeros(4, 12))
     assert env.crossings.touched.tolist() == [[False, True, False, False], *[[False] * 4] * 3]
-    env.reset()
+
+
+@pytest.mark.parametrize(
+    ("link", "x", "y", "z", "touches"),
+    [  # of the link's origin; the first bar is at 2.5 m, 0.24 to 0.31 m high, its posts are 0.7 m to the sides
+        ("FL_foot", 2.5, 0.0, 0.31 + 0.026, True),  # on the bar, as a foot is a sphere of 26 mm
+        ("FL_foot", 2.5, 0.0, 0.31 + 0.026 + 0.04, False),  # over it
+        ("FL_foot", 2.5, 0.0, 0.026, False),  # on the floor under it
+        ("FL_foot", 2.5, 0.66, 0.026, True),  # on the floor, at the post
+        ("FL_foot", 2.38, 0.66, 0.026, False),  # before the post
+        ("FL_calf", 2.5, 0.0, 0.25, True),  # a knee in the bar
+        ("FL_calf", 2.2, 0.0, 0.2, False),  # a calf on the floor before it
+        ("base_link", 2.8, 0.0, 0.36, True),  # the tail on the bar: 0.43 m behind, 0.06 m below
+        ("base_link", 3.05, 0.0, 0.36, False),  # the tail behind it
+    ],
+)
+def test_a_link_in_contact_touches_the_gate_if_it_is_beside_bar_or_post(link, x, y, z, touches):
+    env = BarRobot(quiet(1))
+    index = env.robot.body_names.index(link)
+    put(env, 0.0, z=0.0)
+    put(env, *(torch.tensor([x, y, z]) - env.sim.body_pos_w[0, index]))
     env.sim.contact_forces_w.zero_()
-    foot = env.feet[0]
-    env.sim.contact_forces_w[:, foot, 2] = 50.0
-    put(env, x=2.5, z=0.9)  # its feet hang 0.5 m high
-    env.sim.contact_forces_w[:, foot, 2] = 50.0
     env.crossings.update()
-    assert env.crossings.touched[:, 0].all() and (env.crossings.toucher[:, 0] == len(env.crossings.links) - 3).all()
-    assert env._reward_collision().tolist() == [1.0] * 4, "a foot on a bar collides"
-    put(env, x=2.5, z=0.4)
-    env.sim.contact_forces_w.zero_()
-    env.sim.contact_forces_w[:, foot, 2] = 50.0
+    assert not env.crossings.touched.any(), "nothing is in contact"
+    env.sim.contact_forces_w[0, index, 2] = 5.0
     env.crossings.update()
-    assert not env._reward_collision().any(), "and on the floor it does not"
+    assert env.crossings.touched[0].tolist() == [touches, False, False, False]
+    if touches:
+        assert env.crossings.links[env.crossings.toucher[0, 0] - 1] == index
+    collides = touches or link != "FL_foot"
+    assert env._reward_collision().item() == collides, "a foot collides with a gate alone, the others with anything"
 
 
 def test_levels_rise_for_bars_that_were_mastered():
@@ -171,10 +190,19 @@ def test_a_course_without_bars_is_refused():
         BarRobot(quiet(hurdle=1.0))
 
 
-def test_the_outline_is_the_body_s():
-    points = outline(BarRobot(quiet(1)).robot)
-    assert points.max(0).tolist() == pytest.approx([0.43, 0.13, 0.125])
-    assert points.min(0).tolist() == pytest.approx([-0.43, -0.13, -0.1])
+def test_the_outline_is_the_robot_s():
+    """Extreme points of base, a calf and a foot, as the MJCF has them; neighbours are no more than 8 cm apart."""
+    robot = BarRobot(quiet(1)).robot
+    points, radii, links = outline(robot)
+    base, calf, foot = (links == robot.body_names.index(name) for name in ("base_link", "FL_calf", "FL_foot"))
+    assert (points + radii[:, None])[base].max(0).tolist() == pytest.approx([0.43, 0.13, 0.125])
+    assert (points - radii[:, None])[base].min(0).tolist() == pytest.approx([-0.43, -0.13, -0.1])
+    lower = points[calf][points[calf][:, 2].argmin()]
+    assert lower.tolist() == pytest.approx([0.022, 0.0, -0.19]) and calf.sum() == 4 and (radii[calf] == 0.0165).all()
+    assert points[foot].tolist() == [[0.0, 0.0, 0.0]] and radii[foot].tolist() == [0.026]
+    bottom = points[base & (points[:, 2] < -0.0999)]
+    along = sorted(bottom[bottom[:, 1] > 0.129][:, 0])
+    assert along[0] == pytest.approx(-0.21) and max(b - a for a, b in zip(along, along[1:], strict=False)) <= 0.08
 
 
 def test_a_crawl_bar_of_go2_s_courses_is_a_gate_too():

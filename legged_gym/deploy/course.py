@@ -121,7 +121,7 @@ class Crossings:
         self._last_x = 0.0
 
     def advance(self, position: Array, touching: bool) -> None:
-        """One control step further, with the base at `position` (3,), `touching` more than the floor with its feet."""
+        """One control step further, with the base at `position` (3,), `touching` bar or posts."""
         x, y, z = position
         passing = (self._last_x < self._middle) & (x >= self._middle)
         right = np.where((z > self._between) == (self._mode == Mode.JUMP), AS_ASKED, WRONG_WAY)

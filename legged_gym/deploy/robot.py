@@ -17,7 +17,7 @@ from legged_gym.deploy.description import mjcf_path
 from legged_gym.deploy.measure import SENSORS, Sensor
 from legged_gym.deploy.rotations import into_body
 from legged_gym.robots.spec import RobotSpec, joint_ranges
-from legged_gym.terrain.rules import ON_GATE, TOUCH
+from legged_gym.terrain.rules import GATE_TOP, TOUCH
 from legged_gym.terrain.tile import Tile
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.mujoco_log import no_log_file
@@ -86,8 +86,10 @@ class SimulatedRobot:
         self._motors = np.array([moved.index(joint.id) for joint in joints])
         self._feet = self.bodies("robot.feet", robot["feet"])
         self._ends_episode = self.bodies("robot.ends_episode", robot["ends_episode"])
-        self._body = np.setdiff1d(np.arange(1, self.model.nbody), self._feet)  # the ground is of the world's
         self._own = self.model.geom_group != GROUND_GROUP
+        top = self.model.geom_pos[:, 2] + self.model.geom_size[:, 2]  # of a box that stands upright
+        box = self.model.geom_type == mujoco.mjtGeom.mjGEOM_BOX
+        self._of_gate = ~self._own & box & (top > GATE_TOP)
         self._sensors = self._find_sensors()
 
     # -- what a policy's loop calls -----------------------------------------------------------------------------------
@@ -203,11 +205,14 @@ class SimulatedRobot:
         up = -into_body(self.orientation, np.array([0.0, 0.0, -1.0]))[2]
         return bool(up < np.cos(falls["max_tilt"]) or self.position[2] - ground < falls["min_height"])
 
-    def touches_more_than_the_floor(self) -> bool:
-        """Whether a link is in contact that is no foot, or a foot that is too high for the floor."""
-        high = self.feet[:, 2] > ON_GATE
-        body, feet = self.contact_force(self._body) > TOUCH, self.contact_force(self._feet) > TOUCH
-        return bool(body.any() or (feet & high).any())
+    def touches_a_gate(self) -> bool:
+        """Whether a link is in contact with bar or post."""
+        wrench = np.zeros(6)
+        for i in np.flatnonzero(self._of_gate[self.data.contact.geom].any(1)):
+            mujoco.mj_contactForce(self.model, self.data, i, wrench)
+            if np.linalg.norm(wrench[:3]) > TOUCH:
+                return True
+        return False
 
     def diverged(self) -> bool:
         return not (np.abs(self.data.qpos) < 1e5).all() or not (np.abs(self.data.qvel) < 1e4).all()

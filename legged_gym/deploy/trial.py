@@ -73,7 +73,7 @@ def run_course(
         course.advance(robot.position)
         gone = course.progress(robot.position)
         if len(crossings.way):
-            crossings.advance(robot.position, robot.touches_more_than_the_floor())
+            crossings.advance(robot.position, robot.touches_a_gate())
         fallen = robot.crashed() or course.fallen(robot.position, roll, pitch, robot.feet)
         fallen = fallen or robot.fallen(trial.get("falls"), course.ground_under(robot.position))
         moved = float(np.linalg.norm(robot.velocity_b[0][:2])) * period

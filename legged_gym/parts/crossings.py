@@ -9,11 +9,13 @@ from torch import Tensor
 from legged_gym.part import Part
 from legged_gym.parts.course import KEY, Course
 from legged_gym.simulators import Simulator
-from legged_gym.terrain.rules import AS_ASKED, ON_GATE, OUTSIDE, REACH, TOUCH, WRONG_WAY
+from legged_gym.simulators.outline import outline
+from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, REACH, TOUCH, WRONG_WAY
 from legged_gym.terrain.tile import Mode, Obstacle
-from legged_gym.utils.math import assign_where
+from legged_gym.utils.math import assign_where, quat_rotate
 
 MODES = {"jump": Mode.JUMP, "crawl": Mode.CRAWL}
+BESIDE = 0.03  # m from bar and posts within which a link in contact touches them: it moves on after the contact
 
 
 class Gates(NamedTuple):
@@ -25,6 +27,7 @@ class Gates(NamedTuple):
     top: Tensor
     underside: Tensor
     half_width: Tensor
+    depth: Tensor  # of the bar, along x
     mode: Tensor  # float, of `Mode`
 
 
@@ -33,16 +36,17 @@ class Crossings(Part):
 
     A gate is passed where the base's origin goes by its middle: between the posts or outside, over or under. It is left
     behind once the base is `REACH` beyond, and was crossed cleanly if it was passed between the posts in the way that
-    its mode asks for and, while within `REACH`, nothing touched anything but feet the floor. Contacts are those at the
-    ends of control steps.
+    its mode asks for and, while within `REACH`, nothing touched bar or posts. Contacts are those at the ends of control
+    steps; a link with one touches the nearest gate if its shapes are within `BESIDE` of bar or posts. The engine tells
+    forces, not what they come from.
 
     Attributes:
         way: (N, M) long, how each was passed last; 0: not yet
-        links: (L,) those that may spoil a crossing: the body's, then the feet
-        toucher: (N, M) long, 1 + index in `links` of the first that did; 0: none
+        links: (L,) the body's, then the feet
+        touching: (N, L) bool, which of them touch the nearest gate
+        toucher: (N, M) long, 1 + index in `links` of the first that touched each; 0: none
         left, clean: (N, M) bool
         now: (N, M) bool, left behind in this step
-        feet_on_gates: (N, F) bool, touch something higher than the floor
         passed_by: Gates of the tiles that this step's physics took place on
         measured_clean, measured_way, measured_toucher: (N, M) kept over resets by `measure`
     """
@@ -50,9 +54,12 @@ class Crossings(Part):
     settings = ("terrain",)
 
     def __init__(self, course: Course, sim: Simulator, body: Tensor, feet: Tensor):
-        """`body`, `feet`: indices of the links that may touch nothing, and nothing but the floor."""
-        self._course, self._sim, self._body, self._feet = course, sim, body, feet
+        """`body`, `feet`: indices of the links."""
+        self._course, self._sim = course, sim
         self.links = torch.cat([body, feet])
+        points, radii, of = (torch.as_tensor(each, device=body.device) for each in outline(sim.robot))
+        self._points, self._radii, self._point_links = points.float()[None], radii.float(), of
+        self._of_link = (of[:, None] == self.links).float()  # (P, L)
         shape, device = course.obstacles.shape[:2], course.level.device
         flags = dict(dtype=torch.bool, device=device)
         self.keep(
@@ -63,7 +70,7 @@ class Crossings(Part):
             last_x=torch.zeros(shape[0], 1, device=device),
         )
         self.now = torch.zeros(shape, **flags)
-        self.feet_on_gates = torch.zeros(shape[0], len(feet), **flags)
+        self.touching = torch.zeros(shape[0], len(self.links), **flags)
         self.measured_clean, self.measured_way = self.clean.clone(), self.way.clone()
         self.measured_toucher = self.toucher.clone()
         self.passed_by = self.gates()
@@ -73,7 +80,7 @@ class Crossings(Part):
         row = dict(zip(Obstacle._fields, self._course.obstacles.unbind(-1), strict=True))
         there = row["half_width"].isfinite() & (row["mode"] != Mode.NONE)
         middle = row["x"] + 0.5 * row["depth"]
-        return Gates(there, middle, *(row[name] for name in ("y", "height", "underside", "half_width", "mode")))
+        return Gates(there, middle, *(row[k] for k in ("y", "height", "underside", "half_width", "depth", "mode")))
 
     def update(self) -> None:
         """After the physics of a control step."""
@@ -86,17 +93,29 @@ class Crossings(Part):
         way = torch.where((y - gates.y).abs() < gates.half_width, right, OUTSIDE)
         self.way.copy_(torch.where(passing, way, self.way))
         near = gates.there & ((x - gates.middle).abs() < REACH) & ~self.left
-        force = self._sim.contact_forces_w.norm(dim=-1)
-        high = self._sim.body_pos_w.index_select(1, self._feet)[..., 2] > ON_GATE
-        torch.logical_and(force.index_select(1, self._feet) > TOUCH, high, out=self.feet_on_gates)
-        touching = torch.cat([force.index_select(1, self._body) > TOUCH, self.feet_on_gates], 1)
-        spoils = near & touching.any(1, keepdim=True)
-        first = 1 + touching.float().argmax(1, keepdim=True)
+        force = self._sim.contact_forces_w.index_select(1, self.links).norm(dim=-1)
+        torch.logical_and(force > TOUCH, self._beside(gates), out=self.touching)
+        spoils = near & self.touching.any(1, keepdim=True)
+        first = 1 + self.touching.float().argmax(1, keepdim=True)
         self.toucher.copy_(torch.where(spoils & ~self.touched, first, self.toucher))
         torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
         self.clean.logical_or_(self.now & (self.way == AS_ASKED) & ~self.touched)
         self.left.logical_or_(self.now)
         self.last_x.copy_(x)
+
+    def _beside(self, gates: Gates) -> Tensor:
+        """(N, L) whether links are within `BESIDE` of bar or posts of the gate that is nearest to the base along x."""
+        sim, of = self._sim, self._point_links
+        away = torch.where(gates.there, (sim.root_pos_w[:, :1] - gates.middle).abs(), torch.inf)
+        distance, nearest = away.min(1, keepdim=True)
+        gate = Gates(*(each.gather(1, nearest) for each in gates))
+        turned = quat_rotate(sim.body_quat_w.index_select(1, of), self._points)
+        x, y, z = (sim.body_pos_w.index_select(1, of) + turned).unbind(-1)  # (N, P)
+        margin = self._radii + BESIDE
+        along = (x - gate.middle).abs() < 0.5 * gate.depth + margin
+        beyond = (y - gate.y).abs() > gate.half_width - margin
+        frame = along & (z < gate.top + margin) & (beyond | (z > gate.underside - margin))
+        return (frame & distance.isfinite()).float() @ self._of_link > 0.0
 
     @property
     def touched(self) -> Tensor:

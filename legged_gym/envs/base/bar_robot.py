@@ -1,6 +1,5 @@
 """A parkour robot among bars, some to jump over and some to crawl under, after the Galileo hurdle parkour."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,10 +8,10 @@ from legged_gym.envs.base.depth_robot import DepthParkourRobot
 from legged_gym.envs.base.parkour_robot import ParkourRobot
 from legged_gym.mirror import UNCHANGED
 from legged_gym.observations import Group, Term
-from legged_gym.simulators.model import RobotModel
+from legged_gym.simulators.outline import outline
 from legged_gym.terrain.bars import PLATE_HEIGHT
 from legged_gym.terrain.rules import AS_ASKED
-from legged_gym.terrain.tile import Mode, rotation_matrix
+from legged_gym.terrain.tile import Mode
 from legged_gym.utils.errors import UserError
 from legged_gym.utils.math import assign_where, quat_rotate
 
@@ -45,7 +44,10 @@ class BarRobot(ParkourRobot):
         above = [self.robot_spec.spec.body(foot).parent.name for foot in self.robot.feet]  # whose origins are the knees
         knees = torch.tensor([self.robot.body_names.index(link) for link in above], device=self.device)
         self.limbs = torch.cat([self.feet, knees])
-        self.body_points = torch.tensor(outline(self.robot), dtype=torch.float32, device=self.device)[None]  # (1, P, 3)
+        points, radii, of = outline(self.robot)
+        self.body_points, self.body_radii = (
+            torch.tensor(each[of == 0], dtype=torch.float32, device=self.device)[None] for each in (points, radii)
+        )  # (1, P, 3), (1, P)
         numbers = ("bar_ahead", "bar_y", "bar_top", "bar_underside", "highest", "nearing")
         for name in numbers:
             setattr(self, name, torch.zeros(self.num_envs, device=self.device))
@@ -69,7 +71,7 @@ class BarRobot(ParkourRobot):
         torch.logical_and(near, mode == Mode.CRAWL, out=self.crawl)
         torch.logical_not(near, out=self.flat)
         self.body_w.copy_(root[:, None] + quat_rotate(self.sim.root_quat_w[:, None], self.body_points))
-        self.highest.copy_(self.body_w[..., 2].amax(1))
+        self.highest.copy_((self.body_w[..., 2] + self.body_radii).amax(1))
         torch.gt(root[:, 0], self.furthest, out=self.onward)
         self.furthest.copy_(torch.maximum(self.furthest, root[:, 0]))
         nearing = super()._reward_tracking_goal_vel()
@@ -145,7 +147,7 @@ class BarRobot(ParkourRobot):
         limbs = torch.sigmoid(15.0 * (over - self.cfg.rewards.jump_margin)) * (distance < OVER)
         bar_x = self.sim.root_pos_w[:, 0] + self.bar_ahead
         beside = (self.body_w[..., 0] - bar_x[:, None]).abs() > UNDER
-        lowest = self.body_w[..., 2].masked_fill(beside, torch.inf).amin(1)
+        lowest = (self.body_w[..., 2] - self.body_radii).masked_fill(beside, torch.inf).amin(1)
         body = torch.sigmoid(15.0 * (lowest - self.bar_top - 0.5 * self.cfg.rewards.jump_margin)) * lowest.isfinite()
         share = (limbs.sum(1) + body) / (limbs.shape[1] + 1)
         return self.jump * share * self._gain()
@@ -175,7 +177,7 @@ class BarRobot(ParkourRobot):
 
     def _reward_collision(self) -> Tensor:
         """Feet on a bar count as well: no crossing is clean with them."""
-        return super()._reward_collision() + self.crossings.feet_on_gates.sum(1)
+        return super()._reward_collision() + self.crossings.touching[:, -len(self.feet) :].sum(1)
 
     def _reward_lateral_deviation(self) -> Tensor:
         """Beside the middle of the nearest bar, wherever that is: going round it is no way out."""
@@ -207,19 +209,3 @@ class BarRobot(ParkourRobot):
 
 class DepthBarRobot(BarRobot, DepthParkourRobot):
     """The same with a depth camera."""
-
-
-def outline(robot: RobotModel) -> np.ndarray:
-    """Points (P, 3) of the base's outline in its frame, m: along the boxes' edges, over and under capsules and
-    spheres."""
-    points = []
-    for shape in (primitive for primitive in robot.primitives if primitive.link == 0):
-        if shape.kind == "box":
-            along = np.linspace(-1.0, 1.0, 5)
-            local = np.array([(x, y, z) for x in along for y in (-1.0, 1.0) for z in (-1.0, 1.0)]) * shape.size
-            points.append(shape.pos + local @ rotation_matrix(shape.quat).T)
-            continue
-        radius, half = shape.size[0], shape.size[1] if shape.kind == "capsule" else 0.0
-        ends = shape.pos + half * np.array([[-1.0], [1.0]]) * rotation_matrix(shape.quat)[:, 2]
-        points += [ends + (0.0, 0.0, radius), ends - (0.0, 0.0, radius)]
-    return np.concatenate(points)

@@ -1,0 +1,35 @@
+"""Points on a robot's shapes, for distances to what stands in its way."""
+
+import numpy as np
+
+from legged_gym.simulators.model import Primitive, RobotModel
+from legged_gym.terrain.tile import rotation_matrix
+
+SPACING = 0.08  # m between neighbours, at most
+Array = np.ndarray
+
+
+def outline(robot: RobotModel) -> tuple[Array, Array, Array]:
+    """Points (P, 3) in the frames of their links, m; the radius (P,) of the sphere about each that the shape has, m;
+    and the links' indices (P,). They lie along the edges of boxes, with radius 0, and along the axes of capsules."""
+    points = [_points(shape) for shape in robot.primitives]
+    counts = [len(each) for each in points]
+    radii = [0.0 if shape.kind == "box" else shape.size[0] for shape in robot.primitives]
+    links = [shape.link for shape in robot.primitives]
+    return np.concatenate(points), np.repeat(radii, counts), np.repeat(links, counts)
+
+
+def _points(shape: Primitive) -> Array:
+    rotation = rotation_matrix(shape.quat).T
+    if shape.kind == "box":
+        corners = np.array(np.meshgrid(*[(-1.0, 1.0)] * 3)).reshape(3, -1).T * shape.size
+        edges = [(a, b) for i, a in enumerate(corners) for b in corners[i + 1 :] if (a != b).sum() == 1]
+        return shape.pos + np.concatenate([_line(a, b) for a, b in edges]) @ rotation
+    half = shape.size[1] if shape.kind == "capsule" else 0.0
+    return shape.pos + _line(np.array([0.0, 0.0, -half]), np.array([0.0, 0.0, half])) @ rotation
+
+
+def _line(start: Array, end: Array) -> Array:
+    """(K, 3) from `start` to `end`, both among them; one where they are the same."""
+    count = int(np.ceil(np.linalg.norm(end - start) / SPACING - 1e-9)) + 1
+    return np.linspace(start, end, count)
