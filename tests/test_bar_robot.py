@@ -1,14 +1,20 @@
 """Robots among bars: what counts as a clean crossing, what they are told, and their motors."""
 
+import mujoco
+import numpy as np
 import pytest
 import torch
 from bar_robots import OVER, UNDER, go, put, quiet
 
+from legged_gym.deploy.robot import Physics, SimulatedRobot
 from legged_gym.envs.base.bar_robot import BarRobot
 from legged_gym.evaluation.bars import BarJudge, print_bars
+from legged_gym.export.description import describe
+from legged_gym.export.networks import deployed_layout
 from legged_gym.registry import make
 from legged_gym.simulators.outline import outline
 from legged_gym.terrain import Mode, proportions
+from legged_gym.terrain.grid import TerrainGrid
 from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, WRONG_WAY
 from legged_gym.terrain.tile import Obstacle
 from legged_gym.utils.errors import UserError
@@ -115,6 +121,27 @@ def test_a_link_in_contact_touches_the_gate_if_it_is_beside_bar_or_post(link, x,
         assert env.crossings.links[env.crossings.toucher[0, 0] - 1] == index
     collides = touches or link != "FL_foot"
     assert env._reward_collision().item() == collides, "a foot collides with a gate alone, the others with anything"
+
+
+def test_sim2sim_tells_what_is_touched_as_training_does(tmp_path):
+    """After a step: the nose in a bar, standing before it, a foot on the plate, the base on the floor, and on a bar."""
+    env = BarRobot(quiet(5))
+    layout, networks = deployed_layout(env, "proprio"), {"policy": {"inputs": {}}}
+    (tmp_path / "model_1.pt").write_bytes(b"")
+    saved = {"iteration": 1}
+    tree = describe(env, env.cfg, "galileo_parkour_teacher", saved, tmp_path / "model_1.pt", layout, networks, None)
+    (tmp_path / "robot.xml").write_text(env.robot_spec.xml())
+    tree["robot"]["mjcf"] = str(tmp_path / "robot.xml")
+    put(env, x=[4.15, 3.6, 2.5 - 0.28, 1.9, 2.5], z=[0.407, 0.407, 0.447, 0.1, 0.405])
+    tile = TerrainGrid(env.cfg.terrain, "cpu").tile(0, 0)
+    robots = [SimulatedRobot(tree, tile, Physics(), np.random.default_rng(0)) for _ in range(5)]
+    for robot, qpos in zip(robots, env.sim.qpos.numpy(), strict=True):
+        robot.start(np.zeros(3), 0.0, robot.default_joint_pos, np.zeros(6), 1.0)
+        robot.data.qpos[:] = qpos
+        mujoco.mj_forward(robot.model, robot.data)
+    env.step(torch.zeros(5, 12))
+    assert env.crossings.touched.any(1).tolist() == [True, False, False, False, True]
+    assert [robot.touches_a_gate() for robot in robots] == [True, False, False, False, True]
 
 
 def test_levels_rise_for_bars_that_were_mastered():
