@@ -1,5 +1,7 @@
 """Robots among bars: what counts as a clean crossing, what they are told, and their motors."""
 
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from legged_gym.evaluation.bars import BarJudge, print_bars
 from legged_gym.export.description import describe
 from legged_gym.export.networks import deployed_layout
 from legged_gym.registry import make
+from legged_gym.simulators.model import Primitive
 from legged_gym.simulators.outline import outline
 from legged_gym.terrain import Mode, proportions
 from legged_gym.terrain.grid import TerrainGrid
@@ -99,7 +102,11 @@ def test_what_is_in_a_bar_touches_it():
         ("FL_foot", 2.5, 0.0, 0.31 + 0.026 + 0.04, False),  # over it
         ("FL_foot", 2.5, 0.0, 0.026, False),  # on the floor under it
         ("FL_foot", 2.5, 0.66, 0.026, True),  # on the floor, at the post
-        ("FL_foot", 2.38, 0.66, 0.026, False),  # before the post
+        ("FL_foot", 2.41, 0.75, 0.026, True),  # 14 mm before the post, which is 10 cm deep
+        ("FL_foot", 2.4, 0.75, 0.026, False),  # and 24 mm
+        ("FL_foot", 2.5, 0.84, 0.026, True),  # outside, at the post
+        ("FL_foot", 2.5, 1.4, 0.026, False),  # far outside
+        ("FL_foot", 2.565, 0.0, 0.345, False),  # 35 mm behind the bar's edge and 35 over it
         ("FL_calf", 2.5, 0.0, 0.25, True),  # a knee in the bar
         ("FL_calf", 2.2, 0.0, 0.2, False),  # a calf on the floor before it
         ("base_link", 2.8, 0.0, 0.36, True),  # the tail on the bar: 0.43 m behind, 0.06 m below
@@ -121,6 +128,15 @@ def test_a_link_in_contact_touches_the_gate_if_it_is_beside_bar_or_post(link, x,
         assert env.crossings.links[env.crossings.toucher[0, 0] - 1] == index
     collides = touches or link != "FL_foot"
     assert env._reward_collision().item() == collides, "a foot collides with a gate alone, the others with anything"
+
+
+def test_a_touch_spoils_the_nearest_gate_alone():
+    env = BarRobot(quiet(1))
+    env.crossings._course.obstacles[:, 1, Obstacle._fields.index("x")] -= 0.9  # 1.1 m behind the first
+    put(env, 2.95, z=0.36)  # between the two, its tail on the first one
+    env.sim.contact_forces_w[0, 0, 2] = 5.0
+    env.crossings.update()
+    assert env.crossings.touched[0].tolist() == [True, False, False, False]
 
 
 def test_sim2sim_tells_what_is_touched_as_training_does(tmp_path):
@@ -230,6 +246,15 @@ def test_the_outline_is_the_robot_s():
     bottom = points[base & (points[:, 2] < -0.0999)]
     along = sorted(bottom[bottom[:, 1] > 0.129][:, 0])
     assert along[0] == pytest.approx(-0.21) and max(b - a for a, b in zip(along, along[1:], strict=False)) <= 0.08
+
+
+def test_the_outline_of_other_shapes():
+    """A cylinder has its axis, a mesh the box that MuJoCo has of it."""
+    size, turned = np.array([0.1, 0.2, 0.3]), np.array([np.sqrt(0.5), 0.0, np.sqrt(0.5), 0.0])  # z along the link's x
+    shapes = [Primitive(kind, 0, np.zeros(3), turned, size) for kind in ("cylinder", "mesh")]
+    (axis, _, _), (box, radii, _) = (outline(SimpleNamespace(primitives=[shape])) for shape in shapes)
+    assert np.abs(axis).max(0).tolist() == pytest.approx([0.2, 0.0, 0.0], abs=1e-12)
+    assert np.abs(box).max(0).tolist() == pytest.approx([0.3, 0.2, 0.1]) and not radii.any()
 
 
 def test_a_crawl_bar_of_go2_s_courses_is_a_gate_too():

@@ -108,7 +108,7 @@ class Course:
 
 
 class Crossings:
-    """The gates of a tile: how each was passed, and whether anything was touched; as the part of that name has it."""
+    """The gates of a tile: how each was passed, and whether it was touched; as the part of that name has it."""
 
     def __init__(self, tile: Tile):
         row = dict(zip(Obstacle._fields, tile.obstacles.T, strict=True))
@@ -126,7 +126,8 @@ class Crossings:
         passing = (self._last_x < self._middle) & (x >= self._middle)
         right = np.where((z > self._between) == (self._mode == Mode.JUMP), AS_ASKED, WRONG_WAY)
         self.way = np.where(passing, np.where(np.abs(y - self._y) < self._half_width, right, OUTSIDE), self.way)
-        self._touched |= (np.abs(x - self._middle) < REACH) & ~self.left & touching
+        away = np.abs(x - self._middle)
+        self._touched |= (away < REACH) & (away == away.min(initial=np.inf)) & ~self.left & touching
         now = ~self.left & (self.way > 0) & (x > self._middle + REACH)
         self.clean |= now & (self.way == AS_ASKED) & ~self._touched
         self.left |= now

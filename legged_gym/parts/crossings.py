@@ -10,12 +10,12 @@ from legged_gym.part import Part
 from legged_gym.parts.course import KEY, Course
 from legged_gym.simulators import Simulator
 from legged_gym.simulators.outline import outline
-from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, REACH, TOUCH, WRONG_WAY
+from legged_gym.terrain.rules import AS_ASKED, OUTSIDE, POST, REACH, TOUCH, WRONG_WAY
 from legged_gym.terrain.tile import Mode, Obstacle
 from legged_gym.utils.math import assign_where, quat_rotate
 
 MODES = {"jump": Mode.JUMP, "crawl": Mode.CRAWL}
-BESIDE = 0.03  # m from bar and posts within which a link in contact touches them: it moves on after the contact
+BESIDE = 0.02  # m from bar or post within which a link in contact touches it; it has moved on for a physics step
 
 
 class Gates(NamedTuple):
@@ -37,8 +37,8 @@ class Crossings(Part):
     A gate is passed where the base's origin goes by its middle: between the posts or outside, over or under. It is left
     behind once the base is `REACH` beyond, and was crossed cleanly if it was passed between the posts in the way that
     its mode asks for and, while within `REACH`, nothing touched bar or posts. Contacts are those at the ends of control
-    steps; a link with one touches the nearest gate if its shapes are within `BESIDE` of bar or posts. The engine tells
-    forces, not what they come from.
+    steps. As the engine tells forces, not what they come from, a link with one touches the gate that is nearest to the
+    base if its outline is within `BESIDE` of bar or posts.
 
     Attributes:
         way: (N, M) long, how each was passed last; 0: not yet
@@ -71,6 +71,7 @@ class Crossings(Part):
         )
         self.now = torch.zeros(shape, **flags)
         self.touching = torch.zeros(shape[0], len(self.links), **flags)
+        self._numbers = torch.arange(shape[1], device=device)
         self.measured_clean, self.measured_way = self.clean.clone(), self.way.clone()
         self.measured_toucher = self.toucher.clone()
         self.passed_by = self.gates()
@@ -94,8 +95,9 @@ class Crossings(Part):
         self.way.copy_(torch.where(passing, way, self.way))
         near = gates.there & ((x - gates.middle).abs() < REACH) & ~self.left
         force = self._sim.contact_forces_w.index_select(1, self.links).norm(dim=-1)
-        torch.logical_and(force > TOUCH, self._beside(gates), out=self.touching)
-        spoils = near & self.touching.any(1, keepdim=True)
+        nearest = torch.where(gates.there, (x - gates.middle).abs(), torch.inf).argmin(1, keepdim=True)
+        torch.logical_and(force > TOUCH, self._beside(gates, nearest), out=self.touching)
+        spoils = near & (self._numbers == nearest) & self.touching.any(1, keepdim=True)
         first = 1 + self.touching.float().argmax(1, keepdim=True)
         self.toucher.copy_(torch.where(spoils & ~self.touched, first, self.toucher))
         torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
@@ -103,19 +105,17 @@ class Crossings(Part):
         self.left.logical_or_(self.now)
         self.last_x.copy_(x)
 
-    def _beside(self, gates: Gates) -> Tensor:
-        """(N, L) whether links are within `BESIDE` of bar or posts of the gate that is nearest to the base along x."""
-        sim, of = self._sim, self._point_links
-        away = torch.where(gates.there, (sim.root_pos_w[:, :1] - gates.middle).abs(), torch.inf)
-        distance, nearest = away.min(1, keepdim=True)
-        gate = Gates(*(each.gather(1, nearest) for each in gates))
+    def _beside(self, gates: Gates, which: Tensor) -> Tensor:
+        """(N, L) whether links are within `BESIDE` of bar or posts of the gates `which` (N, 1)."""
+        gate, sim, of = Gates(*(each.gather(1, which) for each in gates)), self._sim, self._point_links
         turned = quat_rotate(sim.body_quat_w.index_select(1, of), self._points)
         x, y, z = (sim.body_pos_w.index_select(1, of) + turned).unbind(-1)  # (N, P)
-        margin = self._radii + BESIDE
-        along = (x - gate.middle).abs() < 0.5 * gate.depth + margin
-        beyond = (y - gate.y).abs() > gate.half_width - margin
-        frame = along & (z < gate.top + margin) & (beyond | (z > gate.underside - margin))
-        return (frame & distance.isfinite()).float() @ self._of_link > 0.0
+        x, y, above = (x - gate.middle).abs(), (y - gate.y).abs(), z - gate.top
+        outer = gate.half_width + POST  # of posts, and where the bar ends
+        bar = _gap(x - 0.5 * gate.depth, y - outer, torch.maximum(above, gate.underside - z))
+        post = _gap(x - 0.5 * POST, torch.maximum(y - outer, gate.half_width - y), above)
+        close = torch.minimum(bar, post) < (self._radii + BESIDE).square()
+        return (close & gate.there).float() @ self._of_link > 0.0
 
     @property
     def touched(self) -> Tensor:
@@ -161,3 +161,8 @@ class Crossings(Part):
             share = (self.clean & own).sum(1) / own.sum(1).clamp(min=1)
             groups.append(({f"{KEY}clean_crossings/{name}": share}, ended & own.any(1)))
         return groups
+
+
+def _gap(*beyond: Tensor) -> Tensor:
+    """Squared distances from a box, of points that are `beyond` its faces by so much along each axis; m."""
+    return torch.stack([each.clamp(min=0.0).square() for each in beyond]).sum(0)

@@ -15,7 +15,7 @@ from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_use
 from legged_gym.utils.files import lasting, read_yaml
 
 OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
-# Of VideoMimic's lists.
+# What an entry of VideoMimic's lists may say.
 ENTRY_KEYS = ("folder_path", "teacher_checkpoint_run_name", "human_video_data_pattern", "human_video_terrain_pattern")
 ENTRY_KEYS += ("default_data_fps_override", "start_frame", "end_frame")
 
@@ -135,8 +135,8 @@ def _listed(path: Path) -> list[dict[str, Any]]:
 
 
 def _places(cfg: DeepMimicCfg, name: str, list_file: Path | None = None) -> list[Path]:
-    """Where the folder `name` is looked for: in data_root by its last part, as VideoMimic does, and before that beside
-    `list_file`, which lists it: so whoever wrote it meant it, and so it is found from any working directory."""
+    """Where the folder `name` is looked for, in this order: beside `list_file`, which lists it, so that it is found
+    from any working directory; by its last part in data_root, as VideoMimic does, and in `OLDER_ROOT`; as a path."""
     named = Path(os.path.expanduser(name))
     places = [] if list_file is None else [list_file.parent / named]
     places += [Path(os.path.expanduser(cfg.data_root)) / named.name, Path(OLDER_ROOT) / named.name, named]

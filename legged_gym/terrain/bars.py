@@ -11,6 +11,7 @@ import numpy as np
 
 from legged_gym.terrain.generators import block
 from legged_gym.terrain.registry import LATERAL, terrain
+from legged_gym.terrain.rules import POST
 from legged_gym.terrain.tile import Box, Mode, Obstacle, Tile, box_below, make_tile
 
 NUM_BARS = 4
@@ -21,7 +22,7 @@ JITTER = 0.03  # m; heights of `bars` differ by up to this from their stage's
 HIGHEST_JUMP = 0.35  # m
 BAR_DEPTH, BAR_WIDTH, BAR_THICKNESS = 0.06, 1.6, 0.07
 PLATE_DEPTH, PLATE_WIDTH, PLATE_HEIGHT = 0.18, 1.8, 0.04
-POST, POST_Y = 0.1, 0.75  # square here, as wide as the original's round ones
+POST_Y = 0.75  # posts are square here, as wide as the original's round ones
 CLEAR_HALF_WIDTH = POST_Y - 0.5 * POST
 BOARD_THICKNESS = 0.4  # of what hangs in a bar's place where one cannot but crawl
 FIRST_X, PITCH, PITCHES = 2.5, 2.0, (1.8, 2.4)  # of the bars' middles along the course

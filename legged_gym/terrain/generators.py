@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from legged_gym.terrain.registry import LATERAL, terrain
+from legged_gym.terrain.rules import POST
 from legged_gym.terrain.tile import Array, Box, Mode, Obstacle, Tile, box_below, make_tile, turn
 
 WIDTH = 4.0  # of a tile, across the course
@@ -182,14 +183,14 @@ def discrete(difficulty: float, rng: np.random.Generator, lateral: float = LATER
 def crawl(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
     """Bars to pass under, 0.45 to 0.28 m over the ground, on two posts each; the sizes of the Galileo hurdles."""
     x, shift, goals = _course(rng, lateral, 1.2, 2.2)
-    underside, thickness, height, width, post = 0.45 - 0.17 * difficulty, 0.06, 0.07, 1.6, 0.1
+    underside, thickness, height, width = 0.45 - 0.17 * difficulty, 0.06, 0.07, 1.6
     top = underside + height
     boxes = []
     for i in range(NUM_OBSTACLES):
         boxes.append(box_below((x[i], shift[i], top), thickness, width, height))
         for y in (shift[i] - 0.75, shift[i] + 0.75):
-            boxes.append(block(x[i] - 0.5 * post, x[i] + 0.5 * post, y, 0.5 * post, top))
-    gate = (top, underside, Mode.CRAWL, thickness, 0.75 - 0.5 * post)
+            boxes.append(block(x[i] - 0.5 * POST, x[i] + 0.5 * POST, y, 0.5 * POST, top))
+    gate = (top, underside, Mode.CRAWL, thickness, 0.75 - 0.5 * POST)
     bars = [Obstacle(x[i] - 0.5 * thickness, shift[i], *gate) for i in range(NUM_OBSTACLES)]
     return make_tile(0.0, boxes, goals, bars)
 

@@ -8,7 +8,8 @@ from legged_gym.utils.bounds import Bounds, Finite, NotNegative
 from legged_gym.utils.errors import UserError
 
 HANGS = 0.02  # m; what begins higher than this over the lowest ground hangs free
-REACH = 0.65  # m along the course, before and behind a gate, within which a robot may touch it
+REACH = 0.65  # m along the course, before and behind a gate, within which a touch spoils its crossing
+POST = 0.1  # m; a gate's posts are square, and its bar ends where they do
 TOUCH = 1.0  # N
 GATE_TOP = 0.1  # m; a box whose top is higher over the start's level is bar or post, a lower one lies under the feet
 LIES = -0.5  # of gravity's unit vector along the base's z; a robot without a motion that is tilted by 60 degrees lies

@@ -18,7 +18,7 @@ from legged_gym.utils.math import assign_where, quat_rotate
 AHEAD, PAST = 1.4, 0.65  # m to a bar's middle; between them, the nearest bar says what to do
 OVER = 0.3  # m; feet within this of a bar's middle are on their way over it
 UNDER = 0.15  # m; and within this there is no other way
-TOUCHED = 0.125  # of the reward for a clean crossing is paid for one that is as asked, but touched something
+TOUCHED = 0.125  # of the reward for a clean crossing is paid for one that is as asked, but touched the bar
 FASTEST = 3.0  # times the commanded speed, up to which clearance is paid per metre
 
 
@@ -154,7 +154,7 @@ class BarRobot(ParkourRobot):
 
     def _reward_crawl_clearance(self) -> Tensor:
         """The body's highest point below the bar's underside, more so the nearer it is; per metre, and until something
-        touches. Lower than that pays no more: deep in a crouch, calves lie on the plate under the bar."""
+        touches. Lower than that pays no more: deep in a crouch, calves lie on the plate under the bar, which costs."""
         below = self.bar_underside - self.cfg.rewards.crawl_margin - self.highest
         nearness = (1.0 - self.bar_ahead.abs() / AHEAD).clamp(min=0.0)
         tolerance = 0.04 + 0.08 * (1.0 - nearness)
@@ -162,7 +162,7 @@ class BarRobot(ParkourRobot):
         return self.crawl * nearness * low * self._gain()
 
     def _reward_successful_traversal(self) -> Tensor:
-        """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched something."""
+        """Once for each bar that is left behind: 1 after a clean crossing, less after one that touched the bar."""
         crossings = self.crossings
         passed = crossings.now & (crossings.way == AS_ASKED)
         return torch.where(crossings.clean, passed / self.dt, passed * (TOUCHED / self.dt)).sum(1)

@@ -62,7 +62,4 @@ class Go2Cfg(LeggedRobotCfg):
     )
 
     def cpu(self) -> None:
-        """Few robots; and steps pay from 0.1 s on, as from 0.3 s each costs something, and some seeds learn to shuffle
-        (benchmarks/README.md)."""
         self.env.num_envs = 1024
-        self.rewards.scales.feet_air_time, self.rewards.feet_air_time_target = 1.0, 0.1
