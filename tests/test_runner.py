@@ -335,7 +335,9 @@ def test_networks_alone_start_a_new_training(tmp_path):
     assert "shipped.pt holds networks only, as shipped policies do: a new training" in console.file.getvalue()
     ours, theirs = (part.algorithm.policy.state_dict() for part in (other, runner))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs) and other.iteration == 0
-    assert other.learn(1)
+    rate, lowest = other.algorithm.learning_rate, other.algorithm.cfg.min_learning_rate
+    assert rate.item() == pytest.approx(lowest) and f"rate {lowest:g}, adaptive" in console.file.getvalue()
+    assert other.learn(1) and rate > lowest
 
 
 def test_devices_must_agree():

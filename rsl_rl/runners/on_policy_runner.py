@@ -362,8 +362,9 @@ class OnPolicyRunner:
         path, algorithm = Path(path), self.algorithm
         for line in take_weights(path, read_checkpoint(path), algorithm.policy, self.env):
             self._say(line)
-        cfg = self.cfg.algorithm
-        self._say(f"a new training starts with them: learning rate {cfg.learning_rate}, {cfg.schedule} schedule")
+        algorithm.begin_with_learnt()
+        rate, schedule = algorithm.learning_rate.item(), self.cfg.algorithm.schedule
+        self._say(f"a new training starts with them: learning rate {rate:g}, {schedule} schedule")
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
