@@ -93,11 +93,12 @@ class Crossings(Part):
         right = torch.where(over == (gates.mode == Mode.JUMP), AS_ASKED, WRONG_WAY)
         way = torch.where((y - gates.y).abs() < gates.half_width, right, OUTSIDE)
         self.way.copy_(torch.where(passing, way, self.way))
-        near = gates.there & ((x - gates.middle).abs() < REACH) & ~self.left
+        away = torch.where(gates.there, (x - gates.middle).abs(), torch.inf)
+        nearest = away.argmin(1, keepdim=True)
         force = self._sim.contact_forces_w.index_select(1, self.links).norm(dim=-1)
-        nearest = torch.where(gates.there, (x - gates.middle).abs(), torch.inf).argmin(1, keepdim=True)
         torch.logical_and(force > TOUCH, self._beside(gates, nearest), out=self.touching)
-        spoils = near & (self._numbers == nearest) & self.touching.any(1, keepdim=True)
+        touchable = (away < REACH) & (self._numbers == nearest) & ~self.left
+        spoils = touchable & self.touching.any(1, keepdim=True)
         first = 1 + self.touching.float().argmax(1, keepdim=True)
         self.toucher.copy_(torch.where(spoils & ~self.touched, first, self.toucher))
         torch.logical_and(~self.left & (self.way > 0), gates.there & (x > gates.middle + REACH), out=self.now)
