@@ -2,8 +2,8 @@
 
 `--import`, `--task` and the robot are read first, because the others' names or defaults depend on them. Defaults are
 the task's configs, or those of the run that is loaded, in the script's variant; what the user types is laid over them
-last. Nothing here writes, but to try whether that can be done, and mistakes are reported before torch and MuJoCo are
-imported.
+last. Nothing here writes, but to try whether that can be done, and mistakes are reported before MuJoCo is imported, and
+before torch is unless the device has to be known.
 """
 
 import dataclasses
@@ -142,6 +142,7 @@ def parse(
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
     with value_errors_are_the_users(args.as_typed):
+        task.check_robot(args.env, "--env")  # not before: which robot is right depends on device and run
         check_pairs(args.env, args.train, "--env", "--train")
         if variant == "train":
             check_steps(args.env, args.train, "--env", "--train")
@@ -252,7 +253,6 @@ def _check(args: Any, task: Task) -> None:
     """Refuses values that no run can work with."""
     with value_errors_are_the_users(args.as_typed):
         check_configs(args.env, args.train, "--env", "--train")
-        task.check_robot(args.env, "--env")
     args.check(task, args.train)
 
 
