@@ -92,6 +92,12 @@ def test_what_is_paid_of_hand():
     assert paid["joint_pos_tracking"].all() and not env._reward_steered_way().any()
 
 
+def test_flat_scenes_stay_flat_where_clips_get_uneven_ground():
+    env = steered(0.5, **{"deepmimic.amass_terrain_difficulty": 5})
+    of_clip = env.footing.ground.shapes.plane_z.view(5, -1)
+    assert of_clip.amin(0).nonzero()[:, 0].tolist() == [0], "under the clip on the plane alone"
+
+
 def test_who_is_low_or_off_the_scene_is_lost_and_nobody_else():
     env = steered(1.0)
     place, height = torch.zeros(N, 3), torch.full((N,), 0.7)
