@@ -8,7 +8,7 @@ from deepmimic_envs import BOX, SHORT, WALK
 from host_sync import NoHostSync
 
 from legged_gym import make
-from legged_gym.cli.args import EvaluateArgs
+from legged_gym.cli.args import EvaluateArgs, TrainArgs
 from legged_gym.cli.parse import parse
 from legged_gym.parts.steering import NUM_SCENES, SEED, bearing_of, stick
 from legged_gym.terrain.scenes.drawn import draw
@@ -169,3 +169,14 @@ def test_who_is_told_no_way_or_paid_for_none_is_not_steered(task):
     settings = SHORT | {"deepmimic.motions": (WALK,), "deepmimic.steered": 0.5, "terrain.num_boxes": 24}
     with pytest.raises(UserError, match=r"^deepmimic.steered: who is steered has to be told the way, and paid"):
         make(task, 1, **settings)
+
+
+def test_nobody_clones_one_teacher_of_motions_where_there_is_none():
+    flags = [f"--task={TASK}", "--device=cpu", "--env.deepmimic.steered=0.5"]
+    with pytest.raises(UserError, match=r"^--train.algorithm.bc_loss_coef is 1.0 with --env.deepmimic.steered 0.5: "):
+        parse(TrainArgs, "train", flags)
+    for switch in ("bc_loss_coef=0", "use_multi_teacher=True"):
+        assert parse(TrainArgs, "train", [*flags, f"--train.algorithm.{switch}"]).env_cfg.deepmimic.steered == 0.5
+    motions = {"deepmimic.motions": (WALK,), "deepmimic.teacher_checkpoint_run_name": "tracker"}
+    env = steered(0.5, **motions)
+    assert torch.equal(env.observations["teacher_checkpoint_index"][:, 0] == -1, env.root_command.manual)

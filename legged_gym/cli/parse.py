@@ -27,7 +27,15 @@ from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
-from legged_gym.cli.run_config import changes, check_configs, check_pairs, check_steps, on_a_cpu, trained_configs
+from legged_gym.cli.run_config import (
+    changes,
+    check_cloning,
+    check_configs,
+    check_pairs,
+    check_steps,
+    on_a_cpu,
+    trained_configs,
+)
 from legged_gym.cli.words import name_in_underscores, read_flags
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
@@ -145,7 +153,8 @@ def parse(
         task.check_robot(args.env, "--env")  # not before: which robot is right depends on device and run
         check_pairs(args.env, args.train, "--env", "--train")
         if variant == "train":
-            check_steps(args.env, args.train, "--env", "--train")
+            for check in (check_steps, check_cloning):
+                check(args.env, args.train, "--env", "--train")
     if of_cpu:
         print(on_a_cpu(task, args.env, args.train))
     if saved is not None and variant == "train":
