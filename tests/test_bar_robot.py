@@ -139,8 +139,11 @@ def test_a_touch_spoils_the_nearest_gate_alone():
     assert env.crossings.touched[0].tolist() == [True, False, False, False]
 
 
-def test_sim2sim_tells_what_is_touched_as_training_does(tmp_path):
-    """After a step: the nose in a bar, standing before it, a foot on the plate, the base on the floor, and on a bar."""
+def test_sim2sim_tells_what_is_touched_as_training_does(tmp_path, monkeypatch):
+    """After a step: the nose in a bar, standing before it, a foot on the plate, the base on the floor, and on a bar.
+
+    What counts is the force on a link, by however many contacts.
+    """
     env = BarRobot(quiet(5))
     layout, networks = deployed_layout(env, "proprio"), {"policy": {"inputs": {}}}
     (tmp_path / "model_1.pt").write_bytes(b"")
@@ -158,6 +161,9 @@ def test_sim2sim_tells_what_is_touched_as_training_does(tmp_path):
     env.step(torch.zeros(5, 12))
     assert env.crossings.touched.any(1).tolist() == [True, False, False, False, True]
     assert [robot.touches_a_gate() for robot in robots] == [True, False, False, False, True]
+    for newtons, touches in ((0.6, True), (0.2, False)):
+        monkeypatch.setattr(mujoco, "mj_contactForce", lambda *at, force=newtons: at[3].put(0, force))
+        assert robots[4].touches_a_gate() == touches, "by all contacts that lift the base"
 
 
 def test_levels_rise_for_bars_that_were_mastered():

@@ -74,6 +74,16 @@ def test_a_robot_that_is_typed_has_all_its_joints_on_a_cpu() -> None:
     assert make("g1", 1, **{"asset.name": "g1", "sim.num_threads": 1}).num_actions == 29
 
 
+def test_the_robot_that_would_be_taken_may_be_typed(tmp_path: Path) -> None:
+    legs = (G1, "--device=cpu", f"--log_root={tmp_path}", f"{ROBOT}=g1_12")
+    training = cli.parse(TrainArgs, "train", legs)
+    assert training.env_cfg == get_task("g1").cpu_env_cfg()
+    run_config.save_config(run := runs.create_run(tmp_path, "g1", ""), "g1", training.env_cfg, training.train_cfg)
+    (run / "model_3.pt").touch()
+    assert cli.parse(TrainArgs, "train", [*legs, "--resume"]).env_cfg == training.env_cfg
+    assert cli.parse(LoadArgs, "play", legs).env_cfg.asset.name == "g1_12"
+
+
 def test_the_user_wins_over_the_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (folder := Path("logs", "go2", "20260101_120000_first")).mkdir(parents=True)

@@ -53,6 +53,12 @@ def test_a_list_s_entry_is_looked_for_beside_the_list_first(tmp_path, monkeypatc
         sources(cfg)
 
 
+@pytest.mark.parametrize(("setting", "value"), [("human_video_folders", ("gone",)), ("human_motion_source", "gone")])
+def test_a_missing_folder_is_told_by_the_setting_that_names_it(setting, value):
+    with pytest.raises(UserError, match=f"^deepmimic.{setting}: there is no folder .* nor gone$"):
+        sources(DeepMimicCfg(**{setting: value}, use_amass=False))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -323,23 +323,6 @@ def test_environments_of_another_version_start_afresh(tmp_path):
     assert resumed.learn(1)
 
 
-def test_networks_alone_start_a_new_training(tmp_path):
-    runner = make_runner(tmp_path)
-    runner.learn(1)
-    checkpoint = torch.load(tmp_path / "model_1.pt", weights_only=True)
-    del checkpoint["optimizer"]
-    torch.save(checkpoint, tmp_path / "shipped.pt")
-    console = Console(file=io.StringIO(), width=200)
-    other = make_runner(None, seed=2, console=console)
-    other.load(tmp_path / "shipped.pt")
-    assert "shipped.pt holds networks only, as shipped policies do: a new training" in console.file.getvalue()
-    ours, theirs = (part.algorithm.policy.state_dict() for part in (other, runner))
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs) and other.iteration == 0
-    rate, lowest = other.algorithm.learning_rate, other.algorithm.cfg.min_learning_rate
-    assert rate.item() == pytest.approx(lowest) and f"rate {lowest:g}, adaptive" in console.file.getvalue()
-    assert other.learn(1) and rate > lowest
-
-
 def test_devices_must_agree():
     env = ToyEnv()
     env.device = "cuda"

@@ -8,7 +8,7 @@ from deepmimic_envs import BOX, SHORT, WALK
 from host_sync import NoHostSync
 
 from legged_gym import make
-from legged_gym.cli.args import EvaluateArgs
+from legged_gym.cli.args import EvaluateArgs, TrainArgs
 from legged_gym.cli.parse import parse
 from legged_gym.parts.steering import NUM_SCENES, SEED, bearing_of, stick
 from legged_gym.terrain.scenes.drawn import draw
@@ -92,6 +92,12 @@ def test_what_is_paid_of_hand():
     assert paid["joint_pos_tracking"].all() and not env._reward_steered_way().any()
 
 
+def test_flat_scenes_stay_flat_where_clips_get_uneven_ground():
+    env = steered(0.5, **{"deepmimic.amass_terrain_difficulty": 5})
+    of_clip = env.footing.ground.shapes.plane_z.view(5, -1)
+    assert of_clip.amin(0).nonzero()[:, 0].tolist() == [0], "under the clip on the plane alone"
+
+
 def test_who_is_low_or_off_the_scene_is_lost_and_nobody_else():
     env = steered(1.0)
     place, height = torch.zeros(N, 3), torch.full((N,), 0.7)
@@ -163,3 +169,14 @@ def test_who_is_told_no_way_or_paid_for_none_is_not_steered(task):
     settings = SHORT | {"deepmimic.motions": (WALK,), "deepmimic.steered": 0.5, "terrain.num_boxes": 24}
     with pytest.raises(UserError, match=r"^deepmimic.steered: who is steered has to be told the way, and paid"):
         make(task, 1, **settings)
+
+
+def test_nobody_clones_one_teacher_of_motions_where_there_is_none():
+    flags = [f"--task={TASK}", "--device=cpu", "--env.deepmimic.steered=0.5"]
+    with pytest.raises(UserError, match=r"^--train.algorithm.bc_loss_coef is 1.0 with --env.deepmimic.steered 0.5: "):
+        parse(TrainArgs, "train", flags)
+    for switch in ("bc_loss_coef=0", "use_multi_teacher=True"):
+        assert parse(TrainArgs, "train", [*flags, f"--train.algorithm.{switch}"]).env_cfg.deepmimic.steered == 0.5
+    motions = {"deepmimic.motions": (WALK,), "deepmimic.teacher_checkpoint_run_name": "tracker"}
+    env = steered(0.5, **motions)
+    assert torch.equal(env.observations["teacher_checkpoint_index"][:, 0] == -1, env.root_command.manual)

@@ -65,6 +65,33 @@ def test_the_next_stage_starts_as_the_same_function_and_says_what_is_new(first):
     assert seeing.learn(1)
 
 
+@pytest.fixture
+def shipped(first, tmp_path):
+    """A checkpoint that holds networks only."""
+    checkpoint = torch.load(first[1], weights_only=True)
+    del checkpoint["optimizer"]
+    torch.save(checkpoint, tmp_path / "shipped.pt")
+    return tmp_path / "shipped.pt"
+
+
+def test_networks_alone_start_a_new_training(first, shipped):
+    other = make(seed=2, normalize_returns=True)
+    other.load(shipped)
+    assert "shipped.pt holds networks only, as shipped policies do: nothing else is resumed" in told(other)
+    ours, theirs = (part.algorithm.policy.state_dict() for part in (other, first[0]))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs) and other.iteration == 0
+    rate, lowest = other.algorithm.learning_rate, other.algorithm.cfg.min_learning_rate
+    assert rate.item() == pytest.approx(lowest) and f"rate {lowest:g}, adaptive" in told(other)
+    assert other.learn(1) and rate > lowest
+
+
+def test_nothing_is_said_of_networks_alone_that_are_refused(shipped):
+    runner = make(actor_hidden_dims=(32,))
+    with pytest.raises(ValueError, match="holds another network"):
+        runner.load(shipped)
+    assert not told(runner)
+
+
 def test_what_is_configured_for_the_next_stage_counts_and_is_told(first):
     _, path = first
     algorithm = CloningCfg(learning_rate=2e-5, schedule="fixed")

@@ -6,7 +6,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from our_robots import QUADRUPED, Sim, write
-from test_malformed_setup import BEFORE, TERRAIN
 
 from isaacgym import gymapi, gymtorch
 
@@ -291,4 +290,4 @@ def test_a_call_that_is_not_there_names_itself(sim):
 
 
 def test_there_are_a_hundred_of_them():
-    assert len(TENSORS) + len(OBJECTS) + len(BEFORE) + len(TERRAIN) > 160
+    assert len(TENSORS) + len(OBJECTS) > 130

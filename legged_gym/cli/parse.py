@@ -2,8 +2,8 @@
 
 `--import`, `--task` and the robot are read first, because the others' names or defaults depend on them. Defaults are
 the task's configs, or those of the run that is loaded, in the script's variant; what the user types is laid over them
-last. Nothing here writes, but to try whether that can be done, and mistakes are reported before torch and MuJoCo are
-imported.
+last. Nothing here writes, but to try whether that can be done, and mistakes are reported before MuJoCo is imported, and
+before torch is unless the device has to be known.
 """
 
 import dataclasses
@@ -27,7 +27,15 @@ from legged_gym.cli.names import Saved, named
 from legged_gym.cli.old_names import translated
 from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.process import try_gl
-from legged_gym.cli.run_config import changes, check_configs, check_pairs, check_steps, on_a_cpu, trained_configs
+from legged_gym.cli.run_config import (
+    changes,
+    check_cloning,
+    check_configs,
+    check_pairs,
+    check_steps,
+    on_a_cpu,
+    trained_configs,
+)
 from legged_gym.cli.words import name_in_underscores, read_flags
 from legged_gym.registry import Task, all_tasks, get_task
 from legged_gym.utils.config import differences, plain
@@ -142,9 +150,11 @@ def parse(
     args = _flags(args_type, argv, task, env_cfg, train_cfg)  # once more, over the defaults that hold
     _check(args, task)
     with value_errors_are_the_users(args.as_typed):
+        task.check_robot(args.env, "--env")  # not before: which robot is right depends on device and run
         check_pairs(args.env, args.train, "--env", "--train")
         if variant == "train":
-            check_steps(args.env, args.train, "--env", "--train")
+            for check in (check_steps, check_cloning):
+                check(args.env, args.train, "--env", "--train")
     if of_cpu:
         print(on_a_cpu(task, args.env, args.train))
     if saved is not None and variant == "train":
@@ -252,7 +262,6 @@ def _check(args: Any, task: Task) -> None:
     """Refuses values that no run can work with."""
     with value_errors_are_the_users(args.as_typed):
         check_configs(args.env, args.train, "--env", "--train")
-        task.check_robot(args.env, "--env")
     args.check(task, args.train)
 
 

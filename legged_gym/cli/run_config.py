@@ -110,6 +110,18 @@ def check_steps(env: Any, train: Any, env_key: str, train_key: str) -> None:
         )
 
 
+def check_cloning(env: Any, train: Any, env_key: str, train_key: str) -> None:
+    """Refuses a training that clones a teacher, who follows motions, in steered episodes, which have none; likewise."""
+    made, read = flat(plain(env)), flat(plain(train))
+    share, coef = made.get("deepmimic.steered"), read.get("algorithm.bc_loss_coef")
+    if share and coef and not read.get("algorithm.use_multi_teacher"):
+        raise UserError(
+            f"{train_key}.algorithm.bc_loss_coef is {coef} with {env_key}.deepmimic.steered {share}: who is steered "
+            f"has no teacher; set {train_key}.algorithm.use_multi_teacher=True, and name the motions' teacher by "
+            f"{env_key}.deepmimic.teacher_checkpoint_run_name in place of policy_to_clone"
+        )
+
+
 def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
     """The environment's and the training's config of the run that `checkpoint` is of, and what has to be said of them.
 

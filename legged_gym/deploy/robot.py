@@ -87,6 +87,7 @@ class SimulatedRobot:
         self._feet = self.bodies("robot.feet", robot["feet"])
         self._ends_episode = self.bodies("robot.ends_episode", robot["ends_episode"])
         self._own = self.model.geom_group != GROUND_GROUP
+        self._links = np.unique(self.model.geom_bodyid[self._own])
         top = self.model.geom_pos[:, 2] + self.model.geom_size[:, 2]  # of a box that stands upright
         box = self.model.geom_type == mujoco.mjtGeom.mjGEOM_BOX
         self._of_gate = ~self._own & box & (top > GATE_TOP)
@@ -206,22 +207,20 @@ class SimulatedRobot:
         return bool(up < np.cos(falls["max_tilt"]) or self.position[2] - ground < falls["min_height"])
 
     def touches_a_gate(self) -> bool:
-        """Whether a link is in contact with bar or post."""
-        wrench = np.zeros(6)
-        for i in np.flatnonzero(self._of_gate[self.data.contact.geom].any(1)):
-            mujoco.mj_contactForce(self.model, self.data, i, wrench)
-            if np.linalg.norm(wrench[:3]) > TOUCH:
-                return True
-        return False
+        """Whether bars and posts press on a link."""
+        return bool((self.contact_force(self._links, self._of_gate) > TOUCH).any())
 
     def diverged(self) -> bool:
         return not (np.abs(self.data.qpos) < 1e5).all() or not (np.abs(self.data.qvel) < 1e4).all()
 
-    def contact_force(self, bodies: Array) -> Array:
-        """Net contact force (B,) on each of `bodies`, N."""
+    def contact_force(self, bodies: Array, by: Array | None = None) -> Array:
+        """Net contact force (B,) on each of `bodies`, N; `by`: mask of the geoms (G,) whose contacts alone count."""
         force, wrench = np.zeros((self.model.nbody, 3)), np.zeros(6)
         pairs = self.model.geom_bodyid[self.data.contact.geom]  # (C, 2)
-        for i in np.flatnonzero(np.isin(pairs, bodies).any(1)):
+        counts = np.isin(pairs, bodies).any(1)
+        if by is not None:
+            counts &= by[self.data.contact.geom].any(1)
+        for i in np.flatnonzero(counts):
             mujoco.mj_contactForce(self.model, self.data, i, wrench)
             on_second = self.data.contact.frame[i].reshape(3, 3).T @ wrench[:3]
             force[pairs[i, 1]] += on_second

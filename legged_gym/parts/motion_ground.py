@@ -20,14 +20,16 @@ class MotionGround(Part):
     """A tile for each clip and level of difficulty: level 0 is the clip's own ground.
 
     Attributes:
-        level: (N,) of each robot, drawn with every episode; of clips with boxes all levels are their own ground.
+        level: (N,) of each robot, drawn with every episode; of clips with boxes, and of scenes that robots are steered
+            over, all levels are their own ground.
         ground: that they stand on.
     """
 
     settings = ("deepmimic", "terrain")
 
-    def __init__(self, library: MotionLibrary, num_boxes: int, num_levels: int, num_envs: int):
-        """`num_boxes`: slots of a world. UserError where uneven ground has none."""
+    def __init__(self, library: MotionLibrary, num_boxes: int, num_levels: int, num_envs: int, num_scenes: int = 0):
+        """`num_boxes`: slots of a world; `num_scenes`: how many of the library's last clips are beginnings of scenes.
+        UserError where uneven ground has no slots."""
         if num_levels > 1 and num_boxes == 0:
             raise UserError(
                 f"deepmimic.amass_terrain_difficulty is {num_levels}: uneven ground is made of boxes; set "
@@ -40,7 +42,7 @@ class MotionGround(Part):
         rng = np.random.default_rng(SEED)
         for level in range(num_levels):
             for clip, boxes in enumerate(library.boxes):
-                if level and not len(boxes):
+                if level and clip < clips - num_scenes and not len(boxes):
                     plane[level, clip], boxes = plates(_way(library, clip), level, num_boxes, rng)
                 rows[level, clip, : len(boxes)] = torch.as_tensor(boxes, dtype=torch.float32)
         rows = rows.to(device)

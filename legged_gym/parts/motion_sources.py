@@ -105,15 +105,15 @@ def _matching(folder: Path | str, pattern: str) -> list[Path]:
 
 # -- folders with a motion and the mesh of what it stands on -----------------------------------------------------------
 def _filmed(cfg: DeepMimicCfg) -> Iterator[Source]:
-    source, named = cfg.human_motion_source, list(cfg.human_video_folders)
-    if source and not _is_list(source):
-        named.append(source)
-    for name in named:
-        yield from _in_folder(cfg, {"folder_path": name})
+    source = cfg.human_motion_source
+    for name in cfg.human_video_folders:
+        yield from _in_folder(cfg, {"folder_path": name}, "human_video_folders")
     if _is_list(source):
         path = Path(os.path.expanduser(source))
         for entry in _listed(path):
-            yield from _in_folder(cfg, entry, path)
+            yield from _in_folder(cfg, entry, "human_motion_source", path)
+    elif source:
+        yield from _in_folder(cfg, {"folder_path": source}, "human_motion_source")
 
 
 def _is_list(source: str) -> bool:
@@ -148,11 +148,12 @@ def _where(cfg: DeepMimicCfg, name: str) -> str:
     return next((str(place) for place in _places(cfg, name) if name and os.path.isdir(place)), name)
 
 
-def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any], list_file: Path | None = None) -> list[Source]:
+def _in_folder(cfg: DeepMimicCfg, entry: dict[str, Any], setting: str, list_file: Path | None = None) -> list[Source]:
+    """Its motions; `setting` is what names the folder, or `list_file`, which lists it."""
     places = _places(cfg, str(entry["folder_path"]), list_file)
     folder = next((place for place in places if os.path.isdir(place)), None)
     if folder is None:
-        raise UserError(f"deepmimic.human_motion_source: there is no folder {' nor '.join(map(str, places))}")
+        raise UserError(f"deepmimic.{setting}: there is no folder {' nor '.join(map(str, places))}")
     motions, mesh = (
         _matching(folder, entry.get(key) or getattr(cfg, key))
         for key in ("human_video_data_pattern", "human_video_terrain_pattern")

@@ -10,12 +10,12 @@ from legged_gym.utils.math import assign_where, uniform
 
 
 class Randomization(Part):
-    """Draws each robot's body once and each episode's actuators anew."""
+    """Draws each robot's body once, each episode's actuators anew, and pushes."""
 
     settings = ("domain_rand",)
 
     def __init__(self, cfg: DomainRandCfg, sim: Simulator):
-        self.cfg, self._n, self._device = cfg, sim.num_envs, sim.device
+        self.cfg, self._sim, self._n, self._device = cfg, sim, sim.num_envs, sim.device
         self._num_joints = num_joints = len(sim.robot.joint_names)
         n, device = self._n, self._device
         ones = torch.ones(n, num_joints, device=device)
@@ -55,6 +55,13 @@ class Randomization(Part):
         if cfg.control_delays:
             low, high = cfg.control_delay_min, cfg.control_delay_max
             assign_where(mask, self.delay, torch.randint(low, high + 1, (self._n,), device=self._device))
+
+    def push(self, mask: Tensor) -> None:
+        """Push the robots in `mask` (N,): their velocities change at once."""
+        low, high = -self.cfg.max_push_vel_xy, self.cfg.max_push_vel_xy
+        push, highest = uniform(low, high, self._n, 3, device=self._device), self.cfg.max_push_vel_z
+        push[:, 2] = uniform(-highest, highest, self._n, device=self._device) if highest else 0.0
+        self._sim.add_root_velocity(mask, push)
 
     def _normal(self) -> Tensor:
         return torch.randn(self._n, self._num_joints, device=self._device)

@@ -320,8 +320,8 @@ class OnPolicyRunner:
         path = Path(path)
         checkpoint = read_checkpoint(path)
         if "optimizer" not in checkpoint:
-            self._say(f"{path} holds networks only, as shipped policies do: a new training starts with them")
             self.load_weights(path)
+            self._say(f"{path} holds networks only, as shipped policies do: nothing else is resumed")
             return
         if distributed.rank() == 0:
             tidy(path.parent)

@@ -28,7 +28,10 @@ def take_weights(path: Path, checkpoint: Mapping[str, Any], policy: ActorCritic,
     cfg = policy.cfg
     check_class(path, checkpoint, cfg)
     if not isinstance(policy, ActorCritic) or "student" in policy.separate_parts:
-        raise ValueError(f"{path}: a new training cannot start with the networks of a {type(policy).__name__}")
+        kind = type(policy).__name__
+        raise ValueError(
+            f"{path}: networks of a {kind} alone start no training; take a checkpoint that a run of it saved"
+        )
     read = {group: width for group, width in checkpoint["obs_dims"].items() if group in policy.obs_dims}
     check_observations(path, {**checkpoint, "obs_dims": read}, env)
     check_network(path, checkpoint, cfg, (*NOT_OF_THE_NETWORK, *MAY_BE_NEW))

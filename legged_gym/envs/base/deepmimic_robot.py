@@ -84,7 +84,7 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         self.velocity_commands.follow(self.motion)
         longest = cfg.truncate_rollout_length or self.max_episode_length
         self.max_episode_length = min(longest, self.motion.longest)
-        self.footing = MotionGround(motions.library, num_boxes, cfg.amass_terrain_difficulty, n)
+        self.footing = MotionGround(motions.library, num_boxes, cfg.amass_terrain_difficulty, n, len(scenes))
         self.ground: BoxGround | None = self.footing.ground if num_boxes else None
         if self.ground is not None:
             self.parts |= {"ground": self.ground, "footing": self.footing}

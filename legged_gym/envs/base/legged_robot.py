@@ -159,7 +159,8 @@ class LeggedRobot(BaseTask):
             self.before_reset()
         self.reset_where(self.dones)
         self.velocity_commands.finish(self.sim.root_quat_w)
-        self._push_robots()
+        if self.cfg.domain_rand.push_robots:
+            self.randomization.push((self.episode_length % self.push_period == 0) & (self.episode_length > 0))
         self._update_base_state()
         self.compute_observations()
         self.last_actions.copy_(self.actions)
@@ -285,16 +286,6 @@ class LeggedRobot(BaseTask):
     def randomize_episode_lengths(self) -> None:
         """Let the running episodes end at different times, so that resets do not come all at once."""
         self.episode_length.copy_(torch.randint_like(self.episode_length, self.max_episode_length))
-
-    def _push_robots(self) -> None:
-        random = self.cfg.domain_rand
-        if not random.push_robots:
-            return
-        due = (self.episode_length % self.push_period == 0) & (self.episode_length > 0)
-        push = uniform(-random.max_push_vel_xy, random.max_push_vel_xy, self.num_envs, 3, device=self.device)
-        highest = random.max_push_vel_z
-        push[:, 2] = uniform(-highest, highest, self.num_envs, device=self.device) if highest else 0.0
-        self.sim.add_root_velocity(due, push)
 
     # -- curriculum, part of a checkpoint -----------------------------------------------------------------------------
     def curriculum_state_dict(self) -> dict[str, Tensor]:
