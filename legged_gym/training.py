@@ -83,8 +83,15 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
 
 def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
     """With several teachers: those that the lists of clips name, in the order in which the environment counts them."""
-    named = env.parts["motion"].teachers if "motion" in env.parts else []
-    if not getattr(algorithm, "use_multi_teacher", False) or not named:
+    if not getattr(algorithm, "use_multi_teacher", False) or "motion" not in env.parts:
+        return
+    named = env.parts["motion"].teachers
+    if not named:
+        if algorithm.bc_loss_coef:
+            raise UserError(
+                "--train.algorithm.use_multi_teacher: no clip names a teacher, so nobody would be cloned; name one by "
+                "--env.deepmimic.teacher_checkpoint_run_name, or in the list of human_motion_source"
+            )
         return
     folders = []
     for name in named:

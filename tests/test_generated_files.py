@@ -12,7 +12,7 @@ import torch
 import yaml
 from hypothesis import strategies as st
 from test_deploy_file import made  # noqa: F401 -- a fixture
-from test_runner import ToyEnv, make_runner
+from toy_runner import ToyEnv, make_runner
 
 from benchmarks.generated.tree import changed
 from legged_gym.deploy import sim2sim

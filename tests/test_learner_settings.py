@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 from rich.console import Console
 from test_phases import make_two_phases
-from test_runner import ToyEnv, make_runner
+from toy_runner import ToyEnv, make_runner
 
 from legged_gym.scripts import train
 from rsl_rl.config import (

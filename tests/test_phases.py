@@ -8,7 +8,7 @@ import pytest
 import torch
 from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
-from test_runner import ToyEnv, make_runner, same, subprocess_env
+from toy_runner import ToyEnv, make_runner, same, subprocess_env
 
 from legged_gym.cli import run_config
 from legged_gym.envs.base.legged_robot_config import EnvCfg

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_runner import ToyEnv, make_runner, subprocess_env
+from toy_runner import ToyEnv, make_runner, subprocess_env
 
 from legged_gym.cli import processes, runs
 from legged_gym.cli.args import TrainArgs

@@ -5,7 +5,7 @@ import io
 import pytest
 import torch
 from rich.console import Console
-from test_runner import ToyEnv, make_runner
+from toy_runner import ToyEnv, make_runner
 
 from rsl_rl.runners import load_policy
 from rsl_rl.utils.checkpoint import load_safe, save_atomic

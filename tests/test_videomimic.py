@@ -330,6 +330,12 @@ def test_the_clips_teachers_are_found_by_their_names(tmp_path):
     algorithm.policy_to_clone, named[0] = (), "worst"
     with pytest.raises(UserError, match="there is no run worst"):
         _name_teachers(env, algorithm, tmp_path)
+    named.clear()
+    algorithm.bc_loss_coef = 0.0
+    _name_teachers(env, algorithm, tmp_path)
+    algorithm.bc_loss_coef = 0.5
+    with pytest.raises(UserError, match="no clip names a teacher, so nobody would be cloned"):
+        _name_teachers(env, algorithm, tmp_path)
 
 
 def test_linear_starts_are_early():

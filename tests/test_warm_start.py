@@ -6,7 +6,7 @@ import io
 import pytest
 import torch
 from rich.console import Console
-from test_runner import ToyEnv
+from toy_runner import ToyEnv
 
 from rsl_rl.cloning_config import CloningCfg
 from rsl_rl.config import AlgorithmCfg, PolicyCfg, RunnerCfg, TrainCfg

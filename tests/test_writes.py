@@ -18,7 +18,7 @@ import pytest
 import torch
 from command_lines import files
 from rich.console import Console
-from test_runner import make_runner, same
+from toy_runner import make_runner, same
 
 from legged_gym import training
 from legged_gym.cli import runs

@@ -2,7 +2,7 @@
 
 import torch
 from rich.console import Console
-from test_runner import ToyEnv
+from toy_runner import ToyEnv
 
 from rsl_rl.config import RmaAlgorithmCfg, RmaPolicyCfg, RmaTrainCfg, RunnerCfg
 from rsl_rl.runners import OnPolicyRunner

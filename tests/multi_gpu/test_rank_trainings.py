@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from deepmimic_envs import WALK, env_of
-from test_runner import ToyEnv, make_runner, parameters
+from toy_runner import ToyEnv, make_runner, parameters
 from two_ranks import RANKS, same_on_all_ranks
 from windy_env import WindyEnv
 from windy_env import make_runner as make_rma_runner

@@ -6,7 +6,7 @@ import pytest
 import torch
 from rich.console import Console
 from rma_models import observe
-from test_runner import parameters, same
+from toy_runner import parameters, same
 from windy_env import WindyEnv, make_runner
 
 from rsl_rl.config import PolicyCfg, RunnerCfg, TrainCfg
