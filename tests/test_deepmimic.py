@@ -212,6 +212,18 @@ def test_the_past_of_an_episode_held_the_motions_pose(residual):
     torch.testing.assert_close(env.drive._targets[:, 0], pose)
 
 
+def test_the_acceleration_of_actions_is_their_second_difference():
+    env, paid = env_of(WALK), []
+    env.reset()
+    env.before_reset = lambda: paid.append(env._reward_action_accel())
+    actions = 0.05 * torch.randn(4, 4, 29)
+    for action in actions:
+        env.step(action)
+    for t in (2, 3):
+        expected = (actions[t] - 2.0 * actions[t - 1] + actions[t - 2]).square().sum(1)
+        torch.testing.assert_close(paid[t], expected)
+
+
 # -- ends and starts ---------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("observe", "offset", "lost"),

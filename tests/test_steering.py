@@ -120,6 +120,19 @@ def test_an_episode_is_as_long_as_half_the_paid_speed_needs_and_to_stand():
     assert env.time_outs.all()
 
 
+def test_who_goes_on_is_paid_for_the_way_that_was_told_before():
+    """The way at a step's end is what the next step is paid by."""
+    env, other = steered(1.0), steered(1.0, seed=2)
+    actions = 0.1 * torch.randn(3, N, env.num_actions)
+    env.step(actions[0])
+    env.step(actions[1])
+    other.load_state_dict(env.state_dict())
+    before = torch.get_rng_state()
+    expected = env.step(actions[2])[1]
+    torch.set_rng_state(before)
+    assert torch.equal(other.step(actions[2])[1], expected)
+
+
 def test_motions_are_counted_apart():
     """Steered robots that fall loosen no threshold, and are in no figure of those that follow."""
     env = steered(1.0)

@@ -37,8 +37,9 @@ class RootCommand(Part):
         self.keep(
             manual=torch.zeros(num_envs, dtype=torch.bool, device=device),
             by_hand=torch.zeros(num_envs, 3, device=device),
+            way=torch.zeros(num_envs, 2, device=device),
+            turn=torch.zeros(num_envs, 1, device=device),
         )
-        self.way, self.turn = torch.zeros(num_envs, 2, device=device), torch.zeros(num_envs, 1, device=device)
 
     def update(self, place: Tensor, orientation: Tensor, target: Tensor, target_orientation: Tensor) -> None:
         """From the torso's place (N, 3) and orientation (N, 4) to those of the motion's."""

@@ -89,3 +89,15 @@ def test_curriculum_of_the_environment_and_its_checkpoint():
     cfg.rewards.scales.tracking_lin_vel = 0.0
     with pytest.raises(UserError, match="commands.curriculum.*tracking_lin_vel"):
         LeggedRobot(cfg)
+
+
+def test_an_episode_that_began_at_a_random_age_is_judged_by_its_own_steps():
+    cfg = quiet(4)
+    cfg.commands.curriculum, cfg.commands.max_curriculum, cfg.env.episode_length_s = True, 3.0, 0.2
+    env = LeggedRobot(cfg)
+    row = list(env.reward_scales).index("tracking_lin_vel")
+    env.episode_length.fill_(5)  # of 10
+    for _ in range(10):
+        env.episode_sums[row] = 1.5 * env.dt * env.episode_steps
+        env.step(still(env))
+    assert env.velocity_commands.lin_vel_x.tolist() == [-1.0, 1.5]

@@ -177,8 +177,11 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         return super()._unpaid() | (self.compare & self.root_command.manual)
 
     # -- the control step ---------------------------------------------------------------------------------------------
-    def _take_actions(self, actions: Tensor) -> None:
+    def _remember(self) -> None:
         self.second_last_actions.copy_(self.last_actions)
+        super()._remember()
+
+    def _take_actions(self, actions: Tensor) -> None:
         super()._take_actions(actions + self.sensor_bias.action if self.cfg.noise.offset_scales.action else actions)
 
     def _update_contacts(self) -> None:

@@ -163,10 +163,14 @@ class LeggedRobot(BaseTask):
             self.randomization.push((self.episode_length % self.push_period == 0) & (self.episode_length > 0))
         self._update_base_state()
         self.compute_observations()
+        self._remember()
+        return self.observations, self.rewards, self.dones, self.time_outs
+
+    def _remember(self) -> None:
+        """What the next step's rewards compare with."""
         self.last_actions.copy_(self.actions)
         self.last_joint_vel.copy_(self.sim.joint_vel)
         self.last_torques.copy_(self.torques)
-        return self.observations, self.rewards, self.dones, self.time_outs
 
     def _take_actions(self, actions: Tensor) -> None:
         clip, beta = self.cfg.normalization.clip_actions, self.cfg.control.beta
@@ -240,7 +244,7 @@ class LeggedRobot(BaseTask):
         add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, ~self.diverged), (episode | paid, self.dones))
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
-            tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_length * ended).sum() * self.dt
+            tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_steps * ended).sum() * self.dt
             tracked, seconds = self.ranks.sum_(torch.stack([tracked, seconds]))  # the range is the same on all ranks
             best = self.cfg.rewards.scales.tracking_lin_vel
             self.velocity_commands.update_curriculum(tracked, seconds, best, self.max_episode_length)
