@@ -186,7 +186,8 @@ class AlgorithmCfg(ClassCfg):
     class_name: str = "PPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: Rate = 1e-3
-    """Adam's step size; where an adaptive schedule starts."""
+    """Adam's step size; where an adaptive schedule starts, unless the networks have learnt already: then it starts at
+    min_learning_rate."""
     schedule: Literal["adaptive", "fixed"] = "adaptive"
     """adaptive: the step size follows the KL divergence between the old and the new policy."""
     desired_kl: Positive = 0.01
@@ -244,7 +245,8 @@ class RmaAlgorithmCfg(AlgorithmCfg):
     class_name: str = "RmaPPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: Rate = 2e-4
-    """Adam's step size; where an adaptive schedule starts."""
+    """Adam's step size; where an adaptive schedule starts, unless the networks have learnt already: then it starts at
+    min_learning_rate."""
     priv_reg_coef: Annotated[tuple[float, float], Bounds(low=0.0)] = (0.0, 0.1)
     """Weight of the distance of the privileged latent to that of the history, before and after the ramp."""
     priv_reg_iterations: Annotated[tuple[int, int], Bounds(low=0)] = (500, 1500)
@@ -348,7 +350,7 @@ class RunnerCfg:
     save_interval: AtLeastOne = 50
     """Iterations between checkpoints."""
     randomize_episode_lengths: bool = True
-    """Start the first episodes at random ages, so that time-outs do not come all at once."""
+    """Start the first episodes at random ages, also after a resume, so that time-outs do not come all at once."""
 
     def check(self) -> None:
         """ValueError, in one line, for values that are within their bounds and do not go together."""

@@ -37,7 +37,8 @@ class GateTrainingCfg:
     """How the gate of an actor GatedExperts learns; numbers of Galileo's hurdle parkour where not said otherwise."""
 
     temperature: Annotated[tuple[float, float], Bounds(above=0.0)] = (2.0, 0.6)
-    """Of the gate's softmax at the start and at the end of its schedule."""
+    """Of the gate's softmax at the start and at the end of its schedule, in which it falls. A training that begins with
+    learnt networks keeps theirs until the schedule is below it."""
     temperature_iterations: NotNegativeInt = 2000
     """Iterations in which a cosine leads from one to the other (6000 there); 0: the temperature stays what it was, a
     student's its teacher's."""
@@ -58,6 +59,9 @@ class GateTrainingCfg:
 
     def check(self, key: str = "algorithm.gating") -> None:
         """`key`: where the settings stand."""
+        start, end = self.temperature
+        if start < end:
+            raise ValueError(f"{key}.temperature is {start:g} {end:g}: it falls from the first to the second")
         first, last = self.balance_iterations
         if not 0 <= first < last:
             raise ValueError(f"{key}.balance_iterations is {first} {last}: it goes from 0 or later to later")

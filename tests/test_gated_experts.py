@@ -121,6 +121,8 @@ def test_temperature_and_balance_follow_the_iterations():
     assert temperature(cfg, 0) == 2.0 and temperature(cfg, 3000) == pytest.approx(1.3)
     assert temperature(cfg, 1500) == pytest.approx(0.6 + 0.7 * (1.0 + math.cos(math.pi / 4)))
     assert temperature(cfg, 6000) == temperature(cfg, 9999) == pytest.approx(0.6)
+    with pytest.raises(ValueError, match="gating.temperature is 0.6 2: it falls from the first"):
+        GateTrainingCfg(temperature=(0.6, 2.0)).check()
     assert [annealed(cfg, k) for k in (0, 100, 200, 300, 400)] == [1.0, 1.0, 0.5, 0.0, 0.0]
 
 
@@ -277,6 +279,10 @@ def test_the_temperature_is_in_the_checkpoint(tmp_path):
     assert other.algorithm.policy.actor.temperature.item() == pytest.approx(expected)
     other.learn(1)
     assert other.algorithm.policy.actor.temperature.item() == pytest.approx(temperature(train.algorithm.gating, 3))
+    new = runner_of(task, cfg, train)
+    new.load_weights(path)
+    new.learn(1)
+    assert new.algorithm.policy.actor.temperature.item() == pytest.approx(expected), "what has learnt is not warmed up"
     before = policy(runner.env.observations)
     assert torch.equal(before, load_policy(path, "cpu", runner.env, estimated=True)(runner.env.observations))
 

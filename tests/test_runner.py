@@ -71,6 +71,7 @@ def test_env_state_of_another_moment_is_not_used(tmp_path):
     old = make_runner(None, console=console)
     old.load(tmp_path / "model_2.pt")
     assert "at iteration 2, episodes started afresh" in console.file.getvalue()
+    assert old.learn(1) and old.env.age.unique().numel() > 10, "of 20: at random ages, as at the first start"
     fewer = make_runner(None, env=ToyEnv(num_envs=16), console=console)
     fewer.load(tmp_path / "model_4.pt")
     assert fewer.learn(1)

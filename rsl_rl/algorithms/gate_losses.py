@@ -29,9 +29,13 @@ def _(actor: GatedExperts, cfg: AlgorithmCfg) -> Extras:
     usage = {f"gate_usage/{name}": partial(_used, k) for k, name in enumerate(actor.cfg.experts)}
     figures = {"gate_min_usage": lambda policy, batch: _usage(policy, batch).min(), **usage}
 
+    scheduled = gating.temperature_iterations > 0
+    if scheduled:
+        actor.temperature.fill_(gating.temperature[0])
+
     def begin(iteration: int) -> None:
-        if gating.temperature_iterations > 0:
-            actor.temperature.fill_(temperature(gating, iteration))
+        if scheduled:  # a gate that has learnt already is no warmer than it was
+            actor.temperature.clamp_(max=temperature(gating, iteration))
 
     return Extras(tuple(losses), figures, begin, lambda: {"Loss/gating_temperature": actor.temperature.item()})
 

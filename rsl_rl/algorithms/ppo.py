@@ -1,6 +1,7 @@
 """Proximal policy optimisation. A minibatch step never touches the host: on CUDA it is one graph."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ class PPO:
         if (cfg.mirror_augmentation or cfg.mirror_loss_coef > 0.0) and symmetry is None:
             raise ValueError("algorithm.mirror_augmentation and mirror_loss_coef need to know what mirrors what")
         if symmetry is not None and cfg.mirror_loss_coef > 0.0:
-            self.auxiliary.append(Loss("mirror", symmetry.loss, cfg.mirror_loss_coef))
+            self.auxiliary.append(Loss("mirror", self._mirror_loss, cfg.mirror_loss_coef))
         names = ("value_function", "surrogate", "entropy", "kl", *(loss.name for loss in self.auxiliary))
         self.loss_names = (*names, *self.extras.figures, *self.own_losses)
         if repeated := {name for name in self.loss_names if self.loss_names.count(name) > 1}:
@@ -253,6 +254,15 @@ class PPO:
         """The policy's present mean actions (B, A). What losses need of what comes before them goes to
         `batch.outputs`."""
         return self.policy.act_inference(batch.observations)
+
+    def mirrored(self, batch: Samples) -> Samples:
+        """The rows with the mirror images of what the policy reads."""
+        images = self.symmetry.observations(batch.observations)
+        return replace(batch, observations=batch.observations | images, outputs={})
+
+    def _mirror_loss(self, policy: ActorCritic, batch: Samples, means: Tensor) -> Tensor:
+        """Mean squared distance () of the mean actions for the mirror images from the mirror images of `means`."""
+        return (self.means(self.mirrored(batch)) - self.symmetry.actions(means)).square().mean()
 
     def ppo_loss(self, batch: Samples, means: Tensor) -> Tensor:
         """PPO's loss () of the policy whose mean actions are now `means` (B, A); adapts the learning rate before."""

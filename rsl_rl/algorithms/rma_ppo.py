@@ -91,6 +91,12 @@ class RmaPPO(PPO):
         batch.outputs["latent"] = latent = self.policy.privileged_latent(observations)
         return self.policy.means(observations, observations[ESTIMATE], latent)
 
+    def mirrored(self, batch: Samples) -> Samples:
+        """With the mirror image of the estimate that acted."""
+        image = super().mirrored(batch)
+        image.observations[ESTIMATE] = self.symmetry.image("priv_explicit", batch.observations[ESTIMATE])
+        return image
+
     def mini_batch_step(self) -> None:
         """One step of the policy and one of the estimator on the rows in `storage.indices`."""
         super().mini_batch_step()

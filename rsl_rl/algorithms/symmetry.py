@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rsl_rl.env import HasMirror, VecEnv
 from rsl_rl.storage.rollout_storage import Samples
@@ -43,13 +43,14 @@ class Symmetry:
 
     def actions(self, actions: Tensor) -> Tensor:
         """The mirror images of actions (B, A)."""
-        return self._image(ACTIONS, actions)
+        return self.image(ACTIONS, actions)
 
     def observations(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The mirror images of the known groups (B, d); others are left out."""
-        return {name: self._image(name, value) for name, value in observations.items() if name in self._images}
+        return {name: self.image(name, value) for name, value in observations.items() if name in self._images}
 
-    def _image(self, name: str, value: Tensor) -> Tensor:
+    def image(self, name: str, value: Tensor) -> Tensor:
+        """The mirror image of `value` (B, d), which is what the group `name` is."""
         index, sign = self._images[name]
         return value.index_select(1, index) * sign
 
@@ -66,8 +67,3 @@ class Symmetry:
             both(batch.means, self.actions(batch.means)),
             *(both(x, x) for x in (batch.log_probs, batch.values, batch.returns, batch.advantages)),
         )
-
-    def loss(self, policy: nn.Module, batch: Samples, means: Tensor) -> Tensor:
-        """Mean squared distance () of the mean actions for the mirror images from the mirror images of `means`."""
-        mirrored = batch.observations | self.observations(batch.observations)
-        return (policy.act_inference(mirrored) - self.actions(means)).square().mean()

@@ -216,7 +216,7 @@ class OnPolicyRunner:
     def _start_episodes(self) -> None:
         for env in (self.env, *self.apart):
             env.reset()
-            if self.iteration == 0 and self.cfg.runner.randomize_episode_lengths:
+            if self.cfg.runner.randomize_episode_lengths:
                 env.randomize_episode_lengths()
         self._running_episodes = True
 

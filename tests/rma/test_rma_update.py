@@ -42,6 +42,17 @@ def test_phases_differ_in_the_latent_and_the_explicit_state_is_always_estimated(
     assert torch.equal(actions(phase_of(algorithm, 2), first), expected)
 
 
+def test_the_mirror_loss_compares_the_policy_that_acts():
+    """Where everything is its own mirror image nothing is lost, however wrong the estimate is."""
+    env = env_of(6)
+    env.mirror = lambda name: (torch.arange(DIMS.get(name, 2)), torch.ones(DIMS.get(name, 2)))
+    cfg = RmaAlgorithmCfg(num_mini_batches=2, num_learning_epochs=2, mirror_loss_coef=1.0)
+    algorithm = make_algorithm(make_rma().policy, env, 4, cfg, graph=False)
+    ready(algorithm)
+    algorithm.mini_batch_step()
+    assert algorithm.losses[algorithm.loss_names.index("mirror")].item() == pytest.approx(0.0, abs=1e-10)
+
+
 def test_ratio_is_one_before_the_first_step():
     algorithm = make_rma()
     algorithm.prepare(fill(algorithm))
