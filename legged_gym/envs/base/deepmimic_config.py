@@ -185,6 +185,11 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         self.deepmimic.link_pos_error_threshold = self.deepmimic.start_link_pos_error_threshold = NO_LIMIT
         self.deepmimic.height_error_threshold = self.deepmimic.gravity_error_threshold = NO_LIMIT
 
+    def rehearsal(self) -> None:
+        """As others, and nothing is off for a whole episode."""
+        super().rehearsal()
+        self.noise.offset_scales = OffsetScales()
+
     def clean(self) -> None:
         """Nothing disturbs, and starts are the motion's own."""
         init, random = self.init_state, self.domain_rand
