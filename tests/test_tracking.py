@@ -43,11 +43,11 @@ class Carried(DeepMimicRobot):
         super()._post_physics_step()
 
 
-def carried(monkeypatch, frames: int = -1, **how: float) -> Carried:
-    """`frames`: of the bow, -1: all."""
+def carried(monkeypatch, frames: int = -1, prepend: int = 0, **how: float) -> Carried:
+    """`frames`: of the bow, -1: all; `prepend`: for so many the first pose is held before it."""
     for name, value in how.items():
         monkeypatch.setattr(Carried, name, value)
-    cfg = env_of(BOW, **{"deepmimic.cut_off_import_length": frames}).cfg
+    cfg = env_of(BOW, **{"deepmimic.cut_off_import_length": frames, "deepmimic.n_prepend": prepend}).cfg
     cfg.evaluation()
     cfg.env.num_envs = 1
     return Carried(cfg)
@@ -87,6 +87,16 @@ def test_episodes_shorter_than_the_clip_are_judged_by_what_they_reach(monkeypatc
     cfg.env.episode_length_s = 1.0
     row = evaluate(Carried(cfg), rest)["clean"]["clips"]["bow"]
     assert row["success"] == 0.0 and row["completion"] == pytest.approx(29 / 50)
+
+
+def test_the_pose_that_is_held_before_a_clip_does_not_count(monkeypatch, tmp_path):
+    env, recorder = carried(monkeypatch, 20, prepend=5), MotionRecorder()
+    row = evaluate(env, rest, graph=False, recorder=recorder)["clean"]["clips"]["bow"]
+    assert row["completion"] == row["success"] == 1.0
+    assert recorder.save(tmp_path) == [f"wrote {tmp_path / 'bow.npz'}: 0.4 s at 50 Hz"]  # 19 frames after the first
+    env.cfg.env.episode_length_s = 0.3
+    row = evaluate(Carried(env.cfg), rest, graph=False)["clean"]["clips"]["bow"]
+    assert row["completion"] == row["success"] == 1.0 and row["seconds"] == pytest.approx(0.2)
 
 
 def test_replays_beside_the_policy_and_clips_apart(capsys):

@@ -67,7 +67,7 @@ class Judge:
         error = env.link_error.mean(1)
         far, low, tilted = self._limits
         within = (error <= far) & (env.height_error <= low) & (env.tilt_error <= tilted)  # not where it is no number
-        self.inside.copy_((frame >= 0) & (frame < self._length))
+        self.inside.copy_((frame > 0) & (frame < self._length))
         self._good.copy_(within & ~env.falls)
         now["good"].fill_(1.0)
         now["link"].copy_(error)
