@@ -161,6 +161,27 @@ def test_what_train_py_evaluates_on_a_cpu_is_short(task):
         assert not cfg.noise.add_noise and not cfg.domain_rand.push_robots
 
 
+def judged(settings: dict, frame: int | None = None) -> tuple[DeepMimicRobot, Judge]:
+    """A robot that begins at the `frame` of the bow."""
+    env = env_of(BOW, num_envs=1, **settings)
+    clip = torch.zeros(1, dtype=torch.long)
+    env.motion.place(env.everyone, clip, None if frame is None else torch.tensor([frame]))
+    judge = Judge(env, clip, Skeleton(env.robot_spec))
+    env.before_reset = judge.look
+    env.reset()
+    return env, judge
+
+
+def test_what_comes_before_a_first_step_is_no_jump():
+    """Actions that go on from the pose's own, and velocities that were off from the start, as they are with noise."""
+    env, judge = judged({"deepmimic.residual_actions": False, "init_state.root_vel_noise": 0.5}, 130)
+    for first in (True, False):
+        env.step(env.replaying_actions())
+        judge.count(env.everyone)
+        assert judge.sums["jerk"] < 0.01 and judge.sums["rate"] < 0.01, "the bow is held there"
+        assert judge.sums["speed"] > 0.05 and (judge.sums["acceleration"] == 0.0) == first
+
+
 @pytest.mark.parametrize("carry", [False, True])
 def test_the_judge_never_waits_for_the_host(carry):
     env = env_of(WALK, BOW, num_envs=2)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from legged_gym.evaluation.motion_figures import FAILS_AT, SCORE_SIGMA
 from legged_gym.motion.skeleton import Skeleton
-from legged_gym.utils.math import quat_rotate, quat_yaw, wrap_to_pi
+from legged_gym.utils.math import assign_where, quat_rotate, quat_yaw, wrap_to_pi
 
 MEANS = {  # over frames before a failure, by the sum that each is of
     "mpkpe_mm": ("link", 1e3),
@@ -58,7 +58,7 @@ class Judge:
     @property
     def totals(self) -> tuple[Tensor, ...]:
         """All that begins at zero."""
-        return (*self.sums.values(), *self.last.values(), self.knee, self.failed, self._actions, self._behind)
+        return (*self.sums.values(), *self.last.values(), self.knee, self.failed)
 
     def look(self) -> None:
         """Robot and motion in this step."""
@@ -74,7 +74,9 @@ class Judge:
         now["anchored"].copy_(env.anchored_error.mean(1))
         now["joint"].copy_(env.joint_error)
         now["speed"].copy_(env.speed_error)
-        behind = env.link_lin_vel - links[..., 7:10]
+        behind, fresh = env.link_lin_vel - links[..., 7:10], env.episode_steps == 1
+        assign_where(fresh, self._behind, behind)  # in the first step there is no difference yet
+        assign_where(fresh, self._actions.transpose(0, 1), env.last_actions[:, None])
         now["acceleration"].copy_((behind - self._behind).norm(dim=-1).mean(1) / env.dt)
         self._behind.copy_(behind)
         now["score"].copy_(torch.exp(-env.link_error.square().mean(1) / SCORE_SIGMA**2))
