@@ -182,6 +182,13 @@ def test_what_comes_before_a_first_step_is_no_jump():
         assert judge.sums["speed"] > 0.05 and (judge.sums["acceleration"] == 0.0) == first
 
 
+def test_torques_of_an_episodes_last_step_count():
+    env, judge = judged({"deepmimic.n_append": 0}, 259)
+    *_, dones, time_outs = env.step(torch.zeros(1, 29))
+    judge.count(env.everyone)
+    assert dones and time_outs and judge.knee > 1.0
+
+
 @pytest.mark.parametrize("carry", [False, True])
 def test_the_judge_never_waits_for_the_host(carry):
     env = env_of(WALK, BOW, num_envs=2)

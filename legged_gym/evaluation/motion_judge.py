@@ -43,7 +43,8 @@ class Judge:
         self.last = {name: torch.zeros(n, device=device) for name in ("drift", "yaw_drift")}  # of the frames so far
         self.knee = torch.zeros(n, device=device)
         self.failed = torch.zeros(n, dtype=torch.bool, device=device)
-        self.inside, self._good, self._turn = self.failed.clone(), self.failed.clone(), self.knee.clone()
+        self.inside, self._good = self.failed.clone(), self.failed.clone()
+        self._turn, self._peak = self.knee.clone(), self.knee.clone()
         self._limits = tuple(FAILS_AT.values())
         self._torque_limits = 0.999 * env.motors.torque_limits
         knees = [i for i, name in enumerate(env.robot.joint_names) if "knee" in name]
@@ -81,6 +82,8 @@ class Judge:
         self._behind.copy_(behind)
         now["score"].copy_(torch.exp(-env.link_error.square().mean(1) / SCORE_SIGMA**2))
         now["limit"].copy_((env.torques.abs() >= self._torque_limits).float().mean(1))
+        if len(self._knees):
+            self._peak.copy_(env.torques.index_select(1, self._knees).abs().amax(1))
         a, b, c = self._actions.unbind(0)
         now["rate"].copy_((env.actions - a).abs().mean(1))
         now["jerk"].copy_((env.actions - 3.0 * a + 3.0 * b - c).abs().mean(1))
@@ -117,9 +120,7 @@ class Judge:
             total.add_(torch.where(good, self._now[name], 0.0))
         for name, value in (("drift", self._env.anchor_drift), ("yaw_drift", self._turn)):
             self.last[name].copy_(torch.where(good, value, self.last[name]))
-        if len(self._knees):
-            peak = self._env.torques.index_select(1, self._knees).abs().amax(1)
-            self.knee.copy_(torch.where(good, torch.maximum(self.knee, peak), self.knee))
+        self.knee.copy_(torch.where(good, torch.maximum(self.knee, self._peak), self.knee))
 
     def figures(self, mine: Tensor, frames: int) -> dict[str, float | int | None]:
         """Of the robots in `mine` (N,) bool, on one clip of as many `frames` after the first."""
