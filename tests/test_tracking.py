@@ -134,6 +134,16 @@ def test_what_robots_did_is_a_motion(monkeypatch, tmp_path):
     assert not any((tmp_path / "none").iterdir())
 
 
+def test_the_last_frame_of_a_clip_is_recorded_even_if_the_episode_ends_in_it(monkeypatch, tmp_path):
+    cfg, recorder = carried(monkeypatch, 20).cfg, MotionRecorder()
+    cfg.deepmimic.n_append = 0
+    evaluate(Carried(cfg), rest, graph=False, recorder=recorder)
+    recorder.save(tmp_path)
+    skeleton = Skeleton(RobotSpec.load(G1.source, G1.feet.split()))
+    (again,), (clip,) = (load_clips(path, skeleton) for path in (tmp_path / "bow.npz", RESOURCES_DIR / BOW))
+    np.testing.assert_allclose(again.qpos, clip.qpos[:20], atol=1e-4)
+
+
 def test_robots_on_courses_are_recorded_with_their_boxes(tmp_path):
     settings = {"terrain.num_levels": 2, "sim.num_threads": 1, "env.episode_length_s": 0.2}
     env = make("g1_rough", 6, cfg=lambda cfg: cfg.evaluation(), **settings)

@@ -32,6 +32,8 @@ class Judge:
     Attributes, (N,) bool:
         inside: in this step the robot was in a frame of its clip, after the first one
         failed: in this step or before
+
+    `qpos` (N, 7 + J) and `contacts` (N, F) are the robot's in this step.
     """
 
     def __init__(self, env: Any, clip: Tensor, skeleton: Skeleton):
@@ -54,6 +56,7 @@ class Judge:
             for sole in skeleton.soles
         ]
         self._actions = torch.zeros(3, n, env.num_actions, device=device)  # newest first
+        self.qpos, self.contacts = env.sim.qpos.clone(), env.last_raw_contacts.clone()
         self._behind = torch.zeros_like(env.link_lin_vel)  # velocity error of the links one step ago
 
     @property
@@ -92,7 +95,9 @@ class Judge:
         both, either = env.measured_matches.unbind(1)
         now["both"].copy_(both)
         now["either"].copy_(either)
-        stands = env.last_raw_contacts
+        self.qpos.copy_(env.sim.qpos)
+        self.contacts.copy_(env.last_raw_contacts)
+        stands = self.contacts
         now["stand"].copy_(stands.sum(1))
         now["slide"].copy_((self._slides() * stands).sum(1))
         turn = quat_yaw(env.link_quat[:, env.anchor]) - quat_yaw(links[:, env.anchor, 3:7])
