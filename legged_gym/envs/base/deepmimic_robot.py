@@ -268,9 +268,10 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         }
         errors = {KEY + name: value for name, value in errors.items()}
         follow = ~self.root_command.manual
-        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": self.falls & self.base_off}
-        ends[KEY + "ended_by_link_pos"] = self.falls & self.links_off & ~self.base_off
-        ends[KEY + "ended_by_contact"] = self.falls & ~self.links_off & ~self.base_off
+        fell = self.falls & ~self.diverged
+        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": fell & self.base_off}
+        ends[KEY + "ended_by_link_pos"] = fell & self.links_off & ~self.base_off
+        ends[KEY + "ended_by_contact"] = fell & ~self.links_off & ~self.base_off  # or by a hard footfall
         self.statistics.add((errors, ~self.diverged & follow), (ends, self.dones & follow))
         if self.steering is not None:
             arrived = {"success/steered": self.steering.arrived(self.link_pos[:, self.anchor]) & ~self.falls}
