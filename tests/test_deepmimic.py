@@ -123,6 +123,7 @@ def test_worlds_have_the_boxes_of_their_clips():
         ({"deepmimic.anchor_link": "head"}, "no link head"),
         ({"deepmimic.reference_steps": (2, 3)}, "begins with 1"),
         ({"commands.standing_fraction": 0.5}, "follows motions, not commands"),
+        ({"control.driven_joints": ("hip", "knee")}, "^control.driven_joints is hip knee: .* leave it empty$"),
         ({"deepmimic.use_amass": False, "terrain.num_boxes": 1}, "no clip is on boxes"),
         ({"deepmimic.amass_replay_data_path": "nowhere/*.pkl"}, "deepmimic.amass_replay_data_path: there is no"),
         ({"deepmimic.amass_terrain_difficulty": 2}, "uneven ground is made of boxes"),

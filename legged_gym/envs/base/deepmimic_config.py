@@ -165,9 +165,14 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
     height_map: HeightMapCfg = field(default_factory=HeightMapCfg)
 
     def check(self, key: str) -> None:
+        where = f"{key}." if key else ""
         if self.commands != CommandsCfg():
-            where = f"{key}.commands" if key else "commands"
-            raise UserError(f"{where}: this task follows motions, not commands: see deepmimic")
+            raise UserError(f"{where}commands: this task follows motions, not commands: see deepmimic")
+        if driven := self.control.driven_joints:
+            raise UserError(
+                f"{where}control.driven_joints is {' '.join(driven)}: motions are of all joints, and so are the "
+                "actions of who follows them: leave it empty"
+            )
 
     def play(self) -> None:
         """Whole clips, undisturbed; who loses the motion starts anew."""
