@@ -123,6 +123,7 @@ def test_worlds_have_the_boxes_of_their_clips():
         ({"deepmimic.anchor_link": "head"}, "no link head"),
         ({"deepmimic.reference_steps": (2, 3)}, "begins with 1"),
         ({"commands.standing_fraction": 0.5}, "follows motions, not commands"),
+        ({"control.driven_joints": ("hip", "knee")}, "^control.driven_joints is hip knee: .* leave it empty$"),
         ({"deepmimic.use_amass": False, "terrain.num_boxes": 1}, "no clip is on boxes"),
         ({"deepmimic.amass_replay_data_path": "nowhere/*.pkl"}, "deepmimic.amass_replay_data_path: there is no"),
         ({"deepmimic.amass_terrain_difficulty": 2}, "uneven ground is made of boxes"),
@@ -247,12 +248,17 @@ def test_who_is_too_far_has_failed(observe, offset, lost):
     env.check_termination()
     assert env.falls.tolist() == env.dones.tolist() == [lost] * 4
     if lost:
-        env.statistics.pop()
-        env._measure()
-        causes = {key: value for key, value in env.statistics.pop().items() if "ended_by" in key}
-        low = float(offset[2] > 0)
-        prefix = "Metrics/motion/ended_by_"
-        assert causes == {prefix + "height_or_tilt": low, prefix + "link_pos": 1.0 - low, prefix + "contact": 0.0}
+        prefix, low = "Metrics/motion/ended_by_", float(offset[2] > 0)
+        env.links_off[3] = env.base_off[3] = False
+        for diverged in (False, True):  # whoever diverged is counted by Sim/non_finite
+            env.statistics.pop()
+            env.diverged.fill_(diverged)
+            env._measure()
+            causes = {key: value for key, value in env.statistics.pop().items() if "ended_by" in key}
+            shares = (0.75 * low, 0.75 * (1.0 - low), 0.25)
+            for cause, share in zip(("height_or_tilt", "link_pos", "contact"), shares, strict=True):
+                assert causes.pop(prefix + cause) == (0.0 if diverged else share)
+            assert not causes
 
 
 def test_starts_are_the_motions_with_noise():

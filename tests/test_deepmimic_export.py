@@ -37,7 +37,7 @@ def config():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """An exported tracker whose actions are small."""
+    """An exported tracker whose actions are small, and were off by something in training."""
     path = tmp_path_factory.mktemp("run") / "model_1.pt"
     torch.manual_seed(0)
     cfg = PolicyCfg(actor_hidden_dims=(32,), critic_hidden_dims=(32,))
@@ -49,7 +49,9 @@ def folder(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("legged_gym.export.check.RANDOM_INPUTS", 20)
         patch.setattr("legged_gym.export.check.RECORDED_STEPS", 20)
-        export_policy(path, path.parent / "exported", get_task(TASK), config())
+        trained = config()
+        trained.noise.offset_scales.action = 0.05
+        export_policy(path, path.parent / "exported", get_task(TASK), trained)
     return path.parent / "exported"
 
 

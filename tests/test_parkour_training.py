@@ -65,10 +65,11 @@ class Course:
         self.time += 1
         ended = self.time >= self.max_episode_length
         self.rewards = torch.ones(4)
-        # 0 falls at its second step with 3 goals, 1 finishes at its fourth, 2 and 3 run out of time with 4 and 2.
-        goals = torch.tensor([3, 8 if self.time == 4 else 5 if self.time < 4 else 0, 4, 2])  # then a new episode
+        # 0 falls at its second step with 3 goals, 1 finishes at its fourth, 2 falls as it reaches the last one in its
+        # last step, 3 runs out of time with 2.
+        goals = torch.tensor([3, 8 if self.time == 4 else 5 if self.time < 4 else 0, 8 if ended else 4, 2])  # then anew
         self.course.measured_share, self.course.done = goals / 8, goals == 8
-        self.falls = torch.tensor([self.time == 2, False, False, False])
+        self.falls = torch.tensor([self.time == 2, False, ended, False])
         self.dones = torch.tensor([self.time == 2, self.time == 4, ended, ended])
 
 
@@ -88,7 +89,7 @@ def test_figures_by_hand():
             "num_episodes": 2,
         }
     )
-    assert flat["time_to_finish_s"] is None and flat["success_rate"] == 0.0
+    assert flat["time_to_finish_s"] is None and flat["success_rate"] == 0.0 and flat["fall_rate"] == 0.5
     assert flat["energy_J_per_m"] == pytest.approx(50.0), "a world that blew up has neither power nor speed"
     assert figures["total"]["goals_reached"] == hurdle["goals_reached"], "flat ground is reported apart"
     assert figures["total"]["num_episodes"] == 2

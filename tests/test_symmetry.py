@@ -14,6 +14,7 @@ from legged_gym.observations import Group, History, Term
 from legged_gym.registry import all_tasks, get_task
 from legged_gym.robots import GO2
 from legged_gym.robots.spec import RobotSpec
+from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain.registry import proportions
 from legged_gym.utils.errors import UserError
 from rsl_rl.algorithms.ppo import PPO
@@ -255,6 +256,10 @@ def test_who_cannot_learn_so():
         with pytest.raises(ValueError, match=f"^algorithm.{setting} is {value}: {wrong}$"):
             Symmetry.wanted(env_without, OBS_DIMS, AlgorithmCfg(**{setting: value}))
     assert Symmetry.wanted(SimpleNamespace(), OBS_DIMS, AlgorithmCfg()) is None
+    scan, env.scan = env.scan, HeightScan(env.ground, (0.0,), (-0.2, 0.0, 0.1, 0.4), 2)
+    with pytest.raises(ValueError, match="^algorithm.mirror_loss_coef is 0.5: perception.scan_y: lines that are not"):
+        Symmetry.wanted(env, ["scan"], AlgorithmCfg(mirror_loss_coef=0.5))
+    env.scan = scan
     dims = {group: value.shape[1] for group, value in env.observations.items()}
     policy = build_policy(dims, 12, RmaPolicyCfg())
     with pytest.raises(ValueError, match="RmaPPO works out .* once per rollout, which have no mirror images"):

@@ -43,11 +43,11 @@ class Carried(DeepMimicRobot):
         super()._post_physics_step()
 
 
-def carried(monkeypatch, frames: int = -1, **how: float) -> Carried:
-    """`frames`: of the bow, -1: all."""
+def carried(monkeypatch, frames: int = -1, prepend: int = 0, **how: float) -> Carried:
+    """`frames`: of the bow, -1: all; `prepend`: for so many the first pose is held before it."""
     for name, value in how.items():
         monkeypatch.setattr(Carried, name, value)
-    cfg = env_of(BOW, **{"deepmimic.cut_off_import_length": frames}).cfg
+    cfg = env_of(BOW, **{"deepmimic.cut_off_import_length": frames, "deepmimic.n_prepend": prepend}).cfg
     cfg.evaluation()
     cfg.env.num_envs = 1
     return Carried(cfg)
@@ -89,6 +89,16 @@ def test_episodes_shorter_than_the_clip_are_judged_by_what_they_reach(monkeypatc
     assert row["success"] == 0.0 and row["completion"] == pytest.approx(29 / 50)
 
 
+def test_the_pose_that_is_held_before_a_clip_does_not_count(monkeypatch, tmp_path):
+    env, recorder = carried(monkeypatch, 20, prepend=5), MotionRecorder()
+    row = evaluate(env, rest, graph=False, recorder=recorder)["clean"]["clips"]["bow"]
+    assert row["completion"] == row["success"] == 1.0
+    assert recorder.save(tmp_path) == [f"wrote {tmp_path / 'bow.npz'}: 0.4 s at 50 Hz"]  # 19 frames after the first
+    env.cfg.env.episode_length_s = 0.3
+    row = evaluate(Carried(env.cfg), rest, graph=False)["clean"]["clips"]["bow"]
+    assert row["completion"] == row["success"] == 1.0 and row["seconds"] == pytest.approx(0.2)
+
+
 def test_replays_beside_the_policy_and_clips_apart(capsys):
     env = env_of(WALK, BOW, num_envs=2, **{"deepmimic.held_out": ("bow",), "deepmimic.cut_off_import_length": 90})
     env.cfg.evaluation()
@@ -124,6 +134,16 @@ def test_what_robots_did_is_a_motion(monkeypatch, tmp_path):
     assert not any((tmp_path / "none").iterdir())
 
 
+def test_the_last_frame_of_a_clip_is_recorded_even_if_the_episode_ends_in_it(monkeypatch, tmp_path):
+    cfg, recorder = carried(monkeypatch, 20).cfg, MotionRecorder()
+    cfg.deepmimic.n_append = 0
+    evaluate(Carried(cfg), rest, graph=False, recorder=recorder)
+    recorder.save(tmp_path)
+    skeleton = Skeleton(RobotSpec.load(G1.source, G1.feet.split()))
+    (again,), (clip,) = (load_clips(path, skeleton) for path in (tmp_path / "bow.npz", RESOURCES_DIR / BOW))
+    np.testing.assert_allclose(again.qpos, clip.qpos[:20], atol=1e-4)
+
+
 def test_robots_on_courses_are_recorded_with_their_boxes(tmp_path):
     settings = {"terrain.num_levels": 2, "sim.num_threads": 1, "env.episode_length_s": 0.2}
     env = make("g1_rough", 6, cfg=lambda cfg: cfg.evaluation(), **settings)
@@ -149,6 +169,34 @@ def test_what_train_py_evaluates_on_a_cpu_is_short(task):
     assert cfg.env.num_envs <= 64 and str(cfg.env.num_envs) in said
     if hasattr(cfg, "deepmimic"):
         assert not cfg.noise.add_noise and not cfg.domain_rand.push_robots
+
+
+def judged(settings: dict, frame: int | None = None) -> tuple[DeepMimicRobot, Judge]:
+    """A robot that begins at the `frame` of the bow."""
+    env = env_of(BOW, num_envs=1, **settings)
+    clip = torch.zeros(1, dtype=torch.long)
+    env.motion.place(env.everyone, clip, None if frame is None else torch.tensor([frame]))
+    judge = Judge(env, clip, Skeleton(env.robot_spec))
+    env.before_reset = judge.look
+    env.reset()
+    return env, judge
+
+
+def test_what_comes_before_a_first_step_is_no_jump():
+    """Actions that go on from the pose's own, and velocities that were off from the start, as they are with noise."""
+    env, judge = judged({"deepmimic.residual_actions": False, "init_state.root_vel_noise": 0.5}, 130)
+    for first in (True, False):
+        env.step(env.replaying_actions())
+        judge.count(env.everyone)
+        assert judge.sums["jerk"] < 0.01 and judge.sums["rate"] < 0.01, "the bow is held there"
+        assert judge.sums["speed"] > 0.05 and (judge.sums["acceleration"] == 0.0) == first
+
+
+def test_torques_of_an_episodes_last_step_count():
+    env, judge = judged({"deepmimic.n_append": 0}, 259)
+    *_, dones, time_outs = env.step(torch.zeros(1, 29))
+    judge.count(env.everyone)
+    assert dones and time_outs and judge.knee > 1.0
 
 
 @pytest.mark.parametrize("carry", [False, True])

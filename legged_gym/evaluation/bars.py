@@ -53,8 +53,9 @@ class BarJudge:
             self.weights.add_(before[..., None] * self._actor.shown[:, None])
 
     def of_type(self, own: Tensor) -> dict[str, float]:
-        """Figures of the robots `own` (N,) bool: share of the courses with all bars crossed cleanly, share of the bars
-        that were, and of the courses of which a bar was passed outside of its posts. Syncs with the host."""
+        """Figures of the robots `own` (N,) bool: share of the courses with all bars crossed cleanly, share of all
+        their bars together that were, and of the courses of which a bar was passed outside of its posts. Syncs with the
+        host."""
         there, clean = self.there[own], self.clean[own]
         return {
             "clean_courses": (clean | ~there).all(1).float().mean().item(),

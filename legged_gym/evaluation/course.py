@@ -55,12 +55,12 @@ def evaluate(
     """Runs one episode per robot with `policy` (observation groups -> actions (N, A)).
 
     Returns {"types": {type: figures}, "total": figures}. `goals_reached` is the mean share of goals reached, with its
-    standard deviation over robots; `success_rate` the share of robots that reached all; `feet_edge` the mean number of
-    feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody); `energy_J_per_m` the
-    joints' work (sum of |torque x speed|, sampled once per control step) per metre gone. Unfinished episodes and falls
-    count; types without robots are left out, and a line says so. `total` is the mean over the types that count in it.
-    `watch`: called after each step. Where there are gates on the way, such as bars, the figures have theirs too
-    (`BarJudge`), and `bars` by type and `gate`.
+    standard deviation over robots; `success_rate` the share of robots that reached all and did not fall; `feet_edge`
+    the mean number of feet on an edge per step; `time_to_finish_s` the mean over those that finished (None: nobody);
+    `energy_J_per_m` the joints' work (sum of |torque x speed|, sampled once per control step) per metre gone.
+    Unfinished episodes and falls count; types without robots are left out, and a line says so. `total` is the mean over
+    the types that count in it. `watch`: called after each step. Where there are gates on the way, such as bars, the
+    figures have theirs too (`BarJudge`), and `bars` by type and `gate`.
     """
     n, device, course = env.num_envs, env.device, env.parts["course"]
     share, fallen, finished = (torch.zeros(n, device=device) for _ in range(3))
@@ -80,7 +80,7 @@ def evaluate(
         reward.add_(torch.where(running, env.rewards, 0.0))
         share.copy_(torch.where(running, course.measured_share, share))
         fallen.add_(running & env.falls)
-        finished.add_(running & env.dones & course.done)
+        finished.add_(running & env.dones & course.done & ~env.falls)
         if judge is not None:
             judge.count(running)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from legged_gym.evaluation.motion_figures import FAILS_AT, SCORE_SIGMA
 from legged_gym.motion.skeleton import Skeleton
-from legged_gym.utils.math import quat_rotate, quat_yaw, wrap_to_pi
+from legged_gym.utils.math import assign_where, quat_rotate, quat_yaw, wrap_to_pi
 
 MEANS = {  # over frames before a failure, by the sum that each is of
     "mpkpe_mm": ("link", 1e3),
@@ -32,6 +32,8 @@ class Judge:
     Attributes, (N,) bool:
         inside: in this step the robot was in a frame of its clip, after the first one
         failed: in this step or before
+
+    `qpos` (N, 7 + J) and `contacts` (N, F) are the robot's in this step.
     """
 
     def __init__(self, env: Any, clip: Tensor, skeleton: Skeleton):
@@ -43,7 +45,8 @@ class Judge:
         self.last = {name: torch.zeros(n, device=device) for name in ("drift", "yaw_drift")}  # of the frames so far
         self.knee = torch.zeros(n, device=device)
         self.failed = torch.zeros(n, dtype=torch.bool, device=device)
-        self.inside, self._good, self._turn = self.failed.clone(), self.failed.clone(), self.knee.clone()
+        self.inside, self._good = self.failed.clone(), self.failed.clone()
+        self._turn, self._peak = self.knee.clone(), self.knee.clone()
         self._limits = tuple(FAILS_AT.values())
         self._torque_limits = 0.999 * env.motors.torque_limits
         knees = [i for i, name in enumerate(env.robot.joint_names) if "knee" in name]
@@ -53,12 +56,13 @@ class Judge:
             for sole in skeleton.soles
         ]
         self._actions = torch.zeros(3, n, env.num_actions, device=device)  # newest first
+        self.qpos, self.contacts = env.sim.qpos.clone(), env.last_raw_contacts.clone()
         self._behind = torch.zeros_like(env.link_lin_vel)  # velocity error of the links one step ago
 
     @property
     def totals(self) -> tuple[Tensor, ...]:
         """All that begins at zero."""
-        return (*self.sums.values(), *self.last.values(), self.knee, self.failed, self._actions, self._behind)
+        return (*self.sums.values(), *self.last.values(), self.knee, self.failed)
 
     def look(self) -> None:
         """Robot and motion in this step."""
@@ -67,18 +71,22 @@ class Judge:
         error = env.link_error.mean(1)
         far, low, tilted = self._limits
         within = (error <= far) & (env.height_error <= low) & (env.tilt_error <= tilted)  # not where it is no number
-        self.inside.copy_((frame >= 0) & (frame < self._length))
+        self.inside.copy_((frame > 0) & (frame < self._length))
         self._good.copy_(within & ~env.falls)
         now["good"].fill_(1.0)
         now["link"].copy_(error)
         now["anchored"].copy_(env.anchored_error.mean(1))
         now["joint"].copy_(env.joint_error)
         now["speed"].copy_(env.speed_error)
-        behind = env.link_lin_vel - links[..., 7:10]
+        behind, fresh = env.link_lin_vel - links[..., 7:10], env.episode_steps == 1
+        assign_where(fresh, self._behind, behind)  # in the first step there is no difference yet
+        assign_where(fresh, self._actions.transpose(0, 1), env.last_actions[:, None])
         now["acceleration"].copy_((behind - self._behind).norm(dim=-1).mean(1) / env.dt)
         self._behind.copy_(behind)
         now["score"].copy_(torch.exp(-env.link_error.square().mean(1) / SCORE_SIGMA**2))
         now["limit"].copy_((env.torques.abs() >= self._torque_limits).float().mean(1))
+        if len(self._knees):
+            self._peak.copy_(env.torques.index_select(1, self._knees).abs().amax(1))
         a, b, c = self._actions.unbind(0)
         now["rate"].copy_((env.actions - a).abs().mean(1))
         now["jerk"].copy_((env.actions - 3.0 * a + 3.0 * b - c).abs().mean(1))
@@ -87,7 +95,9 @@ class Judge:
         both, either = env.measured_matches.unbind(1)
         now["both"].copy_(both)
         now["either"].copy_(either)
-        stands = env.last_raw_contacts
+        self.qpos.copy_(env.sim.qpos)
+        self.contacts.copy_(env.last_raw_contacts)
+        stands = self.contacts
         now["stand"].copy_(stands.sum(1))
         now["slide"].copy_((self._slides() * stands).sum(1))
         turn = quat_yaw(env.link_quat[:, env.anchor]) - quat_yaw(links[:, env.anchor, 3:7])
@@ -115,9 +125,7 @@ class Judge:
             total.add_(torch.where(good, self._now[name], 0.0))
         for name, value in (("drift", self._env.anchor_drift), ("yaw_drift", self._turn)):
             self.last[name].copy_(torch.where(good, value, self.last[name]))
-        if len(self._knees):
-            peak = self._env.torques.index_select(1, self._knees).abs().amax(1)
-            self.knee.copy_(torch.where(good, torch.maximum(self.knee, peak), self.knee))
+        self.knee.copy_(torch.where(good, torch.maximum(self.knee, self._peak), self.knee))
 
     def figures(self, mine: Tensor, frames: int) -> dict[str, float | int | None]:
         """Of the robots in `mine` (N,) bool, on one clip of as many `frames` after the first."""

@@ -106,12 +106,12 @@ def _follow(
     run_episodes(env, policy, judge.count, judge.totals, graph, watch)
     env.before_reset = None
     motion.release(env.everyone)
-    found = {}
+    found, longest = {}, max(1, env.max_episode_length - env.cfg.deepmimic.n_prepend)
     for k, name in enumerate(library.names[: env.num_envs]):
         own = measure(_clip(library, k), skeleton)
         reference = {"reference_slide": own.slide_mean, "reference_sinks_mm": 1e3 * own.penetration}
         reference = {key: value if value == value else None for key, value in reference.items()}  # nan: no stance
-        row = judge.figures(clip == k, min(int(library.length[k]) - 1, env.max_episode_length))
+        row = judge.figures(clip == k, min(int(library.length[k]) - 1, longest))
         found[name] = row | reference | {"held_out": library.held_out[k]}
     return summarise(found, (*FIGURES, "reference_slide", "reference_sinks_mm"))
 

@@ -37,17 +37,19 @@ class MotionRecorder:
             self._robots, self._names = list(range(env.num_envs)), env.motion.library.names[: env.num_envs]
 
     def __call__(self, number: int) -> None:
-        """After each control step: those whose episode goes on are where this step has brought them."""
+        """After each control step: those whose episode goes on are where this step has brought them; the judge knows
+        it of the others too."""
         env, judge = self._env, self._judge
         if number == 0:
             self._boxes = [_boxes(env, i) for i in self._robots]
         self._whole &= ~(self._running & _host(env.falls))
-        self._running &= ~_host(env.dones)
-        counts = self._running
-        if judge is not None:
-            counts = counts & _host(judge.inside & ~judge.failed)
+        going = self._running & ~_host(env.dones)
+        if judge is None:
+            seen, counts = (env.sim.qpos, env.last_raw_contacts), going
+        else:
+            seen, counts = (judge.qpos, judge.contacts), self._running & _host(judge.inside & ~judge.failed)
             self._whole = ~_host(judge.failed)
-        seen = (env.sim.qpos, env.last_raw_contacts)
+        self._running = going
         self._frames.append((*(_host(part[self._robots]) for part in seen), counts[self._robots]))
 
     def save(self, folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ class HeightScan(Part):
     """Ground heights on a grid that moves and turns (in yaw) with the base.
 
     `x`, `y` (m, base frame): the grid's lines; point k is (x[k // len(y)], y[k % len(y)]), as in extreme-parkour.
-    `mirror`: which point is which one's mirror image, for lines `y` that are.
+    `mirror`: which point is which one's mirror image; None where the lines `y` are not the same on both sides.
     `heights` (N, len(x) * len(y)) in the world's frame keeps its values until they are measured again; so does
     `undersides`, if asked for, of what hangs free over each point, inf where nothing does. With several `samples` a
     point stands for so many along x, evenly between its neighbours, of which it has the highest ground and the lowest
@@ -35,7 +35,8 @@ class HeightScan(Part):
     ):
         self._ground, device = ground, ground.device
         rows = np.arange(len(x) * len(y)).reshape(len(x), len(y))
-        self.mirror = Mirror(rows[:, ::-1].ravel(), np.ones(rows.size))
+        alike = np.allclose(y, -np.flip(y))
+        self.mirror = Mirror(rows[:, ::-1].ravel(), np.ones(rows.size)) if alike else None
         self._offsets = torch.cartesian_prod(torch.tensor(x, device=device), torch.tensor(y, device=device))
         num_points = len(self._offsets)
         self.keep(heights=torch.zeros(num_envs, num_points, device=device))

@@ -165,9 +165,14 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
     height_map: HeightMapCfg = field(default_factory=HeightMapCfg)
 
     def check(self, key: str) -> None:
+        where = f"{key}." if key else ""
         if self.commands != CommandsCfg():
-            where = f"{key}.commands" if key else "commands"
-            raise UserError(f"{where}: this task follows motions, not commands: see deepmimic")
+            raise UserError(f"{where}commands: this task follows motions, not commands: see deepmimic")
+        if driven := self.control.driven_joints:
+            raise UserError(
+                f"{where}control.driven_joints is {' '.join(driven)}: motions are of all joints, and so are the "
+                "actions of who follows them: leave it empty"
+            )
 
     def play(self) -> None:
         """Whole clips, undisturbed; who loses the motion starts anew."""
@@ -184,6 +189,11 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         self.deepmimic.steered = 0.0
         self.deepmimic.link_pos_error_threshold = self.deepmimic.start_link_pos_error_threshold = NO_LIMIT
         self.deepmimic.height_error_threshold = self.deepmimic.gravity_error_threshold = NO_LIMIT
+
+    def rehearsal(self) -> None:
+        """As others, and nothing is off for a whole episode."""
+        super().rehearsal()
+        self.noise.offset_scales = OffsetScales()
 
     def clean(self) -> None:
         """Nothing disturbs, and starts are the motion's own."""

@@ -261,6 +261,10 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         self.time_outs.copy_(ended & ~self.falls)
         self.dones.copy_(self.falls | self.time_outs)
 
+    def _follows(self) -> Tensor:
+        """Those that follow a motion, whose velocity the commands are."""
+        return super()._follows() & ~self.root_command.manual
+
     def _measure(self) -> None:
         super()._measure()
         errors = {
@@ -271,10 +275,11 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         }
         errors = {KEY + name: value for name, value in errors.items()}
         follow = ~self.root_command.manual
-        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": self.falls & self.base_off}
-        ends[KEY + "ended_by_link_pos"] = self.falls & self.links_off & ~self.base_off
-        ends[KEY + "ended_by_contact"] = self.falls & ~self.links_off & ~self.base_off
-        self.statistics.add((errors, ~self.diverged & follow), (ends, self.dones & follow))
+        fell = self.falls & ~self.diverged
+        ends = {"success/overall": self.time_outs, KEY + "ended_by_height_or_tilt": fell & self.base_off}
+        ends[KEY + "ended_by_link_pos"] = fell & self.links_off & ~self.base_off
+        ends[KEY + "ended_by_contact"] = fell & ~self.links_off & ~self.base_off  # or by a hard footfall
+        self.statistics.add((errors, self._follows()), (ends, self.dones & follow))
         if self.steering is not None:
             arrived = {"success/steered": self.steering.arrived(self.link_pos[:, self.anchor]) & ~self.falls}
             self.statistics.add((arrived, self.dones & ~follow))

@@ -228,6 +228,10 @@ class LeggedRobot(BaseTask):
         """(K, N) bool, terms that do not count for a robot in this step: if it diverged, all that are not on top."""
         return self.diverged & ~self.on_top
 
+    def _follows(self) -> Tensor:
+        """(N,) bool, whose velocity is held against `commands`."""
+        return ~self.diverged
+
     def _measure(self) -> None:
         """Keep what the step achieved, as resets are about to change it, and add it to the statistics."""
         self.measured_lin_vel_b.copy_(self.base_lin_vel_b)
@@ -241,7 +245,7 @@ class LeggedRobot(BaseTask):
         per_second = (self.episode_sums / self.cfg.env.episode_length_s).unbind(0)
         paid = {f"Episode_Reward/{name}": value for name, value in zip(self.reward_scales, per_second, strict=True)}
         episode = {"Train/mean_reward": self.episode_return, "Train/mean_episode_length": self.episode_steps}
-        add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, ~self.diverged), (episode | paid, self.dones))
+        add(({"Sim/non_finite": self.diverged}, self.everyone), (errors, self._follows()), (episode | paid, self.dones))
         if self.cfg.commands.curriculum:
             row, ended = list(self.reward_scales).index("tracking_lin_vel"), self.dones.float()
             tracked, seconds = (self.episode_sums[row] * ended).sum(), (self.episode_steps * ended).sum() * self.dt

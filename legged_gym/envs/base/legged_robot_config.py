@@ -141,6 +141,7 @@ class NoiseScales:
 @dataclass
 class NoiseCfg:
     add_noise: bool = True
+    """else there is no noise: neither of noise_scales, nor of a height scan (perception.scan_noise) or map"""
     noise_level: NotNegative = 1.0
     """factor on all noise_scales"""
     noise_scales: NoiseScales = field(default_factory=NoiseScales)

@@ -83,7 +83,7 @@ class PerceptionCfg:
     scan_height: NotNegative = 0.3
     """of the base over level ground, which reads 0 in the scan, m"""
     scan_noise: NotNegative = 0.0
-    """half width of uniform noise of the scan, m"""
+    """half width of uniform noise of the scan, m; none without noise.add_noise, which parkour's tasks have off"""
     scan_samples: Annotated[int, Bounds(low=1, most=100)] = 1
     """points along x that each of the scan's stands for; several, so that no thin bar is missed"""
     undersides: bool = False

@@ -200,6 +200,11 @@ class ParkourRobot(LeggedRobot):
             return velocity
         return [*terms.obstacles(self.ahead, perception.obstacle_range), *velocity]
 
+    def mirror(self, name: str) -> tuple[Tensor, Tensor]:
+        if name == "scan" and self.scan.mirror is None:
+            raise ValueError("perception.scan_y: lines that are not the same on both sides have no mirror image")
+        return super().mirror(name)
+
     def _look_ahead(self) -> None:
         """The next obstacles, as far as they are told."""
         perception = self.cfg.perception
