@@ -148,12 +148,15 @@ def test_import_flag(tmp_path: Path, how: str) -> None:
 
 @pytest.mark.slow
 def test_train_and_evaluate_a_task_from_outside(tmp_path: Path) -> None:
-    path = write_task(tmp_path)
+    """The file that docs/extending.md begins with."""
+    path = tmp_path / "my_go2.py"
+    path.write_text((ROOT / "docs" / "extending.md").read_text().split("```python\n")[1].split("```")[0])
     flags = (f"--import={path}", "--task=my_go2", "--num_envs=4", "--device=cpu", "--env.sim.num_threads=1")
     result = run("train", *flags, "--max_iterations=1", "--train.runner.num_steps_per_env=8", "--no_eval", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    (folder,) = (tmp_path / "logs" / "mine").iterdir()
-    assert yaml.safe_load((folder / "config.yaml").read_text())["imports"] == [str(path)]
+    (folder,) = (tmp_path / "logs" / "my_go2").iterdir()
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["imports"] == [str(path)] and config["env"]["rewards"]["scales"]["low_base"] == -10.0
     short = ("--env.env.episode_length_s=1",)
     assert "fall_rate" in run("evaluate", *flags, *short, cwd=tmp_path).stdout
     result = run("evaluate", "--task=my_go2", cwd=tmp_path)  # the checkpoint's word is not enough to run its code

@@ -217,12 +217,21 @@ def test_demo_needs_the_browser(tmp_path: Path) -> None:
             "or add --use_pretrained_checkpoint)\n",
         ),
         (("--checkpoint=gone.pt",), "error: there is no checkpoint gone.pt; .pt files in .: there are none\n"),
+        (("--video_seconds=2",), "error: --video_seconds is of a film: name its file by --video\n"),
         (("--play_seconds=0",), "error: --play_seconds is 0.0: it has to be positive and finite\n"),
     ],
 )
-def test_bad_command_lines(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
-    result = run("play", GO2, *flags, cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (2, message)
+def test_bad_command_lines(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    flags: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        play.main([GO2, "--device=cpu", *flags])
+    assert (end.value.code, capsys.readouterr().err) == (2, message)
     assert not list(tmp_path.iterdir())
 
 

@@ -93,7 +93,8 @@ def test_the_pose_that_is_held_before_a_clip_does_not_count(monkeypatch, tmp_pat
     env, recorder = carried(monkeypatch, 20, prepend=5), MotionRecorder()
     row = evaluate(env, rest, graph=False, recorder=recorder)["clean"]["clips"]["bow"]
     assert row["completion"] == row["success"] == 1.0
-    assert recorder.save(tmp_path) == [f"wrote {tmp_path / 'bow.npz'}: 0.4 s at 50 Hz"]  # 19 frames after the first
+    wrote = f"wrote {tmp_path / 'bow.npz'}: 0.4 s at 50 Hz"  # 19 frames after the first
+    assert recorder.save(tmp_path) == [wrote, f"1 of 1 motions are in {tmp_path}"]
     env.cfg.env.episode_length_s = 0.3
     row = evaluate(Carried(env.cfg), rest, graph=False)["clean"]["clips"]["bow"]
     assert row["completion"] == row["success"] == 1.0 and row["seconds"] == pytest.approx(0.2)
@@ -122,7 +123,8 @@ def test_what_robots_did_is_a_motion(monkeypatch, tmp_path):
     """Carried robots give the clip itself; one that is dropped is not written; `check` finds nothing."""
     recorder = MotionRecorder()
     evaluate(carried(monkeypatch, 101), rest, graph=False, recorder=recorder)
-    (line,) = recorder.save(tmp_path / "out")
+    line, count = recorder.save(tmp_path / "out")
+    assert count == f"1 of 1 motions are in {tmp_path / 'out'}"
     assert line == f"wrote {tmp_path / 'out' / 'bow.npz'}: 2.0 s at 50 Hz"
     skeleton = Skeleton(RobotSpec.load(G1.source, G1.feet.split()))
     (again,), (clip,) = (load_clips(path, skeleton) for path in (tmp_path / "out" / "bow.npz", RESOURCES_DIR / BOW))
@@ -130,8 +132,8 @@ def test_what_robots_did_is_a_motion(monkeypatch, tmp_path):
     assert (again.contacts == clip.contacts[:101]).mean() > 0.95 and warnings(measure(again, skeleton)) == []
     recorder = MotionRecorder()
     evaluate(carried(monkeypatch, 101, dropped=51), rest, graph=False, recorder=recorder)
-    assert recorder.save(tmp_path / "none") == ["not written: bow, which failed after 1.0 s"]
-    assert not any((tmp_path / "none").iterdir())
+    none = ["not written: bow, which failed after 1.0 s", f"0 of 1 motions are in {tmp_path / 'none'}"]
+    assert recorder.save(tmp_path / "none") == none and not (tmp_path / "none").exists()
 
 
 def test_the_last_frame_of_a_clip_is_recorded_even_if_the_episode_ends_in_it(monkeypatch, tmp_path):

@@ -112,6 +112,17 @@ def test_a_resume_names_file_and_entry(keys, value, message, file):
     load_policy(path)  # whose networks are sound
 
 
+def test_bytes_that_have_changed_are_told(run, tmp_path):
+    """Torch reads them as other weights."""
+    content = bytearray((run / "model_1.pt").read_bytes())
+    weight = load_safe(run / "model_1.pt", 1)["policy"][WEIGHT].numpy().tobytes()
+    content[content.index(weight) + 2] ^= 1
+    path = tmp_path / "model_1.pt"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="model_1.pt is damaged or no checkpoint .*: its contents are broken"):
+        read_checkpoint(path)
+
+
 def test_weights_that_overflow_are_told(file):
     path = file("model_1.pt", ("policy", "actor.2.weight"), lambda w: torch.full_like(w, 3e38))
     env = ToyEnv()

@@ -241,6 +241,9 @@ class PlayArgs(LoadArgs):
         super().check(task, train)
         _check_duration("--play_seconds", self.play_seconds)
         if self.video is None:
+            for name in ("video_seconds", "video_width"):
+                if getattr(self, name) != getattr(PlayArgs, name):
+                    raise UserError(f"--{name} is of a film: name its file by --video")
             return
         if self.video.suffix.lower() not in (".mp4", ".gif", ".webp"):
             raise UserError(f"--video: {self.video.name} has to end in .mp4, .gif or .webp")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from legged_gym import RESOURCES_DIR
 from legged_gym.motion.clip import Clip, fit
 from legged_gym.motion.formats import read
 from legged_gym.motion.formats.dicts import SCENE
@@ -81,10 +82,11 @@ def load_clips(
 def motion_files(paths: Iterable[str | Path]) -> list[Path]:
     """The files that `paths` mean: files, and of folders all that are called like motions, at any depth, sorted.
 
-    Raises ValueError for what is not there.
+    What is not there is looked for among the package's resources, as motions/g1. ValueError if it is not there either.
     """
     found: list[Path] = []
-    for path in map(Path, paths):
+    for named in map(Path, paths):
+        path = named if named.exists() or named.is_absolute() else RESOURCES_DIR / named
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if not inside:
@@ -93,7 +95,7 @@ def motion_files(paths: Iterable[str | Path]) -> list[Path]:
         elif path.is_file():
             found.append(path)
         else:
-            raise ValueError(f"{path}: there is no such file")
+            raise ValueError(f"{named}: there is no such file" + (f", nor {path}" if path != named else ""))
     return found
 
 

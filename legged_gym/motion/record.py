@@ -54,9 +54,8 @@ class MotionRecorder:
 
     def save(self, folder: Path) -> list[str]:
         """What was written, and what was not, a line each. UserError where that cannot be done."""
-        folder.mkdir(parents=True, exist_ok=True)
         qpos, contacts, counts = (np.stack(part, 1) for part in zip(*self._frames, strict=True))
-        lines = []
+        lines, written = [], 0
         for k, (i, name) in enumerate(zip(self._robots, self._names, strict=True)):
             own, feet = qpos[k, counts[k]].astype(np.float64), contacts[k, counts[k]]
             if self._judge is not None:  # it began in the clip's first frame
@@ -72,13 +71,15 @@ class MotionRecorder:
             own[:, 2] -= plane
             fps = 1.0 / self._env.dt
             clip = Clip(name, fps, own, velocities(own, fps), feet, tuple(self._env.robot.joint_names), boxes)
+            folder.mkdir(parents=True, exist_ok=True)
             path, file = folder / f"{file_name(name)}.npz", io.BytesIO()
             if path.exists():  # of a clip whose name differs by what files' names cannot have
                 path = path.with_stem(f"{path.stem}_{i}")
             write_own(clip, file)
             write_file(path, file.getvalue())
             lines.append(f"wrote {path}: {seconds:.1f} s at {fps:g} Hz")
-        return lines
+            written += 1
+        return [*lines, f"{written} of {len(self._robots)} motions are in {folder}"]
 
 
 def _host(tensor: Tensor) -> np.ndarray:

@@ -39,7 +39,9 @@ def on_boxes(clip: Clip, skeleton: Skeleton, own_contacts: bool, accept: bool = 
     if feet is not None:
         notes.append(str(feet))
         if feet.worst > WRONG:
-            wrong.append(f"a foot that stands in frame {feet.frame} is {100 * feet.worst:.1f} cm off ({100 * WRONG:g})")
+            wrong.append(
+                f"a foot that stands in frame {feet.frame} is {100 * feet.worst:.1f} cm off, more than {100 * WRONG:g}"
+            )
         elif feet.worst > STANCE:
             notes.append(f"the worst is over {100 * STANCE:g} cm, in frame {feet.frame}")
     if wrong and not accept:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from legged_gym import RESOURCES_DIR
 from legged_gym.motion.load import motion_files
 from legged_gym.parts.motion_config import DeepMimicCfg
 from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_users
@@ -67,13 +66,7 @@ def lasting_paths(cfg: DeepMimicCfg) -> dict[str, Any]:
 
 
 def _named(names: tuple[str, ...]) -> list[Path]:
-    found = []
-    for name in names:
-        path = Path(os.path.expanduser(name))
-        found.append(path if os.path.exists(path) or path.is_absolute() else RESOURCES_DIR / path)
-        if not os.path.exists(found[-1]):
-            raise UserError(f"deepmimic.motions: there is no {name}, nor {found[-1]}")
-    return _files("deepmimic.motions", found)
+    return _files("deepmimic.motions", [Path(os.path.expanduser(name)) for name in names])
 
 
 def _files(key: str, paths: list[Path]) -> list[Path]:

@@ -12,6 +12,8 @@ import numpy as np
 import tyro
 from matplotlib.figure import Figure
 
+from legged_gym.cli.kinds import Imports
+from legged_gym.cli.outside import import_tasks
 from legged_gym.cli.words import read_flags
 from legged_gym.terrain.picture import draw_grid, draw_tile
 from legged_gym.terrain.registry import TERRAINS
@@ -32,6 +34,8 @@ class Args:
     """picture to write: .png, .jpg, .pdf or .svg"""
     type: Annotated[str | None, tyro.conf.arg(metavar="STR")] = None
     """type of the tile"""
+    imports: Imports = ()
+    """Python file or module that brings types of its own; may be repeated"""
     difficulty: float = 0.5
     """of the tile, 0 to 1"""
     num_levels: int = 5
@@ -54,6 +58,7 @@ class Args:
 def main(argv: Sequence[str] | None = None) -> None:
     typed = sys.argv[1:] if argv is None else argv
     args = read_flags(Args, typed, description=Args.__doc__, use_underscores=True)
+    import_tasks(args.imports)
     _check(args)
     if args.scene is not None:
         _draw_scene(args, args.scene)

@@ -15,6 +15,9 @@ def read_yaml(path: Path) -> Any:
     """What the file says, of plain data; UserError where it cannot be read, or is no YAML."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        where = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"cannot read {path}: {error.problem or error.context}{where}") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: a day that no month has
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 

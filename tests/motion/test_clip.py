@@ -9,6 +9,7 @@ import pytest
 import torch
 from motion_files import RATE, smooth_clip
 
+from legged_gym import RESOURCES_DIR
 from legged_gym.motion import quaternions as q
 from legged_gym.motion.check import measure, slide_speeds, warnings
 from legged_gym.motion.clip import Clip, fit, resample, sole_heights, stance, velocities
@@ -259,6 +260,7 @@ def test_files_of_folders_and_missing_ones(folder: Path) -> None:
     assert [p.name for p in motion_files([folder, folder / "b.npz"])] == ["a.npz", "b.npz", "a.npz", "b.npz"]
     with pytest.raises(ValueError, match="nothing.npz: there is no such file"):
         motion_files([folder / "nothing.npz"])
+    assert motion_files(["motions/g1/bow.npz"]) == [RESOURCES_DIR / "motions" / "g1" / "bow.npz"], "from any folder"
     (folder / "empty").mkdir()
     with pytest.raises(ValueError, match="there is no motion in this folder"):
         motion_files([folder / "empty"])
