@@ -164,9 +164,9 @@ class ActorCalls:
             props[i].inertia, props[i].invInertia = Mat33.of(tensor), Mat33.of(np.linalg.inv(tensor))
         return props
 
-    def set_actor_rigid_body_properties(self, env, actor, props, recomputeInertia=False) -> bool:
+    def set_actor_rigid_body_properties(self, env, actorHandle, props, recomputeInertia=False) -> bool:
         """Masses, centres of mass and inertias. `recomputeInertia`: inertias scale with the masses."""
-        own, props = env.actor(actor), list(props)
+        own, props = env.actor(actorHandle), list(props)
         if len(props) != len(own.mass) or not all(isinstance(p, RigidBodyProperties) for p in props):
             raise ValueError(f"{len(own.mass)} RigidBodyProperties are wanted, one per body, not {len(props)} items")
         mass = np.array([p.mass for p in props])

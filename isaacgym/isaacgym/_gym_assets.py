@@ -25,9 +25,9 @@ class AssetCalls:
     def create_sphere(self, sim, radius, options: AssetOptions | None = None) -> Asset:
         return make_primitive("sphere", (number(radius),), options)
 
-    def create_capsule(self, sim, radius, length, options: AssetOptions | None = None) -> Asset:
-        """Along x; `length` without the caps."""
-        return make_primitive("capsule", (number(radius), number(length) / 2), options)
+    def create_capsule(self, sim, radius, width, options: AssetOptions | None = None) -> Asset:
+        """Along x; `width` without the caps."""
+        return make_primitive("capsule", (number(radius), number(width) / 2), options)
 
     # -- bodies -------------------------------------------------------------------------------------------------------
     def get_asset_rigid_body_count(self, asset) -> int:

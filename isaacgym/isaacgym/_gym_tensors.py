@@ -128,17 +128,20 @@ class TensorCalls:
         return True
 
     # -- external forces, for the next `simulate` ---------------------------------------------------------------------
-    def apply_rigid_body_force_tensors(self, sim, forces=None, torques=None, space=CoordinateSpace.ENV_SPACE) -> bool:
+    # Programs give these tensors by name, in Isaac Gym's spelling.
+    def apply_rigid_body_force_tensors(
+        self, sim, forceTensor=None, torqueTensor=None, space=CoordinateSpace.ENV_SPACE
+    ) -> bool:
         """At the centres of mass."""
-        engine_of(sim).add_forces(_bodies(sim, forces, "forces"), _bodies(sim, torques, "torques"), None, _space(space))
+        forces, torques = _bodies(sim, forceTensor, "forces"), _bodies(sim, torqueTensor, "torques")
+        engine_of(sim).add_forces(forces, torques, None, _space(space))
         return True
 
     def apply_rigid_body_force_at_pos_tensors(
-        self, sim, forces, positions=None, space=CoordinateSpace.ENV_SPACE
+        self, sim, forceTensor, posTensor=None, space=CoordinateSpace.ENV_SPACE
     ) -> bool:
-        engine_of(sim).add_forces(
-            _bodies(sim, forces, "forces"), None, _bodies(sim, positions, "positions"), _space(space)
-        )
+        forces, positions = _bodies(sim, forceTensor, "forces"), _bodies(sim, posTensor, "positions")
+        engine_of(sim).add_forces(forces, None, positions, _space(space))
         return True
 
 
