@@ -394,15 +394,3 @@ def test_quaternions_need_not_be_of_unit_length(quadruped, make_sim):
     sim.set_roots()
     sim.refresh()
     torch.testing.assert_close(sim.root[:, 3:7], torch.tensor([0.0, 0.0, 0.6, 0.8]).expand(3, 4))
-
-
-def test_the_jacobian_can_be_acquired_idly_but_not_read(quadruped, make_sim):
-    sim = make_sim(quadruped)
-    jacobian = gymtorch.wrap_tensor(sim.gym.acquire_jacobian_tensor(sim.sim, "robot"))
-    mass = gymtorch.wrap_tensor(sim.gym.acquire_mass_matrix_tensor(sim.sim, "robot"))
-    assert sim.gym.refresh_jacobian_tensors(sim.sim) and sim.gym.refresh_mass_matrix_tensors(sim.sim)
-    assert jacobian.shape == (3, sim.num_bodies, 6, 18) and mass.shape == (3, 18, 18)
-    with pytest.raises(NotImplementedError, match="Jacobian"):
-        jacobian[:, 0]
-    with pytest.raises(NotImplementedError, match="mass matrix"):
-        mass + 1
