@@ -184,3 +184,20 @@ def test_actors_by_name(tmp_path, make_sim):
         acquire(sim, "dog")
     with pytest.raises(ValueError, match="the actors called 'robot' are of different assets"):
         acquire(sim, "robot")
+
+
+def test_a_joints_number_is_its_bodys_row(tmp_path, make_sim):
+    """As IsaacGymEnvs' franka_cube_stack takes it, of a joint that is fixed and kept."""
+    sim = make_sim(write(tmp_path, ARM), num=2, fix_base_link=True)
+    gym, env = sim.gym, sim.envs[0]
+    names = gym.get_asset_joint_names(sim.asset)
+    assert names == gym.get_actor_joint_names(env, 0) == ["turn", "slide", "wrist", "fixed", "wag"]
+    assert (
+        gym.get_actor_joint_dict(env, 0) == gym.get_asset_joint_dict(sim.asset) == {n: i for i, n in enumerate(names)}
+    )
+    bodies = gym.get_asset_rigid_body_dict(sim.asset)
+    assert bodies["tip"] - 1 == names.index("fixed") and bodies["tail"] - 1 == names.index("wag")
+    kinds = [gym.get_asset_joint_type(sim.asset, i).name for i in range(5)]
+    assert kinds == [f"JOINT_{k}" for k in ("REVOLUTE", "PRISMATIC", "REVOLUTE", "FIXED", "REVOLUTE")]
+    assert gym.get_asset_joint_name(sim.asset, 3) == "fixed" and gym.get_actor_joint_count(env, 0) == 5
+    assert gym.get_env_joint_count(env) == 5 and gym.get_sim_joint_count(sim.sim) == 10 and len(sim.dof) == 8
