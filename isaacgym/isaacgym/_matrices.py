@@ -41,7 +41,9 @@ class Matrices:
         self._root = numbers(lambda a: layout.body_root[layout.actor_bodies[a]])
         moved = [_moved_by(model, int(d)) for d in self._dofs[0]]
         moved = [[True] * 6 * self.floating + [int(b) in bodies for bodies in moved] for b in self._bodies[0]]
-        self._moved = torch.tensor(moved, device=scene.device).view(self._bodies.shape[1], -1, 1)
+        self._moved = torch.tensor(moved, device=scene.device).view(
+            self._bodies.shape[1], 6 * self.floating + self._dofs.shape[1], 1
+        )
 
     def acquire_jacobian(self) -> Tensor:
         if self.jacobian is None:

@@ -186,6 +186,20 @@ def test_actors_by_name(tmp_path, make_sim):
         acquire(sim, "robot")
 
 
+def test_bodies_without_dofs(quadruped, make_sim):
+    sim = make_sim(quadruped, num=2, prepare=False)
+    for fixed, name in ((False, "free"), (True, "fixed")):
+        box = sim.gym.create_box(sim.sim, 0.2, 0.4, 0.6, gymapi.AssetOptions(fix_base_link=fixed))
+        for env in sim.envs:
+            sim.gym.create_actor(env, box, gymapi.Transform(gymapi.Vec3(2.0 + 2.0 * fixed, 0.0, 1.0)), name, -1, 0)
+    sim.prepare()
+    jacobian, mass = acquire(sim, "free")
+    assert torch.equal(jacobian, torch.eye(6).expand(2, 1, 6, 6)) and mass.shape == (2, 0, 0)
+    jacobian, mass = acquire(sim, "fixed")
+    assert jacobian.shape == (2, 0, 6, 0) and mass.shape == (2, 0, 0)
+    refresh(sim)
+
+
 def test_a_joints_number_is_its_bodys_row(tmp_path, make_sim):
     """As IsaacGymEnvs' franka_cube_stack takes it, of a joint that is fixed and kept."""
     sim = make_sim(write(tmp_path, ARM), num=2, fix_base_link=True)
