@@ -88,7 +88,7 @@ FORKS = {
     ),
     "extreme-parkour": Fork(
         "https://github.com/chengxuxin/extreme-parkour",
-        ("rsl_rl/rsl_rl/modules/depth_backbone.py", "legged_gym/legged_gym/scripts/save_jit.py"),
+        ("rsl_rl/rsl_rl/modules/depth_backbone.py", "legged_gym/legged_gym/scripts/evaluate.py"),
         ("rsl_rl", "legged_gym"),
         (
             Run(
@@ -132,7 +132,7 @@ FORKS = {
     ),
     "ASAP": Fork(
         "https://github.com/LeCAR-Lab/ASAP",
-        ("humanoidverse/train_agent.py", "isaac_utils/setup.py"),
+        ("humanoidverse/train_agent.py", "isaac_utils/setup.py", _CR7),
         (".", "isaac_utils"),
         (
             Run(
@@ -145,6 +145,38 @@ FORKS = {
             ),
         ),
         stand_ins=("open3d", "smpl_sim"),
+    ),
+    "HIMLoco": Fork(
+        "https://github.com/OpenRobotLab/HIMLoco",
+        ("projects/himloco/README.md", "rsl_rl/rsl_rl/modules/him_estimator.py"),
+        ("rsl_rl", "legged_gym"),
+        (Run("legged_gym/legged_gym/scripts/train.py", f"--task=aliengo {_SMALL}"),),
+    ),
+    "OpenHomie": Fork(
+        "https://github.com/InternRobotics/OpenHomie",
+        ("HomieRL/legged_gym/legged_gym/scripts/train.py",),
+        ("HomieRL/rsl_rl", "HomieRL/legged_gym"),
+        (Run("legged_gym/legged_gym/scripts/train.py", f"--task g1 --run_name acceptance {_SMALL}", "HomieRL"),),
+    ),
+    "DreamWaQ": Fork(
+        "https://github.com/Manaro-Alpha/DreamWaQ",
+        ("rsl_rl-1.0.2/rsl_rl/modules/actor_critic_DWAQ.py", "legged_gym/legged_gym/scripts/train.py"),
+        ("rsl_rl-1.0.2", "legged_gym"),
+        (Run("legged_gym/scripts/train.py", f"--task=go1 {_SMALL}", "legged_gym"),),
+    ),
+    "smooth-humanoid-locomotion": Fork(
+        "https://github.com/zixuan417/smooth-humanoid-locomotion",
+        ("simulation/legged_gym/legged_gym/envs/gr1/gr1_walk_phase.py",),
+        ("simulation/rsl_rl", "simulation/legged_gym"),
+        (
+            Run(
+                "train.py",
+                "--task h1_walk_phase --proj_name h1_walk_phase --exptid acceptance --device cpu --fix_action_std "
+                "--no_wandb --num_envs 32 --max_iterations 2",
+                "simulation/legged_gym/legged_gym/scripts",
+            ),
+        ),
+        stand_ins=("torchvision",),
     ),
     "IsaacGymEnvs": Fork(
         "https://github.com/isaac-sim/IsaacGymEnvs",

@@ -84,6 +84,7 @@ class Asset:
         spec: MjSpec with one tree without a free joint, bodies in Isaac Gym's order, geoms called shape0, shape1, …
         model: that spec compiled alone.
         body_names, dof_names: in Isaac Gym's order.
+        joint_names: the DOFs' and, of a URDF file, the fixed ones that were kept: joint i moves body i + 1.
         shape_bodies: (S,) body of each shape.
         fixed: whether the root does not move.
         dofs: (D,) DOF_PROPERTIES as the file has them.
@@ -113,6 +114,7 @@ class Asset:
             raise ValueError(f"MuJoCo does not take {name}: {error}") from None
         self.body_names = [model.body(b).name for b in range(1, model.nbody)]
         self.dof_names = [model.joint(j).name for j in range(model.njnt)]
+        self.joint_names = list(self.dof_names)
         self.shape_bodies = model.geom_bodyid.astype(int) - 1
         self.surface = Surface.default(model.ngeom)
         self.dofs = self._dof_properties()
@@ -218,7 +220,7 @@ def _load_urdf(path: str, options: AssetOptions) -> Asset:
     asset.dofs["velocity"] = [joints[name].velocity for name in asset.dof_names]
     asset.visuals = [Visual(i, shape) for i, link in enumerate(links) for shape in link.visuals]
     asset.notes = notes
-    asset.body_names = [link.name for link in links]
+    asset.body_names, asset.joint_names = [link.name for link in links], list(joints)
     return asset
 
 

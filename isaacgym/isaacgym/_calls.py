@@ -58,7 +58,9 @@ def _guard(name: str, function):
     def call(self, *args, **kwargs):
         try:
             if kwargs:
-                args, kwargs = signature.bind(self, *args, **kwargs).args[1:], {}
+                bound = signature.bind(self, *args, **kwargs)
+                bound.apply_defaults()  # without, `args` ends before the first argument that was left out
+                args, kwargs = bound.args[1:], {}
             for position, check in checks:
                 if position < len(args) and not (args[position] is None and check is _check_env and world_too):
                     check(args[position])

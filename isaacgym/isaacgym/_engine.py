@@ -269,6 +269,27 @@ class Engine(ABC):
         float32, for cameras; `body_states` stays as it is."""
 
     @abstractmethod
+    def motion_axes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """For Jacobians, current also right after a setter: the motion (N, nv, 6) per unit velocity of each of MuJoCo's
+        DOFs, angular, then linear at its tree's centre of mass, world axes; the centres of mass (N, nbody, 3) of all
+        bodies, and of what is at and below each (N, nbody, 3)."""
+
+    @abstractmethod
+    def inertia(self) -> Tensor:
+        """(N, nv, nv) mass matrix over MuJoCo's DOFs, armature included; current also right after a setter."""
+
+    def _dense(self, entries: Tensor) -> Tensor:
+        """MuJoCo's sparse, lower triangle (N, nC) of the mass matrix as (N, nv, nv)."""
+        if not hasattr(self, "_entries"):
+            model = self.model
+            rows = np.repeat(np.arange(model.nv), model.M_rownnz)
+            self._entries = torch.as_tensor(np.stack([rows, model.M_colind]).astype(np.int64), device=self.device)
+        rows, columns = self._entries
+        full = entries.new_zeros(self.num_envs, self.model.nv, self.model.nv)
+        full[:, rows, columns] = full[:, columns, rows] = entries
+        return full
+
+    @abstractmethod
     def refresh_contact_forces(self) -> None:
         """Fill `contact_forces`; a setter does not change them."""
 

@@ -134,6 +134,20 @@ class BatchEngine(Engine):
         self._forward_dirty()
         return tuple(torch.from_numpy(self._out[name].astype(np.float32)) for name in ("xpos", "xquat"))
 
+    def _bound(self, name: str) -> Tensor:
+        """An output that is copied out of the batch from its first use on."""
+        if name not in self._out:
+            self._out[name] = self._batch.bind(name)
+        return torch.tensor(self._out[name])
+
+    def motion_axes(self) -> tuple[Tensor, Tensor, Tensor]:
+        self._forward_dirty()
+        return tuple(self._bound(name) for name in ("cdof", "xipos", "subtree_com"))
+
+    def inertia(self) -> Tensor:
+        self._forward_dirty()
+        return self._dense(self._bound("M"))
+
     def _contacts(self, bodies) -> np.ndarray:
         """(N, …, 6) force and torque of contacts on `bodies`, about the centre of mass of the tree."""
         wrench = self._out["cfrc_ext"][:, bodies]

@@ -262,6 +262,15 @@ class WarpEngine(Engine):
         self._update_bodies()
         return wp.to_torch(self._data.xpos), wp.to_torch(self._data.xquat)
 
+    def motion_axes(self) -> tuple[Tensor, Tensor, Tensor]:
+        self._update_bodies()
+        return tuple(wp.to_torch(x) for x in (self._data.cdof, self._data.xipos, self._data.subtree_com))
+
+    def inertia(self) -> Tensor:
+        self._update_bodies()
+        self._run("inertia", lambda: mjw.crb(self._model, self._data))
+        return self._dense(wp.to_torch(self._data.M))
+
     # -- change the state ---------------------------------------------------------------------------------------------
     def set_root_states(self, states: Tensor, ids: Tensor | None) -> None:
         data, rows = self._data, self._rows

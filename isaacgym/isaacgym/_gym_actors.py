@@ -88,13 +88,14 @@ class ActorCalls:
         return _in_domain(env, actor, "dofs", env.actor(actor).asset.dof_names, name, domain)
 
     def get_actor_joint_count(self, env, actor) -> int:
-        return len(env.actor(actor).dofs)
+        return len(env.actor(actor).asset.joint_names)
 
     def get_actor_joint_names(self, env, actor) -> list[str]:
-        return list(env.actor(actor).asset.dof_names)
+        """As `get_asset_joint_names`."""
+        return list(env.actor(actor).asset.joint_names)
 
     def get_actor_joint_dict(self, env, actor) -> dict[str, int]:
-        return self.get_actor_dof_dict(env, actor)
+        return {name: i for i, name in enumerate(env.actor(actor).asset.joint_names)}
 
     def get_actor_actuator_count(self, env, actor) -> int:
         return len(env.actor(actor).asset.actuators)
@@ -121,7 +122,7 @@ class ActorCalls:
         return env.first("dofs", len(env.actors))
 
     def get_env_joint_count(self, env) -> int:
-        return env.first("dofs", len(env.actors))
+        return sum(len(a.asset.joint_names) for a in env.actors)
 
     def get_sim_actor_count(self, sim) -> int:
         return sum(len(env.actors) for env in sim.envs)
@@ -133,7 +134,7 @@ class ActorCalls:
         return sum(env.first("dofs", len(env.actors)) for env in sim.envs)
 
     def get_sim_joint_count(self, sim) -> int:
-        return self.get_sim_dof_count(sim)
+        return sum(self.get_env_joint_count(env) for env in sim.envs)
 
     def get_sim_force_sensor_count(self, sim) -> int:
         return sum(len(a.asset.sensors) for env in sim.envs for a in env.actors)
@@ -164,9 +165,9 @@ class ActorCalls:
             props[i].inertia, props[i].invInertia = Mat33.of(tensor), Mat33.of(np.linalg.inv(tensor))
         return props
 
-    def set_actor_rigid_body_properties(self, env, actor, props, recomputeInertia=False) -> bool:
+    def set_actor_rigid_body_properties(self, env, actorHandle, props, recomputeInertia=False) -> bool:
         """Masses, centres of mass and inertias. `recomputeInertia`: inertias scale with the masses."""
-        own, props = env.actor(actor), list(props)
+        own, props = env.actor(actorHandle), list(props)
         if len(props) != len(own.mass) or not all(isinstance(p, RigidBodyProperties) for p in props):
             raise ValueError(f"{len(own.mass)} RigidBodyProperties are wanted, one per body, not {len(props)} items")
         mass = np.array([p.mass for p in props])

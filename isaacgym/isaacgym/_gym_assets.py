@@ -25,9 +25,9 @@ class AssetCalls:
     def create_sphere(self, sim, radius, options: AssetOptions | None = None) -> Asset:
         return make_primitive("sphere", (number(radius),), options)
 
-    def create_capsule(self, sim, radius, length, options: AssetOptions | None = None) -> Asset:
-        """Along x; `length` without the caps."""
-        return make_primitive("capsule", (number(radius), number(length) / 2), options)
+    def create_capsule(self, sim, radius, width, options: AssetOptions | None = None) -> Asset:
+        """Along x; `width` without the caps."""
+        return make_primitive("capsule", (number(radius), number(width) / 2), options)
 
     # -- bodies -------------------------------------------------------------------------------------------------------
     def get_asset_rigid_body_count(self, asset) -> int:
@@ -89,16 +89,21 @@ class AssetCalls:
         return len(self.get_asset_joint_names(asset))
 
     def get_asset_joint_names(self, asset) -> list[str]:
-        return list(asset.dof_names)
+        """With fixed joints that were not collapsed, in the order of the bodies that they hold: a joint's number is its
+        body's row in the Jacobian of a fixed base, as which programs use it (IsaacGymEnvs' franka_cube_stack)."""
+        return list(asset.joint_names)
 
     def get_asset_joint_name(self, asset, index) -> str:
-        return asset.dof_names[index]
+        return asset.joint_names[index]
 
     def get_asset_joint_dict(self, asset) -> dict[str, int]:
-        return {name: i for i, name in enumerate(asset.dof_names)}
+        return {name: i for i, name in enumerate(asset.joint_names)}
 
     def get_asset_joint_type(self, asset, index) -> JointType:
-        rotation = asset.dof_types[index] == DofType.DOF_ROTATION
+        name = asset.joint_names[index]
+        if name not in asset.dof_names:
+            return JointType.JOINT_FIXED
+        rotation = asset.dof_types[asset.dof_names.index(name)] == DofType.DOF_ROTATION
         return JointType.JOINT_REVOLUTE if rotation else JointType.JOINT_PRISMATIC
 
     # -- actuators and tendons of MJCF files --------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from isaacgym._calls import actor_ids, engine_of, floats, named_errors
 from isaacgym._constants import CoordinateSpace
-from isaacgym.gymtorch import Unprovided
 
 
 @named_errors
@@ -42,14 +41,29 @@ class TensorCalls:
         return engine_of(sim).force_sensors
 
     def acquire_jacobian_tensor(self, sim, name) -> Tensor:
+        """Of all actors called `name`, environment by environment; they need the same asset.
+
+        Fixed base: (actors, links - 1, 6, DOFs), without the root. Floating base: (actors, links, 6, 6 + DOFs); its
+        first columns are the root's velocity as in the root state tensor, linear, then angular. Links and DOFs are in
+        the asset's order, axes the world's. A link's rows are its linear velocity, then its angular velocity (m/s,
+        rad/s per rad/s or m/s), so `J [v, w, q']` is its part of the rigid body state tensor.
+
+        The linear rows are those of the link's *centre of mass*: PhysX documents so (computeDenseJacobian), Isaac Lab
+        measured it (pull request 5400); nobody has published a check on Isaac Gym, whose documentation has the shapes.
+        At the link's origin: subtract `w x R c`, w the angular rows, c the centre of mass in the link's frame.
+        """
         engine_of(sim)
-        bodies, dofs = _actor_sizes(sim, name)
-        return Unprovided.of((len(sim.envs), bodies, 6, dofs), sim.device, "the Jacobian tensor")
+        return sim.matrices_of(name).acquire_jacobian()
 
     def acquire_mass_matrix_tensor(self, sim, name) -> Tensor:
+        """(actors, DOFs, DOFs) kg m² (hinges), kg (slides); actors as for the Jacobian.
+
+        Forces of the joints are this times their acceleration, at rest and without gravity. With a floating base too,
+        which moves freely then, as in PhysX (computeGeneralizedMassMatrix). It is what the engine moves, so with the
+        armature and its floor on the diagonal; PhysX leaves armature out.
+        """
         engine_of(sim)
-        _, dofs = _actor_sizes(sim, name)
-        return Unprovided.of((len(sim.envs), dofs, dofs), sim.device, "the mass matrix tensor")
+        return sim.matrices_of(name).acquire_mass()
 
     # -- refresh ------------------------------------------------------------------------------------------------------
     def refresh_actor_root_state_tensor(self, sim) -> bool:
@@ -77,11 +91,19 @@ class TensorCalls:
         return True
 
     def refresh_jacobian_tensors(self, sim) -> bool:
-        """Nothing: the tensor says so when it is read."""
+        """All that were acquired."""
+        engine_of(sim)
+        for matrices in sim.matrices.values():
+            if matrices.jacobian is not None:
+                matrices.refresh_jacobian()
         return True
 
     def refresh_mass_matrix_tensors(self, sim) -> bool:
-        """Nothing: the tensor says so when it is read."""
+        """All that were acquired."""
+        engine_of(sim)
+        for matrices in sim.matrices.values():
+            if matrices.mass is not None:
+                matrices.refresh_mass()
         return True
 
     # -- state --------------------------------------------------------------------------------------------------------
@@ -128,17 +150,20 @@ class TensorCalls:
         return True
 
     # -- external forces, for the next `simulate` ---------------------------------------------------------------------
-    def apply_rigid_body_force_tensors(self, sim, forces=None, torques=None, space=CoordinateSpace.ENV_SPACE) -> bool:
+    # Programs give these tensors by name, in Isaac Gym's spelling.
+    def apply_rigid_body_force_tensors(
+        self, sim, forceTensor=None, torqueTensor=None, space=CoordinateSpace.ENV_SPACE
+    ) -> bool:
         """At the centres of mass."""
-        engine_of(sim).add_forces(_bodies(sim, forces, "forces"), _bodies(sim, torques, "torques"), None, _space(space))
+        forces, torques = _bodies(sim, forceTensor, "forces"), _bodies(sim, torqueTensor, "torques")
+        engine_of(sim).add_forces(forces, torques, None, _space(space))
         return True
 
     def apply_rigid_body_force_at_pos_tensors(
-        self, sim, forces, positions=None, space=CoordinateSpace.ENV_SPACE
+        self, sim, forceTensor, posTensor=None, space=CoordinateSpace.ENV_SPACE
     ) -> bool:
-        engine_of(sim).add_forces(
-            _bodies(sim, forces, "forces"), None, _bodies(sim, positions, "positions"), _space(space)
-        )
+        forces, positions = _bodies(sim, forceTensor, "forces"), _bodies(sim, posTensor, "positions")
+        engine_of(sim).add_forces(forces, None, positions, _space(space))
         return True
 
 
@@ -170,10 +195,3 @@ def _bodies(sim, tensor, what: str) -> Tensor | None:
 
 def _space(space) -> int:
     return int(CoordinateSpace(int(space)))
-
-
-def _actor_sizes(sim, name: str) -> tuple[int, int]:
-    for actor in sim.envs[0].actors:
-        if actor.name == name:
-            return len(actor.mass), len(actor.dofs) + (0 if actor.asset.fixed else 6)
-    raise ValueError(f"there is no actor called {name!r}; there are {[a.name for a in sim.envs[0].actors]}")

@@ -96,7 +96,7 @@ class ViewCalls:
         """Nothing to do: the page's events come by themselves."""
         _viewer(viewer)
 
-    def draw_viewer(self, viewer, sim, wait_for_page_flip=False) -> None:
+    def draw_viewer(self, viewer, sim, render_collision=True) -> None:
         engine_of(sim)
         if _viewer(viewer) is not sim.viewer:
             raise ValueError("this viewer shows another simulation")

@@ -13,6 +13,7 @@ from isaacgym._asset import Asset, Surface
 from isaacgym._build import Part, Plane, build
 from isaacgym._constants import DofDriveMode
 from isaacgym._engine import WORLD_FIELDS, Engine, Start
+from isaacgym._matrices import Matrices
 from isaacgym._params import SimParams
 from isaacgym._start import start_of
 from isaacgym._values import Transform, Vec3
@@ -81,6 +82,7 @@ class Scene:
         envs: all environments.
         planes, pieces: the ground.
         engine: None until `prepare`.
+        matrices: Jacobians and mass matrices that were acquired, by the actors' name.
         viewer, cameras: made on first use by `_gym_view`.
         frame: calls of `simulate` so far.
         created: `time.perf_counter()` at the start, s.
@@ -93,6 +95,7 @@ class Scene:
         self.pieces: list = []
         self.per_row = 1
         self.engine: Engine | None = None
+        self.matrices: dict[str, Matrices] = {}
         self.viewer = self.cameras = None
         self.cameras_begun = False
         self.freed = False
@@ -188,6 +191,12 @@ class Scene:
         self._say_overlaps(model, data, start)
         self.engine = engine(model, self.layout, len(self.envs), self.device, start, fields)
         self._say(first)
+
+    def matrices_of(self, name: str) -> Matrices:
+        """Those of the actors called `name`, of a prepared simulation."""
+        if name not in self.matrices:
+            self.matrices[name] = Matrices(self, name)
+        return self.matrices[name]
 
     # -- properties ---------------------------------------------------------------------------------------------------
     def changed(self, env: Env, kind: str) -> None:

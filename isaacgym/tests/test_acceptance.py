@@ -149,3 +149,18 @@ def test_every_fork_has_marks_of_its_own():
         others = [set(f.marks) for n, f in _acceptance_forks.FORKS.items() if n != name]
         assert not any(marks <= set(fork.marks) for marks in others), name
         assert all(not Path(p).is_absolute() for p in fork.paths)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        "humanoidverse/train_agent.py isaac_utils/setup.py setup.py",
+        "rsl_rl/rsl_rl/modules/depth_backbone.py legged_gym/legged_gym/scripts/save_jit.py",
+    ],
+)
+def test_what_only_shares_files_with_a_fork_is_not_taken_for_it(tmp_path, files):
+    """FALCON has those of ASAP's, expressive-humanoid those of extreme-parkour's."""
+    for name in files.split():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert acceptance.recognise(tmp_path) is None

@@ -304,6 +304,31 @@ def test_external_forces_act_for_one_step_at_the_centre_of_mass(quadruped, make_
     assert (sim.root[[0, 2], 7].abs() < 1e-4).all()
 
 
+def test_external_forces_by_the_names_of_their_arguments(quadruped, make_sim):
+    sim = make_sim(quadruped, ground=False)
+    turn = torch.zeros(3, sim.num_bodies, 3)
+    turn[0, 0, 2] = 10.0
+    sim.gym.apply_rigid_body_force_tensors(sim.sim, torqueTensor=turn.view(-1, 3))
+    sim.step()
+    sim.refresh()
+    assert sim.root[0, 12] > 0.01 and sim.root[1, 12].abs() < 1e-4
+    sim.root[:, 3:7] = torch.tensor([0.0, 0.0, 1.0, 0.0])  # looks backwards
+    sim.root[:, 7:] = 0.0
+    sim.set_roots()
+    push = turn[:, :, [2, 0, 1]].reshape(-1, 3)  # forward, so towards -x
+    sim.gym.apply_rigid_body_force_tensors(sim.sim, forceTensor=push, space=gymapi.LOCAL_SPACE)
+    sim.step()
+    sim.refresh()
+    forces_alone = float(sim.root[0, 7])
+    assert forces_alone < -0.003 and sim.root[1, 7].abs() < 1e-4
+    sim.gym.apply_rigid_body_force_at_pos_tensors(
+        sim.sim, forceTensor=push, posTensor=torch.zeros_like(push), space=gymapi.LOCAL_SPACE
+    )
+    sim.step()
+    sim.refresh()
+    assert sim.root[0, 7] < 1.5 * forces_alone
+
+
 @pytest.mark.parametrize("space", [gymapi.ENV_SPACE, gymapi.LOCAL_SPACE])
 def test_forces_at_positions_turn(quadruped, make_sim, space):
     sim = make_sim(quadruped, ground=False)
@@ -369,15 +394,3 @@ def test_quaternions_need_not_be_of_unit_length(quadruped, make_sim):
     sim.set_roots()
     sim.refresh()
     torch.testing.assert_close(sim.root[:, 3:7], torch.tensor([0.0, 0.0, 0.6, 0.8]).expand(3, 4))
-
-
-def test_the_jacobian_can_be_acquired_idly_but_not_read(quadruped, make_sim):
-    sim = make_sim(quadruped)
-    jacobian = gymtorch.wrap_tensor(sim.gym.acquire_jacobian_tensor(sim.sim, "robot"))
-    mass = gymtorch.wrap_tensor(sim.gym.acquire_mass_matrix_tensor(sim.sim, "robot"))
-    assert sim.gym.refresh_jacobian_tensors(sim.sim) and sim.gym.refresh_mass_matrix_tensors(sim.sim)
-    assert jacobian.shape == (3, sim.num_bodies, 6, 18) and mass.shape == (3, 18, 18)
-    with pytest.raises(NotImplementedError, match="Jacobian"):
-        jacobian[:, 0]
-    with pytest.raises(NotImplementedError, match="mass matrix"):
-        mass + 1

@@ -1,6 +1,7 @@
 """Vectors, quaternions, transforms, parameters, constants."""
 
 import copy
+import inspect
 import math
 import pickle
 
@@ -105,3 +106,15 @@ def test_wrap_and_unwrap_are_the_same_memory():
     part = gymtorch.wrap_tensor(tensor, (1, 0), (2, 3))
     part[:] = 1.0
     assert tensor.sum() == 6
+
+
+@pytest.mark.parametrize(
+    "call, names",
+    [
+        ("create_capsule", "sim radius width options"),
+        ("draw_viewer", "viewer sim render_collision"),
+        ("set_actor_rigid_body_properties", "env actorHandle props recomputeInertia"),
+    ],
+)
+def test_arguments_have_the_names_that_isaac_gym_gives_them(call, names):
+    assert list(inspect.signature(getattr(gymapi.Gym, call)).parameters)[1:] == names.split()
