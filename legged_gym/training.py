@@ -87,7 +87,7 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
         return
     named = env.parts["motion"].teachers
     if not named:
-        if algorithm.bc_loss_coef:
+        if algorithm.bc_loss_coef and algorithm.multi_teacher_select_obs_var == "teacher_checkpoint_index":
             raise UserError(
                 "--train.algorithm.use_multi_teacher: no clip names a teacher, so nobody would be cloned; name one by "
                 "--env.deepmimic.teacher_checkpoint_run_name, or in the list of human_motion_source"

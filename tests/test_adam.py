@@ -13,7 +13,7 @@ import sys, torch
 from rsl_rl.utils.adam import StaticAdam
 
 x = torch.nn.Parameter(torch.ones(3))
-StaticAdam({"x": x}, 0.1, 1.0, capturable=False).minimize(x.sum())
+StaticAdam({"x": x}, 0.1, 1.0).minimize(x.sum())
 sys.exit("torch._dynamo" in sys.modules)
 """
 
@@ -27,7 +27,7 @@ def test_steps_are_torchs_also_after_a_change_of_the_rate_and_without_a_gradient
         return 10.0 * (x["first"] * x["second"] + step).square().sum()
 
     ours, theirs = parameters(), parameters()
-    optimizer = StaticAdam(ours, 0.1, 1.0, capturable=False)
+    optimizer = StaticAdam(ours, 0.1, 1.0)
     reference = torch.optim.Adam(theirs.values(), lr=torch.tensor(0.1), fused=True)
     memory = optimizer.moments("first")["exp_avg"].data_ptr()
     for step in range(4):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -148,17 +149,20 @@ def test_import_flag(tmp_path: Path, how: str) -> None:
 
 @pytest.mark.slow
 def test_train_and_evaluate_a_task_from_outside(tmp_path: Path) -> None:
-    """The file that docs/extending.md begins with."""
+    """The file and the command that docs/extending.md begins with."""
     path = tmp_path / "my_go2.py"
-    path.write_text((ROOT / "docs" / "extending.md").read_text().split("```python\n")[1].split("```")[0])
-    flags = (f"--import={path}", "--task=my_go2", "--num_envs=4", "--device=cpu", "--env.sim.num_threads=1")
-    result = run("train", *flags, "--max_iterations=1", "--train.runner.num_steps_per_env=8", "--no_eval", cwd=tmp_path)
+    code, command = re.findall(r"```(?:python|bash)\n(.*?)```", (ROOT / "docs/extending.md").read_text(), re.DOTALL)[:2]
+    path.write_text(code)
+    small = ("--num_envs=4", "--device=cpu", "--env.sim.num_threads=1")
+    typed = (*command.split()[2:], *small, "--max_iterations=1", "--train.runner.num_steps_per_env=8", "--no_eval")
+    result = run("train", *typed, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     (folder,) = (tmp_path / "logs" / "my_go2").iterdir()
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert config["imports"] == [str(path)] and config["env"]["rewards"]["scales"]["low_base"] == -10.0
-    short = ("--env.env.episode_length_s=1",)
-    assert "fall_rate" in run("evaluate", *flags, *short, cwd=tmp_path).stdout
+    assert config["imports"] == ["my_go2.py"] and config["env"]["rewards"]["scales"]["low_base"] == -5.0
+    short = (f"--import={path}", "--task=my_go2", *small, "--env.env.episode_length_s=1")
+    result = run("evaluate", *short, cwd=tmp_path)
+    assert "fall_rate" in result.stdout and "does not know" not in result.stdout + result.stderr
     result = run("evaluate", "--task=my_go2", cwd=tmp_path)  # the checkpoint's word is not enough to run its code
     assert result.returncode == 2 and "there is no task 'my_go2'" in result.stderr
 

@@ -331,11 +331,13 @@ def test_the_clips_teachers_are_found_by_their_names(tmp_path):
     with pytest.raises(UserError, match="there is no run worst"):
         _name_teachers(env, algorithm, tmp_path)
     named.clear()
-    algorithm.bc_loss_coef = 0.0
+    algorithm.bc_loss_coef, algorithm.multi_teacher_select_obs_var = 0.0, "teacher_checkpoint_index"
     _name_teachers(env, algorithm, tmp_path)
     algorithm.bc_loss_coef = 0.5
     with pytest.raises(UserError, match="no clip names a teacher, so nobody would be cloned"):
         _name_teachers(env, algorithm, tmp_path)
+    algorithm.multi_teacher_select_obs_var = "numbers_of_ones_own"
+    _name_teachers(env, algorithm, tmp_path)
 
 
 def test_linear_starts_are_early():

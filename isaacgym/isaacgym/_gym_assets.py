@@ -89,8 +89,9 @@ class AssetCalls:
         return len(self.get_asset_joint_names(asset))
 
     def get_asset_joint_names(self, asset) -> list[str]:
-        """With fixed joints that were not collapsed, in the order of the bodies that they hold: a joint's number is its
-        body's row in the Jacobian of a fixed base, as which programs use it (IsaacGymEnvs' franka_cube_stack)."""
+        """With fixed joints that were not collapsed, in the order of the bodies that they hold: of a URDF file a
+        joint's number is its body's row in the Jacobian of a fixed base, as which programs use it (IsaacGymEnvs'
+        franka_cube_stack)."""
         return list(asset.joint_names)
 
     def get_asset_joint_name(self, asset, index) -> str:

@@ -111,7 +111,7 @@ def check_steps(env: Any, train: Any, env_key: str, train_key: str) -> None:
 
 
 def check_cloning(env: Any, train: Any, env_key: str, train_key: str) -> None:
-    """Refuses a training that clones a teacher, who follows motions, in steered episodes, which have none; likewise."""
+    """Refuses cloning one teacher of motions where episodes are steered, which have none; likewise."""
     made, read = flat(plain(env)), flat(plain(train))
     share, coef = made.get("deepmimic.steered"), read.get("algorithm.bc_loss_coef")
     if share and coef and not read.get("algorithm.use_multi_teacher"):

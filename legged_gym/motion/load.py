@@ -86,13 +86,13 @@ def motion_files(paths: Iterable[str | Path]) -> list[Path]:
     """
     found: list[Path] = []
     for named in map(Path, paths):
-        path = named if named.exists() or named.is_absolute() else RESOURCES_DIR / named
-        if path.is_dir():
+        path = named if os.path.exists(named) or named.is_absolute() else RESOURCES_DIR / named
+        if os.path.isdir(path):
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if not inside:
                 raise ValueError(f"{path}: there is no motion in this folder ({', '.join(SUFFIXES)})")
             found += inside
-        elif path.is_file():
+        elif os.path.isfile(path):
             found.append(path)
         else:
             raise ValueError(f"{named}: there is no such file" + (f", nor {path}" if path != named else ""))

@@ -89,9 +89,8 @@ class Distillation:
         named, cfg = dict(self.policy.named_parameters()), self.cfg
         own = {name: p for name, p in named.items() if not name.startswith("estimator.")}
         estimator = {name: p for name, p in named.items() if name.startswith("estimator.")}
-        shared = dict(max_grad_norm=cfg.max_grad_norm, capturable=self._graph)
-        self.optimizer = StaticAdam(own, cfg.learning_rate, **shared)
-        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, **shared)
+        self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm)
+        self.estimator_optimizer = StaticAdam(estimator, cfg.estimator_learning_rate, cfg.max_grad_norm)
         self.supervised_sight = self.policy.sight is not None and cfg.sight_loss_coef > 0.0
         self.loss_names = ("depth_actor_loss", "yaw_loss", *(("sight",) if self.supervised_sight else ()), "estimator")
 

@@ -49,8 +49,8 @@ class DepthActorDistillation(Distillation):
         self.teacher, self.closing = teacher, closing
 
     def _prepare_learning(self) -> None:
-        shared = dict(max_grad_norm=self.cfg.max_grad_norm, capturable=self._graph)
-        self.optimizer = StaticAdam(dict(self.policy.named_parameters()), self.cfg.learning_rate, **shared)
+        own, cfg = dict(self.policy.named_parameters()), self.cfg
+        self.optimizer = StaticAdam(own, cfg.learning_rate, cfg.max_grad_norm)
 
     # -- collecting ---------------------------------------------------------------------------------------------------
     def begin(self, env: VecEnv, iteration: int) -> None:

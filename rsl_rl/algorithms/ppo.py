@@ -139,7 +139,7 @@ class PPO:
         return {name: p for name, p in self.policy.named_parameters() if name.split(".")[0] == part}
 
     def _adam(self, parameters: Mapping[str, nn.Parameter], learning_rate: float) -> StaticAdam:
-        return StaticAdam(parameters, learning_rate, self.cfg.max_grad_norm, capturable=self._graph)
+        return StaticAdam(parameters, learning_rate, self.cfg.max_grad_norm)
 
     # -- collecting ---------------------------------------------------------------------------------------------------
     def begin_training(self, last: int) -> None:

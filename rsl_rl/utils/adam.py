@@ -12,15 +12,14 @@ from rsl_rl.utils import distributed
 class StaticAdam:
     """Adam over named parameters, with gradient clipping; its state stays in the same memory from the start.
 
-    Several ranks step down the mean of their gradients. `learning_rate` () is a tensor on the parameters' device:
+    Several ranks step down the mean of their gradients, which every parameter has to have there; alone, one without any
+    stays as it is. `learning_rate` () is a tensor on the parameters' device:
     whoever changes it in place changes the next step. The function of torch is called, as its class makes the state at
     the first step, which would be in the middle of a capture, and imports torch's compiler, which takes 2.5 s of a CPU.
     """
 
-    def __init__(
-        self, parameters: Mapping[str, nn.Parameter], learning_rate: float, max_grad_norm: float, *, capturable: bool
-    ):
-        self.parameters, self.max_grad_norm, self._capturable = dict(parameters), max_grad_norm, capturable
+    def __init__(self, parameters: Mapping[str, nn.Parameter], learning_rate: float, max_grad_norm: float):
+        self.parameters, self.max_grad_norm = dict(parameters), max_grad_norm
         tensors = list(self.parameters.values())
         device = tensors[0].device
         self.learning_rate = torch.tensor(learning_rate, device=device)
@@ -66,7 +65,6 @@ class StaticAdam:
             [],
             [moment["step"] for moment in moments],
             fused=True,
-            capturable=self._capturable,
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,

@@ -1,7 +1,6 @@
 """CUDA graphs around functions that work in place on static tensors."""
 
 import gc
-import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -20,8 +19,7 @@ def capture(function: Callable[[], None], state: Sequence[Tensor], warm_up: int 
     with torch.no_grad():
         saved = [tensor.clone() for tensor in state]
     stream.wait_stream(current)
-    with torch.cuda.stream(stream), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*capturable=True.*")  # Adam notices that these runs are uncaptured
+    with torch.cuda.stream(stream):
         for _ in range(warm_up):
             function()
     graph = torch.cuda.CUDAGraph()

@@ -85,7 +85,7 @@ def test_alone_nothing_is_shared():
     values = torch.tensor([1.0, 3.0])
     assert distributed.average_(values) is values and values.tolist() == [1.0, 3.0]
     assert [part.item() for part in distributed.std_mean(values)] == [1.0, 2.0]
-    assert StaticAdam({"x": torch.nn.Parameter(values)}, 0.1, 1.0, capturable=False)._shared == []
+    assert StaticAdam({"x": torch.nn.Parameter(values)}, 0.1, 1.0)._shared == []
 
 
 # -- whole trainings ---------------------------------------------------------------------------------------------------

@@ -43,14 +43,23 @@ def test_phases_differ_in_the_latent_and_the_explicit_state_is_always_estimated(
 
 
 def test_the_mirror_loss_compares_the_policy_that_acts():
-    """Where everything is its own mirror image nothing is lost, however wrong the estimate is."""
+    """The image of the estimate that acted, which is not the true state's."""
+    images = {name: (torch.arange(width), torch.ones(width)) for name, width in DIMS.items()}
+    images["priv_explicit"] = torch.tensor([1, 0, 2]), torch.tensor([1.0, 1.0, -1.0])
+    images["actions"] = torch.tensor([1, 0]), torch.ones(2)
     env = env_of(6)
-    env.mirror = lambda name: (torch.arange(DIMS.get(name, 2)), torch.ones(DIMS.get(name, 2)))
+    env.mirror = images.get
     cfg = RmaAlgorithmCfg(num_mini_batches=2, num_learning_epochs=2, mirror_loss_coef=1.0)
     algorithm = make_algorithm(make_rma().policy, env, 4, cfg, graph=False)
     ready(algorithm)
+    batch, policy = algorithm.storage.gather(algorithm.step_groups), algorithm.policy
+    with torch.no_grad():
+        latent, estimate = policy.privileged_latent(batch.observations), batch.observations[ESTIMATE]
+        image = torch.stack([estimate[:, 1], estimate[:, 0], -estimate[:, 2]], 1)
+        there, here = (policy.means(batch.observations, e, latent) for e in (image, estimate))
     algorithm.mini_batch_step()
-    assert algorithm.losses[algorithm.loss_names.index("mirror")].item() == pytest.approx(0.0, abs=1e-10)
+    expected = (there - here.flip(1)).square().mean().item()
+    assert algorithm.losses[algorithm.loss_names.index("mirror")].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_ratio_is_one_before_the_first_step():
