@@ -118,7 +118,7 @@ def test_worlds_have_the_boxes_of_their_clips():
     ("settings", "message"),
     [
         ({"deepmimic.motions": (BOX,)}, "no clip is on the plane alone"),
-        ({"deepmimic.motions": ("nowhere.npz",)}, "there is no nowhere.npz"),
+        ({"deepmimic.motions": ("nowhere.npz",)}, "deepmimic.motions: nowhere.npz: there is no such file, nor"),
         ({"deepmimic.motions": ()}, "deepmimic.motions is empty"),
         ({"deepmimic.anchor_link": "head"}, "no link head"),
         ({"deepmimic.reference_steps": (2, 3)}, "begins with 1"),

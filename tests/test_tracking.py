@@ -154,8 +154,9 @@ def test_robots_on_courses_are_recorded_with_their_boxes(tmp_path):
     for number in range(5):
         env.step(torch.zeros(6, env.num_actions))
         recorder(number)
-    lines = recorder.save(tmp_path)
+    *lines, count = recorder.save(tmp_path)
     assert 2 <= len(lines) <= 6 and all(line.startswith("wrote ") for line in lines)
+    assert count == f"{len(lines)} of {len(lines)} motions are in {tmp_path}"
     skeleton = Skeleton(env.robot_spec)
     clips = [clip for path in sorted(tmp_path.glob("*.npz")) for clip in load_clips(path, skeleton)]
     assert any(len(clip.boxes) for clip in clips)

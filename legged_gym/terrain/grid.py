@@ -1,12 +1,13 @@
 """All tiles of a training: levels of difficulty x columns of types, built once and kept on the device."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 
-from legged_gym.terrain.registry import columns_of
+from legged_gym.terrain.registry import TERRAINS, TerrainType, columns_of
 from legged_gym.terrain.roughness import rough_tile
 from legged_gym.terrain.tile import Mode, Obstacle, Tile
 from legged_gym.utils.errors import UserError
@@ -81,18 +82,32 @@ class TerrainGrid:
 
 
 def _make_tile(cfg: Any, level: int, column: int, kind: str) -> Tile:
-    rng = np.random.default_rng([cfg.seed, level, column])
+    difficulty = float(np.interp(level / max(cfg.num_levels - 1, 1), (0.0, 1.0), cfg.difficulty))
+    how = cfg.lateral, tuple(cfg.roughness), cfg.num_boxes
+    return _tile(TERRAINS[kind], difficulty, (cfg.seed, level, column), *how)
+
+
+@lru_cache(maxsize=1024)
+def _tile(
+    terrain: TerrainType,
+    difficulty: float,
+    seeds: tuple[int, int, int],
+    lateral: float,
+    roughness: tuple[float, float],
+    num_boxes: int,
+) -> Tile:
+    """Kept, as the 400 of a usual grid take 2 s, and programs that make environments make the same ones again."""
     tile = rough_tile(
-        kind,
-        np.interp(level / max(cfg.num_levels - 1, 1), (0.0, 1.0), cfg.difficulty),
-        rng,
-        lateral=cfg.lateral,
-        roughness=cfg.roughness,
-        num_boxes=cfg.num_boxes,
+        terrain.name,
+        difficulty,
+        np.random.default_rng(seeds),
+        lateral=lateral,
+        roughness=roughness,
+        num_boxes=num_boxes,
         flag="--env.terrain.num_boxes",
     )
     if not len(tile.goals):
-        raise UserError(f"a '{kind}' tile has no goals: a course needs one at least")
+        raise UserError(f"a '{terrain.name}' tile has no goals: a course needs one at least")
     return tile
 
 
