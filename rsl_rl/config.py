@@ -186,7 +186,7 @@ class AlgorithmCfg(ClassCfg):
     class_name: str = "PPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: Rate = 1e-3
-    """Adam's step size; where an adaptive schedule starts, unless a new training starts with learnt networks: then at
+    """Adam's step size; where an adaptive schedule starts, unless learnt networks begin a training: then at
     min_learning_rate."""
     schedule: Literal["adaptive", "fixed"] = "adaptive"
     """adaptive: the step size follows the KL divergence between the old and the new policy."""
@@ -245,7 +245,7 @@ class RmaAlgorithmCfg(AlgorithmCfg):
     class_name: str = "RmaPPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: Rate = 2e-4
-    """Adam's step size; where an adaptive schedule starts, unless a new training starts with learnt networks: then at
+    """Adam's step size; where an adaptive schedule starts, unless learnt networks begin a training: then at
     min_learning_rate."""
     priv_reg_coef: Annotated[tuple[float, float], Bounds(low=0.0)] = (0.0, 0.1)
     """Weight of the distance of the privileged latent to that of the history, before and after the ramp."""
