@@ -14,6 +14,7 @@ from legged_gym.cli import run_config, runs
 from legged_gym.cli.parse import Command
 from legged_gym.cli.processes import rank, rank_seed, seed_everything, told_by_rank_0
 from legged_gym.evaluation.figures import refuse_nan
+from legged_gym.parts.motion_config import TEACHER_NUMBER
 from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
 from rsl_rl.utils.files import reason
@@ -87,7 +88,7 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
         return
     named = env.parts["motion"].teachers
     if not named:
-        if algorithm.bc_loss_coef and algorithm.multi_teacher_select_obs_var == "teacher_checkpoint_index":
+        if algorithm.bc_loss_coef and algorithm.multi_teacher_select_obs_var == TEACHER_NUMBER:
             raise UserError(
                 "--train.algorithm.use_multi_teacher: no clip names a teacher, so nobody would be cloned; name one by "
                 "--env.deepmimic.teacher_checkpoint_run_name, or in the list of human_motion_source"

@@ -153,8 +153,8 @@ def parse(
         task.check_robot(args.env, "--env")  # not before: which robot is right depends on device and run
         check_pairs(args.env, args.train, "--env", "--train")
         if variant == "train":
-            for check in (check_steps, check_cloning):
-                check(args.env, args.train, "--env", "--train")
+            check_steps(args.env, args.train, "--env", "--train")
+            check_cloning(args.env, args.train, "--env", "--train")
     if of_cpu:
         print(on_a_cpu(task, args.env, args.train))
     if saved is not None and variant == "train":

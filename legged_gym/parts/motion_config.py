@@ -18,6 +18,8 @@ from legged_gym.utils.errors import UserError
 ClipWeighting = Literal["uniform_step", "uniform_clip", "success_rate_adaptive"]
 StartWeighting = Literal["uniform", "linear"]
 
+TEACHER_NUMBER = "teacher_checkpoint_index"  # the observation group that says which teacher has learnt a robot's clip
+
 
 @dataclass
 class SamplingCfg:

@@ -83,8 +83,8 @@ class TerrainGrid:
 
 def _make_tile(cfg: Any, level: int, column: int, kind: str) -> Tile:
     difficulty = float(np.interp(level / max(cfg.num_levels - 1, 1), (0.0, 1.0), cfg.difficulty))
-    how = cfg.lateral, tuple(cfg.roughness), cfg.num_boxes
-    return _tile(TERRAINS[kind], difficulty, (cfg.seed, level, column), *how)
+    roughness, seeds = tuple(cfg.roughness), (cfg.seed, level, column)
+    return _tile(TERRAINS[kind], difficulty, seeds, cfg.lateral, roughness, cfg.num_boxes)
 
 
 @lru_cache(maxsize=1024)

@@ -13,9 +13,9 @@ class StaticAdam:
     """Adam over named parameters, with gradient clipping; its state stays in the same memory from the start.
 
     Several ranks step down the mean of their gradients, which every parameter has to have there; alone, one without any
-    stays as it is. `learning_rate` () is a tensor on the parameters' device:
-    whoever changes it in place changes the next step. The function of torch is called, as its class makes the state at
-    the first step, which would be in the middle of a capture, and imports torch's compiler, which takes 2.5 s of a CPU.
+    stays as it is. `learning_rate` () is a tensor on the parameters' device: whoever changes it in place changes the
+    next step. The function of torch is called, as its class makes the state at the first step, which would be in the
+    middle of a capture, and imports torch's compiler, which takes 2.5 s of a CPU.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], learning_rate: float, max_grad_norm: float):

@@ -13,6 +13,7 @@ from torch import Tensor
 from legged_gym.envs.base import terms
 from legged_gym.mirror import UNCHANGED, VECTOR
 from legged_gym.observations import Group, Recent, Term
+from legged_gym.parts.motion_config import TEACHER_NUMBER
 from legged_gym.sensors.height_map import HeightMap
 from legged_gym.utils.errors import UserError, nearest
 from legged_gym.utils.math import (
@@ -46,7 +47,7 @@ class VideoMimicObservations:
             "target_root_pitch": lambda: [self._tilt_term("target_root_pitch", 1, 1.0)],
             "terrain_height": lambda: [self._map_term("terrain_height", self.height_map.clean)],
             "terrain_height_noisy": lambda: [self._map_term("terrain_height_noisy", self.height_map.noisy)],
-            "teacher_checkpoint_index": lambda: [self._teacher_term()],
+            TEACHER_NUMBER: lambda: [self._teacher_term()],
         }
 
     def _videomimic_groups(self, names: tuple[str, ...]) -> list[Group]:
@@ -127,8 +128,7 @@ class VideoMimicObservations:
 
     def _teacher_term(self) -> Term:
         meaning = "number of the teacher who has learnt the clip; -1: none"
-        name = "teacher_checkpoint_index"
-        return Term(name, lambda: self.motion.teacher, "privileged", meaning, mirror=UNCHANGED)
+        return Term(TEACHER_NUMBER, lambda: self.motion.teacher, "privileged", meaning, mirror=UNCHANGED)
 
     def _biased(self, measured: list[Term]) -> list[Term]:
         """Gravity and joint angles among `measured` as they are off for an episode."""

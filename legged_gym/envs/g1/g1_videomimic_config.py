@@ -16,7 +16,7 @@ from legged_gym.envs.base.deepmimic_config import (
 )
 from legged_gym.envs.base.legged_robot_config import NormalizationCfg, SimCfg
 from legged_gym.parts.config import ControlCfg, DomainRandCfg
-from legged_gym.parts.motion_config import DeepMimicCfg, OffsetScales, SamplingCfg
+from legged_gym.parts.motion_config import TEACHER_NUMBER, DeepMimicCfg, OffsetScales, SamplingCfg
 from legged_gym.robots import G1_23
 
 _SIDES = ("left", "right")
@@ -34,7 +34,6 @@ MCPT += ("target_joints", "target_root_roll", "target_root_pitch")
 CRITIC = ("torso", "deepmimic", *MCPT)
 STUDENT = ("history_torso_real", "torso_xy_rel", "torso_yaw_rel")
 BLIND_STUDENT = (*MCPT[:3], "upper_body_joint_targets")
-TEACHER_NUMBER = "teacher_checkpoint_index"
 
 
 def _pose() -> dict[str, float]:
