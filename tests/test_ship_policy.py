@@ -86,7 +86,7 @@ def test_what_cannot_be_run_is_not_shipped(spoil, flags, message, run, capsys):
 
 
 def test_a_policy_is_shipped_after_it_was_evaluated(run, capsys):
-    ship_policy.main(["--task=go2", f"--checkpoint={run / 'model_360.pt'}", "--half", *SHORT])
+    ship_policy.main(["--task=go2", f"--checkpoint={run / 'model_360.pt'}", "--half", "--without_critic", *SHORT])
     told = capsys.readouterr().out
     assert told.index("fall_rate") < told.index("shipped ")
     folder = run.parent / "resources" / "policies" / "go2"
@@ -95,3 +95,15 @@ def test_a_policy_is_shipped_after_it_was_evaluated(run, capsys):
     found, whole = (load_policy(path)(observations) for path in (folder / "model.pt", run / "model_360.pt"))
     torch.testing.assert_close(found, whole, rtol=0.05, atol=0.05)
     assert load_safe(folder / "model.pt", 1)["policy"]["actor.0.bias"].dtype == torch.float16
+    assert {name.partition(".")[0] for name in load_safe(folder / "model.pt", 1)["policy"]} == {"actor", "log_std"}
+    with pytest.raises(SystemExit):  # there is none any more
+        (folder / "config.yaml").rename(run / "config.yaml")
+        ship_policy.main(
+            [
+                "--task=go2",
+                f"--checkpoint={(folder / 'model.pt').rename(run / 'model_1.pt')}",
+                "--without_critic",
+                *SHORT,
+            ]
+        )
+    assert "--without_critic: the ActorCritic of" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from rsl_rl.algorithms.phases import counts, due
 from rsl_rl.algorithms.student_ppo import HISTORY, SEEN, TOLD, with_critic
 from rsl_rl.config import StudentPpoCfg
 from rsl_rl.runners import load_policy
+from rsl_rl.runners.checkpoints import load_network
 from rsl_rl.storage.rollout_storage import RolloutStorage
 from rsl_rl.utils.bounds import check_bounds
 from rsl_rl.utils.graphs import parity_error
@@ -234,6 +235,10 @@ def test_clear_errors(env):
     runner.algorithm.policy.cfg.teacher.critic_hidden_dims = (64,)
     with pytest.raises(ValueError, match=r"critic_hidden_dims \(512, 256, 128\), not \(64,\)"):
         runner.load_teacher(TEACHER)
+    acts_only = load_network(TEACHER, None, None)
+    acts_only.drop_critic()
+    with pytest.raises(ValueError, match="model.pt was shipped without its critic, from which"):
+        runner.algorithm.load_teacher(acts_only, TEACHER, start_from_it=True)
     for name, value, message in (
         ("init_noise_std", 0.0, "algorithm.init_noise_std is 0.0: it has to be at least 1e-06"),
         ("distillation_iterations", 0, "algorithm.distillation_iterations is 0: it has to be at least 1"),

@@ -296,6 +296,8 @@ class ShipArgs(LoadArgs):
 
     half: bool = False
     """numbers in half precision, for large networks"""
+    without_critic: bool = False
+    """only what acts, for large networks; a training that starts from it has a new critic"""
 
     def check(self, task: Task, train: Any) -> None:
         super().check(task, train)

@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     from rsl_rl.utils.files import drafting
 
     with value_errors_are_the_users():
-        shipped = _to_ship(command.checkpoint, command.train_cfg.policy, half=command.args.half)
+        shipped = _to_ship(command.checkpoint, command.train_cfg.policy, command.args)
         with drafting(folder) as draft:
             save_atomic(shipped, draft / "model.pt")
             show_how_well_it_does(command, command.env_cfg, draft / "model.pt")
@@ -44,16 +44,21 @@ def main(argv: list[str] | None = None) -> None:
     print(f"shipped {folder / 'model.pt'} ({(folder / 'model.pt').stat().st_size / 1e6:.1f} MB)")
 
 
-def _to_ship(path: Path, policy_cfg: Any, *, half: bool) -> dict[str, Any]:
+def _to_ship(path: Path, policy_cfg: Any, args: ShipArgs) -> dict[str, Any]:
     """What is kept of the checkpoint `path`; ValueError for one that this task cannot run."""
-    from rsl_rl.runners.checkpoints import check_class, load_network
+    from rsl_rl.modules import ActorCritic
+    from rsl_rl.runners.checkpoints import check_class, load_network, without_critic
     from rsl_rl.utils.schema import read_checkpoint
 
     checkpoint = read_checkpoint(path)
     check_class(path, checkpoint, policy_cfg)
-    load_network(path, None, policy_cfg)
+    policy = load_network(path, None, policy_cfg)
     shipped = {key: checkpoint[key] for key in KEPT if key in checkpoint}  # older ones have no layout
-    if half:
+    if args.without_critic:
+        if not isinstance(policy, ActorCritic) or policy.critic is None:
+            raise ValueError(f"--without_critic: the {type(policy).__name__} of {path} has none")
+        shipped["policy"] = without_critic(shipped["policy"], policy)
+    if args.half:
         shipped["policy"] = halved(shipped["policy"])
         if spoilt := [name for name, tensor in shipped["policy"].items() if not tensor.isfinite().all()]:
             raise ValueError(f"--half: numbers of {spoilt[0]} in {path} are too large for half precision")

@@ -170,6 +170,8 @@ class StudentPPO(Distillation):
 
     def load_teacher(self, teacher: ActorCriticRMA, path: Path | str, *, start_from_it: bool) -> None:
         """As `Distillation`'s; the critic begins as the teacher's."""
+        if teacher.critic is None:
+            raise ValueError(f"{path} was shipped without its critic, from which that of the student starts")
         super().load_teacher(teacher, path, start_from_it=start_from_it)
         for name in teacher.critic_parts:
             if (part := getattr(teacher, name)) is not None:

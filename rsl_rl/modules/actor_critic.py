@@ -95,6 +95,11 @@ class ActorCritic(nn.Module):
         added = [projection(observations[group]) for group, projection in projections.items()]
         return network(parts, functools.reduce(torch.add, added))
 
+    def drop_critic(self) -> None:
+        """Of a policy that only acts from now on: `evaluate` is not to be called any more."""
+        for part in self.critic_parts:
+            setattr(self, part, None)
+
     def reset_std(self) -> None:
         """Sets the action noise back to `init_noise_std`."""
         with torch.no_grad():

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from rsl_rl.config import ClassCfg
 from rsl_rl.env import VecEnv
 from rsl_rl.factory import make_policy, saved_policy_cfg, saved_policy_class
+from rsl_rl.modules.actor_critic import ActorCritic
 from rsl_rl.utils.files import held, remove_left
 from rsl_rl.utils.schema import ENV_STATE, FORMAT, check_weights, read_checkpoint
 
@@ -69,7 +70,10 @@ def _refuse_nan(path: Path, acting: Callable[[Mapping[str, Tensor]], Tensor], en
 
 
 def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, student: bool = False) -> nn.Module:
-    """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`. `student`: as of `load_policy`."""
+    """The network of a checkpoint, on the CPU; ValueError if it does not fit `env`. `student`: as of `load_policy`.
+
+    One that was shipped without its critic comes back without it (`ActorCritic.drop_critic`).
+    """
     checkpoint = read_checkpoint(path)
     if env is not None:
         check_observations(path, checkpoint, env)
@@ -79,9 +83,17 @@ def load_network(path: Path, env: VecEnv | None, task_cfg: ClassCfg | None, *, s
     except Exception as error:  # whatever a class makes of sizes that contradict each other
         reason = " ".join(f"{type(error).__name__}: {error}".split()).removeprefix("ValueError: ")
         raise ValueError(f"{path} holds a network that cannot be built: {reason[:200]}") from error
-    check_weights(f"{path}: policy", checkpoint["policy"], policy.state_dict())
-    policy.load_state_dict(checkpoint["policy"])
+    weights = checkpoint["policy"]
+    if isinstance(policy, ActorCritic) and without_critic(weights, policy).keys() == weights.keys():
+        policy.drop_critic()
+    check_weights(f"{path}: policy", weights, policy.state_dict())
+    policy.load_state_dict(weights)
     return _student_of(policy, path) if student else policy
+
+
+def without_critic(weights: Mapping[str, Tensor], policy: ActorCritic) -> dict[str, Tensor]:
+    """Those of `weights`, of a `policy`'s state, that it acts by."""
+    return {name: tensor for name, tensor in weights.items() if name.partition(".")[0] not in policy.critic_parts}
 
 
 def has_student(path: Path) -> bool:
