@@ -233,6 +233,26 @@ def test_bad_checkpoints(tmp_path, monkeypatch):
         assert files(tmp_path) == before
 
 
+def test_publishing_removes_the_rest_of_an_export_alone(tmp_path):
+    """What no export in the folder named is somebody's own."""
+    folder, own = tmp_path / "exported", {"robot.xml", "motions.npz", "depth_encoder.pt"}
+    folder.mkdir()
+    for name in own:
+        (folder / name).touch()
+
+    def publish(described: str) -> set[str]:
+        (draft := tmp_path / "draft").mkdir()
+        for name in ("policy.onnx", "deploy.yaml"):
+            (draft / name).write_text(described)
+        export._publish(draft, folder)
+        draft.rmdir()
+        return files(folder) - {"policy.onnx", "deploy.yaml"}
+
+    assert publish("{task: go2}") == own
+    assert publish("{task: go2, robot: {mjcf: robot.xml}}") == own
+    assert publish("{task: go2}") == own - {"robot.xml"}
+
+
 # -- the script --------------------------------------------------------------------------------------------------------
 
 BAD = {
