@@ -268,7 +268,7 @@ def test_a_film_whose_browser_goes_away(viewer: ViserViewer) -> None:
 @pytest.mark.parametrize("fps", [15, 25, 13.7])
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 def test_films_take_as_long_as_what_they_show(suffix: str, fps: float) -> None:
-    frames = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)  # no two alike
+    frames = list(np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8))  # no two alike
     with Image.open(io.BytesIO(encode(frames, fps, suffix))) as film:
         shown = []
         for k in range(film.n_frames):
