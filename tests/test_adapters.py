@@ -138,6 +138,12 @@ def test_falls_terminate() -> None:
     assert [value is None for value in infos["final_obs"]] == list(~falls)
 
 
+def test_a_mask_of_robots_to_reset_is_refused() -> None:
+    """It would begin the others' episodes too, unsaid."""
+    with pytest.raises(UserError, match="reset_mask"):
+        GymVectorEnv(small("go2", 2)).reset(options={"reset_mask": np.array([True, False])})
+
+
 def test_nothing_is_aliased() -> None:
     envs = GymVectorEnv(small("go2", 2))
     observations, _ = envs.reset(seed=1)

@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from legged_gym.deploy import motion_trial
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.motion import Motions
 from legged_gym.deploy.motion_trial import run_motion, summarise_motions
@@ -107,11 +108,15 @@ def test_the_script_runs(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--types", "walk_slwo"], "there is no motion 'walk_slwo' in the exported folder; did you mean 'walk_slow'"),
+        (
+            ["--types", "walk_slow", "walk_slwo"],
+            "there is no motion 'walk_slwo' in the exported folder; did you mean 'walk_slow'",
+        ),
         (["--difficulty=0.5"], "--difficulty is for tasks with obstacle courses; this one follows motions"),
     ],
 )
-def test_one_line_for_a_mistake(flags, message, folder, capsys):
+def test_one_line_for_a_mistake(flags, message, folder, capsys, monkeypatch):
+    monkeypatch.setattr(motion_trial, "run_motion", lambda *_: pytest.fail("an episode was run first"))
     with pytest.raises(SystemExit) as end:
         script.main([f"--task={TASK}", f"--exported={folder}", *flags])
     assert end.value.code == 2 and message in capsys.readouterr().err

@@ -186,6 +186,14 @@ def test_an_edit_on_purpose_is_run_by(edit):
     assert export_as_trained(GO2, folder, get_task("go2")) == [], "and playing does not write over it"
 
 
+def test_less_torque_on_purpose_is_less_torque(edit):
+    tree = load_description(edit(("control", "torque_limits"), [1.0] * 12), force=True)
+    robot = SimulatedRobot(tree, flat_tile(), Physics(), np.random.default_rng(0))
+    robot.start(np.array([0.0, 0.0, 1.0]), 0.0, robot.default_joint_pos, np.zeros(6), 1.0)
+    robot.drive(robot.default_joint_pos + 0.5)  # 12.5 N·m of its gains
+    assert np.abs(robot.joint_torque).max() == pytest.approx(1.0)
+
+
 def test_what_was_exported_is_as_it_was(made):
     tree = load_description(made, "go2")
     tree["robot"]["mjcf"] = "robots/go2/go2.xml"  # which is found

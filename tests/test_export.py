@@ -127,6 +127,14 @@ def test_student_is_two_networks_with_the_memory_outside(student):
     assert (folder / "policy.onnx").stat().st_size < 0.1 * (folder / "depth_encoder.onnx").stat().st_size
 
 
+def test_the_camera_is_described_as_training_has_it(student):
+    found, camera = student[1]["camera"], get_task("go2_parkour_student").env_cfg().camera
+    assert (found["rate"], found["latency_s"]) == (list(camera.rate), list(camera.latency)) and camera.rate[0] > 0.0
+    for name in ("range_noise", "edge_holes", "far_holes", "dropped_frames"):
+        assert found[name] == getattr(camera, name) > 0.0, name
+    assert found["latency_jitter_s"] == camera.latency_jitter > 0.0
+
+
 def test_unmeasured_pixels_count_as_far(student):
     folder, _ = student
     rng = np.random.default_rng(0)
@@ -231,6 +239,26 @@ def test_bad_checkpoints(tmp_path, monkeypatch):
         with pytest.raises(UserError, match=message):
             exported(task, checkpoint, tmp_path / "exported")
         assert files(tmp_path) == before
+
+
+def test_publishing_removes_the_rest_of_an_export_alone(tmp_path):
+    """What no export in the folder named is somebody's own."""
+    folder, own = tmp_path / "exported", {"robot.xml", "motions.npz", "depth_encoder.pt"}
+    folder.mkdir()
+    for name in own:
+        (folder / name).touch()
+
+    def publish(described: str) -> set[str]:
+        (draft := tmp_path / "draft").mkdir()
+        for name in ("policy.onnx", "deploy.yaml"):
+            (draft / name).write_text(described)
+        export._publish(draft, folder)
+        draft.rmdir()
+        return files(folder) - {"policy.onnx", "deploy.yaml"}
+
+    assert publish("{task: go2}") == own
+    assert publish("{task: go2, robot: {mjcf: robot.xml}}") == own
+    assert publish("{task: go2}") == own - {"robot.xml"}
 
 
 # -- the script --------------------------------------------------------------------------------------------------------

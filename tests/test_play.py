@@ -217,6 +217,10 @@ def test_demo_needs_the_browser(tmp_path: Path) -> None:
             "or add --use_pretrained_checkpoint)\n",
         ),
         (("--checkpoint=gone.pt",), "error: there is no checkpoint gone.pt; .pt files in .: there are none\n"),
+        (
+            ("--video=film.gif", "--play_seconds=2"),
+            "error: --play_seconds is of the page and of --headless: a film's length is --video_seconds\n",
+        ),
         (("--video_seconds=2",), "error: --video_seconds is of a film: name its file by --video\n"),
         (("--play_seconds=0",), "error: --play_seconds is 0.0: it has to be positive and finite\n"),
     ],

@@ -247,7 +247,8 @@ def test_images_come_late(folders, monkeypatch):
     monkeypatch.setattr(camera, "_spoil", lambda image: image)
 
     def arrived(steps, **changes):
-        camera._camera |= {"rate": [0.0, 0.0], "latency_s": [0.1, 0.1], "latency_jitter_s": 0.0} | changes
+        settings = {"rate": [0.0, 0.0], "latency_s": [0.1, 0.1], "latency_jitter_s": 0.0, "dropped_frames": 0.0}
+        camera._camera |= settings | changes
         rendered.clear()
         found = {}
         for now[0] in range(steps):
@@ -258,6 +259,9 @@ def test_images_come_late(folders, monkeypatch):
     assert arrived(17) == {0: 0, 5: 0, 10: 5, 15: 10} and rendered == [0, 5, 10, 15]
     assert arrived(16, latency_s=[0.0, 0.0]) == {0: 0, 5: 5, 10: 10, 15: 15}
     assert arrived(21, latency_s=[0.26, 0.26]) == {0: 0, 5: 0, 10: 0, 15: 2, 20: 7}
+    assert arrived(16, dropped_frames=1.0) == {0: 0, 5: 0, 10: 0, 15: 0}, "the one before stays"
+    got = {step: image for step, image in arrived(501, dropped_frames=0.2).items() if step}
+    assert 60 < sum(image == step - 5 for step, image in got.items()) < 95
     draw = camera._draw
     monkeypatch.setattr(camera, "_draw", lambda: (draw(), setattr(camera, "_phase", 0.06)))
     assert arrived(31, rate=[6.25, 6.25]) == {0: 0, 5: 0, 10: 3, 15: 3, 20: 11, 25: 19, 30: 19}

@@ -150,6 +150,16 @@ def test_the_dance(one_of_one, capsys, monkeypatch):
     assert "viewer: http" in capsys.readouterr().out, "the page, although no window was asked for"
 
 
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [("--flags=--seed '3", "--flags: No closing quotation in"), ("--gpus=0", "--gpus is 0: at least one process")],
+)
+def test_the_pipeline_refuses_before_it_starts(flag, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        pipeline.main([f"--log_root={tmp_path}", flag])
+    assert ended.value.code == 2 and capsys.readouterr().err.startswith(f"error: {message}")
+
+
 def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
     """Each from the newest run of those before it, on the GPUs that are named; it ends where a stage is not enough."""
     typed_lines, success = [], iter((0.97, 0.96, 0.95, 0.4))

@@ -64,6 +64,8 @@ class GymVectorEnv(VectorEnv[Observations, Array, Array]):
         env.before_reset = self._keep_final
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, dict]:
+        if "reset_mask" in (options or {}):
+            raise UserError("options: reset_mask is for environments that do not reset themselves; this one does")
         super().reset(seed=seed)
         if seed is not None:
             self.env.load_state_dict(self._at_first)

@@ -245,6 +245,8 @@ class PlayArgs(LoadArgs):
                 if getattr(self, name) != getattr(PlayArgs, name):
                     raise UserError(f"--{name} is of a film: name its file by --video")
             return
+        if self.play_seconds is not None:
+            raise UserError("--play_seconds is of the page and of --headless: a film's length is --video_seconds")
         if self.video.suffix.lower() not in (".mp4", ".gif", ".webp"):
             raise UserError(f"--video: {self.video.name} has to end in .mp4, .gif or .webp")
         check_place("--video", self.video)

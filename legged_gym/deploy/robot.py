@@ -65,7 +65,9 @@ class SimulatedRobot:
         self._delay = round(delay / physics.dt)  # physics steps
         self.model = _compile(description, tile, physics)
         self.data = mujoco.MjData(self.model)
-        self.default_joint_pos, self.kp, self.kd = (np.array(control[k]) for k in ("default_joint_pos", "kp", "kd"))
+        self.default_joint_pos, self.kp, self.kd, self._torque_limits = (
+            np.array(control[name]) for name in ("default_joint_pos", "kp", "kd", "torque_limits")
+        )
         self._envelope = None
         if control["type"] == "DC":
             names = ("no_load_speed", "full_torque_speed", "driving_torque", "braking_torque")
@@ -109,7 +111,8 @@ class SimulatedRobot:
                 speeds_up = torque * self.joint_vel > 0
                 limit = np.where(speeds_up, driving * np.clip(share, 0.0, 1.0), braking)
                 torque = np.clip(torque, -limit, limit)
-            self.data.ctrl[self._motors] = torque  # MuJoCo clips to the force range in the MJCF
+            torque = np.clip(torque, -self._torque_limits, self._torque_limits)
+            self.data.ctrl[self._motors] = torque  # MuJoCo clips to the force range in the MJCF too
             mujoco.mj_step(self.model, self.data)
         mujoco.mj_forward(self.model, self.data)  # sensors, contacts and poses of now, not of a physics step ago
         now = self.contact_force(self._feet) > CONTACT_FORCE
@@ -292,10 +295,6 @@ def _compile(description: dict[str, Any], tile: Tile, physics: Physics) -> mujoc
         _add_camera(spec, description["camera"])
     no_log_file()
     return spec.compile()
-
-
-def _no_link(key: str, name: str, known: list[str]) -> UserError:
-    return UserError(f"{key} in deploy.yaml has '{name}', which is no link of the robot; {nearest(name, known)}")
 
 
 def _add_camera(spec: mujoco.MjSpec, camera: dict[str, Any]) -> None:

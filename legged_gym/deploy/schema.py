@@ -63,7 +63,8 @@ _CAMERA = table(
         "edge_holes": _share,
         "edge_step": _not_negative,
         "far_holes": _share,
-    }
+    },
+    {"dropped_frames": _share},  # an older export has none
 )
 _HEIGHT_MAP = table(
     {

@@ -110,7 +110,8 @@ class DepthCamera:
     """Planar depth (height, width), m, rendered by OpenGL; 0 where a real camera measures nothing.
 
     The policy looks every `interval` control steps, and is given the newest image that was taken `latency_s` before.
-    That is drawn per episode, with a jitter from look to look. A `rate` of 0 takes an image for each look.
+    That is drawn per episode, with a jitter from look to look. A `rate` of 0 takes an image for each look. Of
+    `dropped_frames`, a share of all, none comes: looks are given the image of the look before.
     """
 
     def __init__(self, robot: SimulatedRobot, camera: dict[str, Any], period: float, rng: np.random.Generator):
@@ -145,12 +146,14 @@ class DepthCamera:
             self._due.setdefault(look, self._step_of_image_for(look))
         wanted = {look for look, due in self._due.items() if due == step or (step == 0 and due <= 0)}
         if wanted or step == 0:
-            image = self._spoil(self.render())
-            self._images |= dict.fromkeys(wanted if step else wanted | {0}, image)
+            image, lost = self._spoil(self.render()), self._camera.get("dropped_frames", 0.0)
+            if step == 0 or not (lost > 0.0 and self._rng.random() < lost):
+                self._images |= dict.fromkeys(wanted if step else wanted | {0}, image)
         if step % interval:
             return None
         self._due.pop(step, None)
-        return self._images.pop(step)
+        self._at_hand = self._images.pop(step, self._at_hand)
+        return self._at_hand
 
     def _draw(self) -> None:
         """Latency, rate and phase of an episode; no image is on its way."""
@@ -165,6 +168,7 @@ class DepthCamera:
         self._longest = int(np.ceil(longest)) + 1  # control steps
         self._due: dict[int, int] = {}  # of each look to come, the step in which its image is taken
         self._images: dict[int, Array] = {}  # and once it is, the image
+        self._at_hand: Array | None = None  # of the last look
 
     def _step_of_image_for(self, look: int) -> int:
         """The control step in which the image is taken that the look in step `look` is given."""

@@ -106,10 +106,11 @@ def _motions(
     from legged_gym.deploy.motion_trial import run_motion, summarise_motions
 
     motions = Motions(folder, description)
-    runs = [(name, k) for name in types or motions.names for k in range(number)]
+    clips = {name: motions.clip(name) for name in types or motions.names}  # all, before the first of many episodes
+    runs = [(name, k) for name in clips for k in range(number)]
     episodes: dict[str, list] = {}
     for name, k in _progress(runs):
-        episodes.setdefault(name, []).append(run_motion(policy, description, motions.clip(name), k, physics))
+        episodes.setdefault(name, []).append(run_motion(policy, description, clips[name], k, physics))
     return summarise_motions(episodes)
 
 

@@ -74,7 +74,7 @@ def describe(
     if told >= ROOT_TERMS:
         tree["root_command"] = _root_command(cfg.deepmimic)
     if "camera" in env.parts:
-        tree["camera"] = _camera(cfg.camera)
+        tree["camera"] = _camera(trial.camera)  # a rehearsal's has no delay and no noise
     if "motion" in env.parts:
         tree["motion"] = _motion(env)
         if UPPER_BODY in told:
@@ -201,6 +201,7 @@ def _camera(camera: Any) -> dict[str, Any]:
         "edge_holes": camera.edge_holes,
         "edge_step": camera.edge_step,
         "far_holes": camera.far_holes,
+        "dropped_frames": camera.dropped_frames,
     }
 
 

@@ -238,12 +238,12 @@ def _publish(draft: Path, folder: Path) -> list[Path]:
         os.rename(draft, folder)
         sync_folder(folder.parent)
         return [folder / name for name in names]
+    path = folder / DESCRIPTION
+    earlier = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for name in names:
         os.replace(draft / name, folder / name)
-    if "depth_encoder.onnx" not in names:  # of an earlier export of another policy
-        for suffix in (".onnx", ".pt"):
-            (folder / f"depth_encoder{suffix}").unlink(missing_ok=True)
-    for name in {MJCF, MOTIONS} - set(names):
-        (folder / name).unlink(missing_ok=True)
+    for name in {MJCF, MOTIONS, "depth_encoder.onnx", "depth_encoder.pt"} - set(names):
+        if name in earlier:  # of an export of another policy; else it is somebody's own
+            (folder / name).unlink(missing_ok=True)
     sync_folder(folder)
     return [folder / name for name in names]

@@ -105,12 +105,27 @@ def clear_world(draft: Draft) -> mujoco.MjsBody:
     for exclude in list(spec.excludes):
         if gone_bodies & {exclude.bodyname1, exclude.bodyname2}:
             spec.delete(exclude)
+    _untie(draft, kept)
     for element in [*scenery, *world.sites, *spec.lights, *spec.cameras]:
         spec.delete(element)
     prune_sensors(spec)
     if scenery:
         draft.say(f"shapes and bodies of the world, left out as the simulator brings its ground: {len(scenery)}")
     return base
+
+
+def _untie(draft: Draft, kept: set[str]) -> None:
+    """Leaves out what holds the robot to the world, as stands for a first look do; `kept`: the robot's own links."""
+    spec, kinds = draft.spec, mujoco.mjtObj
+    own = {
+        kinds.mjOBJ_BODY: kept,
+        kinds.mjOBJ_SITE: {site.name for site in spec.sites if site.parent.name in kept},
+    }
+    held = [e for e in spec.equalities if e.objtype in own and not {e.name1, e.name2} <= own[e.objtype]]
+    for equality in held:
+        spec.delete(equality)
+    if held:
+        draft.say(f"equality constraints with the world, left out as the base is free: {len(held)}")
 
 
 def free_base(draft: Draft, base: mujoco.MjsBody) -> list[str]:

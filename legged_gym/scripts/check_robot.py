@@ -3,18 +3,15 @@
 Reads and refuses it as training does, prints it as a tree, drops it on the floor and tries whether it stands.
 """
 
+import math
 import sys
 from dataclasses import dataclass, field
-from typing import Annotated
 
-import tyro
-
+from legged_gym.cli.kinds import Number
 from legged_gym.cli.process import try_gl
 from legged_gym.cli.words import read_flags
 from legged_gym.robots import robot_of
 from legged_gym.utils.errors import UserError, script, value_errors_are_the_users
-
-Float = Annotated[float | None, tyro.conf.arg(metavar="FLOAT")]
 
 
 @dataclass(kw_only=True)
@@ -33,9 +30,9 @@ class Args:
     pose: dict[str, float] = field(default_factory=dict)
     """rad, by a part of the joints' names; by default that of the known robot, else of the file's keyframe, else 0
     (config: init_state.default_joint_angles)"""
-    kp: Float = None
+    kp: Number = None
     """N·m/rad of all joints; by default the known robot's, or 4 for each kg (config: control.stiffness)"""
-    kd: Float = None
+    kd: Number = None
     """N·m·s/rad of all joints; by default the known robot's, or kp / 40 (config: control.damping)"""
 
 
@@ -45,6 +42,10 @@ def main(argv: list[str] | None = None) -> None:
     for flag, value in (("--kp", args.kp), ("--kd", args.kd)):
         if value is not None and not 0.0 <= value < float("inf"):
             raise UserError(f"{flag} is {value:g}: it must be at least 0")
+    angles = {f"--pose {part}": angle for part, angle in args.pose.items()}
+    for flag, value in ({"--armature": args.armature} | angles).items():
+        if not math.isfinite(value):
+            raise UserError(f"{flag} is {value:g}: it must be a finite number")
     try_gl()
     known = robot_of(args.asset, "--asset")
 

@@ -120,6 +120,12 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_flags(PipelineArgs, __doc__, argv)
     if not 1 <= args.start <= len(STAGES):
         raise UserError(f"--start is {args.start}: there are stages 1 to {len(STAGES)}")
+    if args.gpus < 1:
+        raise UserError(f"--gpus is {args.gpus}: at least one process trains")
+    try:
+        shlex.split(args.flags)
+    except ValueError as error:
+        raise UserError(f"--flags: {error} in {args.flags!r}") from error
     for number, stage in enumerate(STAGES, start=1):
         if number < args.start:
             continue

@@ -173,3 +173,6 @@ def test_page_goes_to_the_next_clip_with_its_ground(page: MotionPage) -> None:
     page.choice.value = "no such clip"  # whoever reaches the page may send any text
     page.requests.run()
     assert page.clip is page.clips["walk"]
+    page.advance(3.0)
+    page.requests.run()
+    assert page.clip is page.clips["walk 2"], "and the page goes on"

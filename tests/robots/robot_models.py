@@ -143,6 +143,13 @@ class Foreign:
 
 
 FOREIGN: dict[str, Foreign] = {
+    "held to the world for a first look": Foreign(
+        mjcf(
+            world='<site name="hook" pos="0 0 1"/>',
+            tail='<equality><weld body1="base"/><weld site1="imu" site2="hook"/></equality>',
+        ),
+        ("equality constraints with the world, left out as the base is free: 2",),
+    ),
     "no motors, limits on the joints": Foreign(
         mjcf(actuators="", joint='actuatorfrcrange="-8 8"'), ("added a motor for each of the 4",)
     ),

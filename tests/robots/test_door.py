@@ -219,6 +219,8 @@ def test_check_robot_refuses_as_training_does(name, tmp_path, monkeypatch, capsy
         (["--asset", "go2", "--pose", "wing", "1"], "--pose: no joint's name contains 'wing'"),
         (["--asset", "go2", "--pose", "calf", "1"], "FL_calf_joint is at 1 rad, outside of its range"),
         (["--asset", "go2", "--kp", "-1"], "--kp is -1"),
+        (["--asset", "go2", "--armature", "nan"], "--armature is nan: it must be a finite number"),
+        (["--asset", "go2", "--pose", "calf", "nan"], "--pose calf is nan: it must be a finite number"),
         (["--asset", "go2", "--torque_limits", "wing", "1"], "no joint's name contains 'wing'"),
     ],
 )
@@ -229,6 +231,13 @@ def test_check_robot_refuses_wrong_flags(flags, message, tmp_path, monkeypatch, 
     said = capsys.readouterr().err
     assert stopped.value.code == 2 and message in said and said.count("\n") == 1
     assert files(tmp_path) == set()
+
+
+def test_check_robot_offers_no_none(capsys):
+    with pytest.raises(SystemExit):
+        check_robot.main(["--asset", "go2", "--kp", "stiff"])
+    said = capsys.readouterr().err
+    assert "--kp: it has to be a number, not 'stiff'" in " ".join(said.split()) and "NoneType" not in said
 
 
 def test_training_refuses_in_one_line_and_writes_nothing(tmp_path):

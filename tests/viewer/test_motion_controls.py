@@ -31,7 +31,12 @@ def viewer(env):
 
 def test_the_picked_robot_follows_the_clip_that_is_chosen(env, viewer) -> None:
     control, motion = viewer.control, env.parts["motion"]
-    assert control.command.from_sliders.disabled, "nobody steers"
+    command = control.command
+    assert command.from_sliders.disabled and command.vx.disabled, "nobody steers"
+    command._move(command.vx, 0.1)
+    command._stop()
+    command.drive(1.0, 0.0, 0.02)
+    assert not command.from_sliders.value and command.vx.value == 0.0
     names = motion.library.names
     assert control.motion.clip.value == names[int(motion.clip[1])]
     others = motion.clip[[0, 2]].tolist()

@@ -128,6 +128,13 @@ def test_keys_move_the_sliders(env, viewer: ViserViewer) -> None:
     assert (command.vx.value, command.vy.value, command.yaw_rate.value) == (0.0, 0.0, 0.0)
 
 
+def test_keys_leave_alone_what_the_task_never_uses(env, viewer: ViserViewer) -> None:
+    command = viewer.control.command
+    command.vy.disabled = True
+    press(viewer, "U")
+    assert not command.from_sliders.value and command.vy.value == 0.0
+
+
 def test_a_heading_takes_the_place_of_the_goals(courses, course_viewer: ViserViewer) -> None:
     seen = []
     command = course_viewer.control.command

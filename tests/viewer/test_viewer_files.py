@@ -1,5 +1,6 @@
 """The page's policies and recordings, without a browser."""
 
+import io
 import sys
 import threading
 import time
@@ -82,6 +83,7 @@ def test_other_runs_are_chosen_too(env, run_folder: Path) -> None:
         viewer.requests.run()
         assert tab.checkpoints.options == ("model_7.pt",) and tab.checkpoints.value == "model_7.pt"
         assert tab.source.checkpoint == other / "model_7.pt" and "another_run" in tab._name.content
+        assert tab.source.export_folder == other / "exported", "and not the files of the run before"
         tab.run.value = "../another_run"
         viewer.requests.run()
         assert tab.run.value == "another_run" and "there is no run" in tab.text.content
@@ -261,6 +263,48 @@ def test_a_film_whose_browser_goes_away(viewer: ViserViewer) -> None:
     viewer.record._click(SimpleNamespace(client=Gone()))
     assert viewer.record.text.content == "**not recorded**: the client disconnected"
     assert viewer.record.button.label == "start"
+
+
+@pytest.mark.parametrize("fps", [15, 25, 13.7])
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_films_take_as_long_as_what_they_show(suffix: str, fps: float) -> None:
+    frames = list(np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8))  # no two alike
+    with Image.open(io.BytesIO(encode(frames, fps, suffix))) as film:
+        shown = []
+        for k in range(film.n_frames):
+            film.seek(k)
+            film.load()
+            shown.append(film.info["duration"])
+    assert sum(shown) == pytest.approx(30_000 / fps, abs=30)
+
+
+def test_a_recording_that_fails_leaves_the_button_free(viewer: ViserViewer) -> None:
+    class Hasty(Browser):
+        @property
+        def camera(self) -> SimpleNamespace:
+            viewer.record._click(SimpleNamespace(client=self))  # stopped before there is a frame
+            return Browser.camera
+
+    viewer.record.kind.value = KINDS[".gif"]
+    viewer.record._click(SimpleNamespace(client=Hasty()))
+    assert viewer.record.text.content == "**not recorded**: a film needs at least one frame"
+    assert viewer.record.button.label == "start" and not viewer.record.kind.disabled
+
+
+def test_a_scene_whose_browser_goes_away_is_recorded_no_longer(viewer: ViserViewer) -> None:
+    tab, browser, other = viewer.record, Browser(), Browser()
+    tab.kind.value = KINDS[".viser"]
+    thread = threading.Thread(target=tab._click, args=(SimpleNamespace(client=browser),), daemon=True)
+    thread.start()
+    while tab._serializer is None:
+        time.sleep(0.01)
+    for gone in (other, browser):
+        assert tab.button.label == "stop"
+        for callback in viewer._server._client_disconnect_cb:
+            callback(gone)
+    thread.join(timeout=20)
+    assert tab.text.content == "**not recorded**: the browser that asked for it went away"
+    assert tab.button.label == "start" and not browser.files and tab._serializer is None
 
 
 def test_films_need_frames() -> None:

@@ -1,6 +1,7 @@
 """Frames to GIF, WebP and MP4 files."""
 
 import io
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -22,7 +23,9 @@ def _gif(frames: Sequence[np.ndarray], fps: float) -> bytes:
     palette = Image.fromarray(sample).quantize(255, method=Image.Quantize.MEDIANCUT)
     images = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     file = io.BytesIO()
-    images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=1000.0 / fps, loop=0, optimize=True)
+    ends = [10 * round(100.0 * k / fps) for k in range(len(images) + 1)]  # ms; a GIF counts in hundredths of a second
+    took = [end - begin for begin, end in itertools.pairwise(ends)]
+    images[0].save(file, "GIF", save_all=True, append_images=images[1:], duration=took, loop=0, optimize=True)
     return file.getvalue()
 
 

@@ -28,10 +28,10 @@ class CommandFolder:
             self.from_sliders = gui.add_checkbox(
                 "command from sliders", False, hint="else at random, as in training", disabled=led
             )
-            self.vx = self._slider(gui, "vx, m/s", *ranges.lin_vel_x)
+            self.vx = self._slider(gui, "vx, m/s", *ranges.lin_vel_x, led)
             if self._heading is None:
-                self.vy = self._slider(gui, "vy, m/s", *ranges.lin_vel_y)
-                self.yaw_rate = self._slider(gui, "yaw rate, rad/s", *ranges.ang_vel_yaw)
+                self.vy = self._slider(gui, "vy, m/s", *ranges.lin_vel_y, led)
+                self.yaw_rate = self._slider(gui, "yaw rate, rad/s", *ranges.ang_vel_yaw, led)
             else:
                 self.own_heading = gui.add_checkbox("heading from slider", False, hint="else to the goals")
                 self.heading = gui.add_slider("heading, rad", -3.15, 3.15, 0.05, 0.0, hint="0: along the course")
@@ -45,9 +45,10 @@ class CommandFolder:
         return self._heading is not None
 
     @staticmethod
-    def _slider(gui: viser.GuiApi, label: str, low: float, high: float) -> viser.GuiSliderHandle[float]:
-        """Over the range and 0, somewhat wider where it is empty; not to be moved where the task never uses it."""
-        unused = low == high == 0.0
+    def _slider(gui: viser.GuiApi, label: str, low: float, high: float, led: bool) -> viser.GuiSliderHandle[float]:
+        """Over the range and 0, somewhat wider where it is empty; not to be moved where the task never uses it, or
+        where nobody steers (`led`)."""
+        unused = led or low == high == 0.0
         return gui.add_slider(label, min(low, -0.1), max(high, 0.1), 0.05, 0.0, disabled=unused)
 
     def _moves(self) -> list[tuple[str, str, Callable[[], None]]]:
@@ -67,6 +68,8 @@ class CommandFolder:
         return moves
 
     def _move(self, slider: viser.GuiSliderHandle[float], by: float) -> None:
+        if slider.disabled:
+            return
         self.from_sliders.value = True
         if self._heading is not None and slider is self.heading:
             self.own_heading.value = True
@@ -76,6 +79,8 @@ class CommandFolder:
 
     def drive(self, forward: float, yaw_rate: float, dt: float) -> None:
         """A stick's word, once in `dt` s: `forward` is a share (-1 .. 1) of the fastest, `yaw_rate` in rad/s."""
+        if self.from_sliders.disabled:
+            return
         self.from_sliders.value = True
         self.vx.value = forward * (self.vx.max if forward > 0.0 else -self.vx.min)
         if self._heading is not None:
@@ -84,6 +89,8 @@ class CommandFolder:
             self.yaw_rate.value = min(max(yaw_rate, self.yaw_rate.min), self.yaw_rate.max)
 
     def _stop(self) -> None:
+        if self.from_sliders.disabled:
+            return
         self.from_sliders.value = True
         self.vx.value = 0.0
         if self._heading is None:

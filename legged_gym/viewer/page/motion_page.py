@@ -24,7 +24,7 @@ class MotionPage:
     """One clip at a time, chosen, started, stopped and moved through by the browser."""
 
     def __init__(self, robot: RobotSpec, skeleton: Skeleton, clips: Sequence[Clip], host: str, port: int):
-        self._skeleton, self.clips, self.clip = skeleton, {}, clips[0]
+        self._skeleton, self.clips = skeleton, {}
         for clip in clips:  # names may be equal
             name = next(n for n in (clip.name, *(f"{clip.name} {k}" for k in range(2, 10_000))) if n not in self.clips)
             self.clips[name] = clip
@@ -66,6 +66,11 @@ class MotionPage:
         self.text = gui.add_markdown("")
 
     @property
+    def clip(self) -> Clip:
+        """The one that is shown."""
+        return self.clips[self._name]
+
+    @property
     def url(self) -> str:
         return ports.address(self._server)
 
@@ -76,7 +81,7 @@ class MotionPage:
         """Another clip, from its beginning, with its ground."""
         if self.choice.value not in self.clips:  # whoever reaches the page may send any text
             return
-        self.clip, self._time, self._shown = self.clips[self.choice.value], 0.0, -1
+        self._name, self._time, self._shown = self.choice.value, 0.0, -1
         self.frame.max, self.frame.value = max(1, len(self.clip.qpos) - 1), 0
         for handle in self.ground:
             handle.remove()
@@ -112,7 +117,7 @@ class MotionPage:
             self._time = 0.0
             if not self.loop.value:
                 names = list(self.clips)
-                self.choice.value = names[(names.index(self.choice.value) + 1) % len(names)]
+                self.choice.value = names[(names.index(self._name) + 1) % len(names)]
                 self._choose()
 
     def draw(self) -> None:

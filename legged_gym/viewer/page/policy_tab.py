@@ -42,7 +42,7 @@ class PolicyTab:
             hint = "the shipped policy of the task that this one learns from"
             self.teacher = gui.add_checkbox("teacher on odd robots", False, hint=hint)
             self.teacher.on_update(lambda _: requests.put(self._exchange))
-        self.export = gui.add_button("export", hint=f"TorchScript and ONNX, to {source.export_folder}")
+        self.export = gui.add_button("export", hint="TorchScript and ONNX, to the folder `exported` of its run")
         self.export.on_click(self._ask_for_export)
         self.text = gui.add_markdown("")
         self._show_name()
@@ -101,6 +101,7 @@ class PolicyTab:
             self.teacher.value = False
 
     def _play(self, path: Path) -> None:
+        """Also where its files then go: to its own run, as another's hold what that one's policy is."""
         env, beside = self._player.env, None
         if self.teacher is not None and self.teacher.value:
             teacher = get_task(self.source.task.teacher)
@@ -110,6 +111,8 @@ class PolicyTab:
         which = dict(student=self.source.student, task_cfg=self.source.task.train_cfg().policy)
         policy = load_policy(path, env.device, env, **which)
         self._player.use(policy, beside)
+        if path.parent != self.source.checkpoint.parent:
+            self.source.export_folder = path.parent / "exported"
         self.source.checkpoint = path
         self._show_name()
 

@@ -32,9 +32,11 @@ class RecordTab:
         self.button.on_click(self._click)
         self.text = gui.add_markdown("")
         self._stop: threading.Event | None = None  # set: the recording is to end
+        self._client: viser.ClientHandle | None = None  # that asked for it; None once it has gone away
         self._serializer: Any = None
         self._last = 0.0  # time of the frame before
         self._lock = threading.Lock()  # of the two
+        server.on_client_disconnect(self._leave)
 
     def draw(self) -> None:
         """After each frame: a scene's recording notes how long it was shown."""
@@ -52,20 +54,29 @@ class RecordTab:
         if self._stop is not None:
             self._stop.set()
             return
-        self._stop = threading.Event()
+        self._stop, self._client = threading.Event(), event.client
         self.kind.disabled, self.button.label = True, "stop"
         suffix = next(suffix for suffix, kind in KINDS.items() if kind == self.kind.value)
         record = self._record_film if suffix in (".gif", ".mp4") else self._record_scene
         try:
             content = record(event.client, suffix)
-        except (RuntimeError, TimeoutError) as error:  # the browser went away, or does not answer
+            if self._client is None:
+                raise RuntimeError("the browser that asked for it went away")
+        except (RuntimeError, TimeoutError, ValueError) as error:  # or it does not answer, or there is no frame yet
             self.text.content = f"**not recorded**: {error}"
         else:
             name = self._name() + suffix
             event.client.send_file_download(name, content, save_immediately=True)
             self.text.content = f"{name}: {len(content) / 1e6:.1f} MB, sent to the browser"
-        self._stop = None
-        self.kind.disabled, self.button.label = False, "start"
+        finally:  # whatever went wrong, the next recording can begin
+            self._stop = self._client = None
+            self.kind.disabled, self.button.label = False, "start"
+
+    def _leave(self, client: viser.ClientHandle) -> None:
+        """A browser went away: nobody is left to end the recording that it began, nor to have it."""
+        if client is self._client:
+            self._client = None
+            self.close()
 
     def _record_film(self, client: viser.ClientHandle, suffix: str) -> bytes:
         frames: list[np.ndarray] = []
