@@ -146,6 +146,11 @@ def test_heights_and_depths_of_boxes() -> None:
     # 5 mm into the plane and the top; 30 mm through the near face; a sphere beside it touches it by 5 mm.
     np.testing.assert_allclose(ground.depths(points, np.full(5, 0.01)), [0.005, 0.005, 0.03, 0.005, 0.0], atol=1e-12)
     assert ClipGround(np.zeros((0, 10))).plain and not ground.plain
+    # A beam over the box hangs over who walks on that, and is the ground of who stands on it.
+    beam = np.array([0.8, 0.0, 1.05, 1.0, 0.0, 0.0, 0.0, 0.2, 1.0, 0.05])
+    under = ClipGround(np.array([BOX, beam]))
+    np.testing.assert_allclose(under.heights(points), ground.heights(points))
+    np.testing.assert_allclose(under.heights(np.array([[0.8, 0.0, 1.12]])), 1.1)
 
 
 def test_heights_of_a_mesh() -> None:
