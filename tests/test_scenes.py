@@ -283,6 +283,7 @@ MISTAKES = {
     "no mesh": (("--scene=text.obj",), "text.obj: no mesh that can be read"),
     "motion alone": (("--motion=text.obj",), "--motion goes with a --scene"),
     "both": (("--scene=text.obj", "--type=gap"), "two pictures"),
+    "rate alone": (("--type=gap", "--fps=30"), "--fps goes with a --motion"),
 }
 
 
