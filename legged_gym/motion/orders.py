@@ -53,6 +53,8 @@ def to_robot(recording: Recording, skeleton: Skeleton, notes: list[str]) -> tupl
 def _by_name(recording: Recording, skeleton: Skeleton, names: tuple[str, ...], notes: list[str]) -> Array:
     """Columns for the robot's joints; those that the file lacks are 0, and those that the robot lacks are left out."""
     place = {_plain(name): i for i, name in enumerate(names)}
+    if len(place) < len(names):
+        raise ValueError("it names a joint twice")
     own = [_plain(name) for name in skeleton.joint_names]
     common = [name for name in own if name in place]
     missing = [name for name in own if name not in place]
