@@ -129,10 +129,15 @@ def _by_links(recording: Recording, skeleton: Skeleton, notes: list[str]) -> tup
     else:
         by = {"depth first": "mjlab's", "breadth first": "Isaac Lab's, BeyondMimic's"}[order]
         notes.append(f"joints are {order} ({by}): links fit to {_length(error)}, the other order is {other:.2f} m off")
-    if turned:
-        recording = replace(recording, root_quat=recording.other_quat)
-        notes.append("quaternions are xyzw, other than the format's")
-    return recording, joint_pos
+    return _turned(recording, notes) if turned else recording, joint_pos
+
+
+def _turned(recording: Recording, notes: list[str]) -> Recording:
+    """With the scalar at the other end than its format, or who reads it, has it."""
+    said = recording.quat_order
+    order = {"xyzw": "wxyz", "wxyz": "xyzw"}[said]
+    notes.append(f"quaternions are {order}, not {said}: the links say so")
+    return replace(recording, root_quat=recording.other_quat, quat_order=order)
 
 
 def _confirmed(recording: Recording, joint_pos: Array, skeleton: Skeleton, notes: list[str]) -> Recording:
@@ -149,8 +154,7 @@ def _confirmed(recording: Recording, joint_pos: Array, skeleton: Skeleton, notes
         )
     notes.append(f"links in the file fit to {_length(min(errors))}")
     if errors[1] < errors[0]:
-        notes.append("quaternions are xyzw, other than the format's")
-        return replace(recording, root_quat=recording.other_quat)
+        return _turned(recording, notes)
     return recording
 
 

@@ -1,6 +1,7 @@
 """Every format there and back, and files that are none."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,11 +100,11 @@ def test_quaternions_the_other_way_round(clip: Clip, biped: Skeleton, tmp_path: 
     """Told by the links where there are any; else refused, with what to say."""
     write.write_mjlab(clip, tmp_path / "links.npz", biped)
     arrays = dict(np.load(tmp_path / "links.npz"))
-    arrays["body_quat_w"] = np.roll(arrays["body_quat_w"], -1, -1)
-    np.savez(tmp_path / "links.npz", **arrays)
-    (found,) = load_clips(tmp_path / "links.npz", biped, KEEP)
-    assert "quaternions are xyzw, other than the format's" in found.notes
-    same_motion(found.qpos, clip.qpos, 2e-6)
+    for reading, note in ((replace(KEEP, quat_order="xyzw"), "wxyz, not xyzw"), (KEEP, "xyzw, not wxyz")):
+        (found,) = load_clips(tmp_path / "links.npz", biped, reading)
+        assert f"quaternions are {note}: the links say so" in found.notes
+        same_motion(found.qpos, clip.qpos, 2e-6)
+        np.savez(tmp_path / "links.npz", **arrays | {"body_quat_w": np.roll(arrays["body_quat_w"], -1, -1)})
 
     rows = clip.qpos.copy()  # the scalar first, in a CSV
     np.savetxt(tmp_path / "walk.csv", rows, delimiter=",")
