@@ -67,6 +67,13 @@ def test_a_missing_folder_is_told_by_the_setting_that_names_it(setting, value):
         ("- nowhere\n", "there is no folder"),
         ("- {folder_path: bench, human_video_data_pattern: a.h5}\n", "bench has no a.h5"),
         ("[", "deepmimic.human_motion_source: cannot read"),
+        ("- folder_path: 20250428_185201\n", "folder_path is 20250428185201: it has to be a text, in quotes where"),
+        ("- folder_path:\n", "folder_path is None: it has to be a text"),
+        ("- {folder_path: bench, human_video_data_pattern: [a]}\n", r"human_video_data_pattern is \['a'\]: it has to"),
+        ("- {folder_path: bench, start_frame: 1.5}\n", "start_frame is 1.5: it has to be a whole number from 0 on"),
+        ("- {folder_path: bench, end_frame: -1}\n", "end_frame is -1: it has to be a whole number from 0 on"),
+        ("- {folder_path: bench, start_frame: true}\n", "start_frame is True: it has to be a whole number"),
+        ("- {folder_path: bench, default_data_fps_override: 0}\n", "default_data_fps_override is 0: it has to be"),
     ],
 )
 def test_one_line_for_a_mistake_in_a_list(tmp_path, text, message):

@@ -1,11 +1,13 @@
 """Meshes of scenes to boxes: every step by hand, and whole fits of small scenes whose ground is known."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from legged_gym.motion.ground import as_tile
 from legged_gym.terrain.__main__ import main
 from legged_gym.terrain.scenes.cells import filled, labels, parts, slopes
 from legged_gym.terrain.scenes.fit import fit_scene
@@ -261,6 +263,9 @@ def test_stances() -> None:
     assert found.offset == pytest.approx(0.01, abs=2e-3) and found.frame == 40
     assert found.floats == pytest.approx(0.05, abs=2e-3) and found.sinks < 2e-3
     assert stances(fit, soles[:0], frames[:0]) is None
+    # A lintel that one passes under is no ground of feet.
+    both = np.concatenate([fit.boxes, [[1.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.1]]])
+    assert stances(replace(fit, tile=as_tile(both)), soles, frames) == found
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -278,6 +283,7 @@ MISTAKES = {
     "no mesh": (("--scene=text.obj",), "text.obj: no mesh that can be read"),
     "motion alone": (("--motion=text.obj",), "--motion goes with a --scene"),
     "both": (("--scene=text.obj", "--type=gap"), "two pictures"),
+    "rate alone": (("--type=gap", "--fps=30"), "--fps goes with a --motion"),
 }
 
 

@@ -21,7 +21,9 @@ from legged_gym.export.description import _trial
 from legged_gym.registry import all_tasks
 from legged_gym.scripts.play import choose_terrain
 from legged_gym.terrain import TERRAINS, Mode, Obstacle, box_below, make_tile, proportions, terrain
+from legged_gym.terrain.__main__ import main as draw
 from legged_gym.terrain.grid import TerrainGrid
+from legged_gym.terrain.picture import draw_tile
 from legged_gym.utils.errors import UserError
 
 BUILT_IN = ("parkour", "hurdle", "step", "gap", "flat", "demo", "stairs", "slope", "discrete", "crawl")
@@ -201,7 +203,7 @@ def test_sim2sim_has_the_tiles_of_the_evaluation(fence):
         DeployedCourse(tile, course | {"rules": {"foot_rim": "wide"}}, 0.02)
 
 
-def test_a_tile_without_goals_is_no_course(fence):
+def test_a_tile_without_goals_is_no_course(fence, tmp_path):
     @terrain("aimless")
     def aimless(difficulty, rng, lateral):
         return make_tile(0.0, [], np.zeros((0, 2)))
@@ -209,10 +211,18 @@ def test_a_tile_without_goals_is_no_course(fence):
     try:
         with pytest.raises(UserError, match="'aimless' tile has no goals"):
             TerrainGrid(config(aimless=1.0).terrain, "cpu")
+        with pytest.raises(SystemExit) as stop:
+            draw(["--type=aimless", f"--out={tmp_path / 'aimless.png'}"])
+        assert stop.value.code == 2 and not list(tmp_path.iterdir())
     finally:
         del TERRAINS["aimless"]
     with pytest.raises(ValueError, match="goals are points"):
         make_tile(0.0, [], np.zeros((4, 3)))
+
+
+def test_a_picture_of_a_course_that_leads_back():
+    figure = draw_tile(make_tile(0.0, [], [(2.0, 0.0), (-3.0, 0.0)]), "there and back", 10.0)
+    assert figure.axes[0].get_xlim() == pytest.approx((-4.0, 3.2))
 
 
 def test_evaluation_keeps_its_types():

@@ -8,7 +8,7 @@ import numpy as np
 
 from legged_gym.motion import orders
 from legged_gym.motion import quaternions as q
-from legged_gym.motion.formats.recording import Recording
+from legged_gym.motion.formats.recording import FASTEST, SLOWEST, Recording
 from legged_gym.motion.ground import ClipGround, SceneMesh, boxes_of
 from legged_gym.motion.quaternions import Array
 from legged_gym.motion.skeleton import Skeleton
@@ -76,8 +76,10 @@ def fit(
         raise ValueError(
             f"{recording.format} files like this do not say their frames per second: give --fps (usually {usual})"
         )
+    if not SLOWEST <= source_fps <= FASTEST:
+        raise ValueError(f"--fps is {source_fps:g}: it has to lie in {SLOWEST:g} .. {FASTEST:g} frames per second")
     notes: list[str] = []
-    recording = _finite(recording, notes)
+    recording = _finite(recording)
     swapped = quat_order is not None and recording.quat_order not in ("", quat_order)
     quat = recording.other_quat if swapped else recording.root_quat
     order = quat_order if swapped else recording.quat_order
@@ -191,7 +193,7 @@ def stance(clip: Clip, skeleton: Skeleton) -> Array:
     return (heights < level[:, None] + STANCE_HEIGHT) & slow
 
 
-def _finite(recording: Recording, notes: list[str]) -> Recording:
+def _finite(recording: Recording) -> Recording:
     """Refuses values that are none."""
     parts = (("root_pos", "place of the root"), ("root_quat", "quaternion"), ("joint_pos", "joint angle"))
     for key, what in parts:

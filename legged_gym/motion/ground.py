@@ -8,7 +8,7 @@ import numpy as np
 
 from legged_gym.motion.quaternions import Array
 from legged_gym.terrain.scenes.mesh import load_mesh
-from legged_gym.terrain.tile import Tile, make_tile, render_height, rotation_matrix
+from legged_gym.terrain.tile import OVERHEAD, Tile, make_tile, render_height, rotation_matrix
 
 _SLAB = 4.0  # m across, from which on a slab is a floor
 _CELL = 0.1  # m, of the grid by which triangles are found
@@ -32,10 +32,11 @@ class ClipGround:
         return self.tile.num_boxes == 0 and self.mesh is None
 
     def heights(self, points: Array) -> Array:
-        """(...) m, of the ground that is seen from above at the points (..., 3). A scene has no plane of its own."""
+        """(...) m, of the ground that is seen from above at the points (..., 3), but for what hangs over them. A scene
+        has no plane of its own."""
         if self.mesh is not None:
             return self.mesh.heights(points)
-        return render_height(self.tile, points[..., 0], points[..., 1])
+        return render_height(self.tile, *np.moveaxis(points, -1, 0))
 
     def depths(self, points: Array, radius: Array) -> Array:
         """(...) m that spheres at `points` (..., 3) reach into the ground, by the shortest way out; 0 outside."""
@@ -69,7 +70,7 @@ class SceneMesh:
         return cls(mesh.vertices, mesh.faces)
 
     def heights(self, points: Array) -> Array:
-        """(...) m of the highest triangle that is not above the point by more than 0.3 m; -inf over none."""
+        """(...) m of the highest triangle that is not above the point by more than `OVERHEAD`; -inf over none."""
         flat = points.reshape(-1, 3)
         cell = np.floor(flat[:, :2] / _CELL).astype(int)
         out = np.full(len(flat), -np.inf)
@@ -95,7 +96,7 @@ def _heights(corners: Array, points: Array) -> Array:
     v = (ap[..., 0] * ac[:, 1] - ap[..., 1] * ac[:, 0]) / area
     w = (ab[:, 0] * ap[..., 1] - ab[:, 1] * ap[..., 0]) / area
     z = a[:, 2] + v * (b - a)[:, 2] + w * (c - a)[:, 2]
-    under = (v >= -1e-9) & (w >= -1e-9) & (v + w <= 1.0 + 1e-9) & (z <= points[:, None, 2] + 0.3)
+    under = (v >= -1e-9) & (w >= -1e-9) & (v + w <= 1.0 + 1e-9) & (z <= points[:, None, 2] + OVERHEAD)
     return np.where(under, z, -np.inf).max(1, initial=-np.inf)
 
 

@@ -1,5 +1,6 @@
 """Many clips in one store, from which a task takes frames."""
 
+import itertools
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -21,7 +22,8 @@ class MotionLibrary:
     """
 
     def __init__(self, clips: list[Clip], device: torch.device | str = "cpu", held_out: Collection[str] = ()):
-        """`held_out`: names of clips, mirrored ones too, that nothing is to be learnt from.
+        """`held_out`: names of clips, mirrored ones too, that nothing is to be learnt from; of several of one name,
+        that of all, or with its number of one.
 
         Raises ValueError for clips that do not belong together.
         """
@@ -33,7 +35,10 @@ class MotionLibrary:
                 raise ValueError(f"{clip.name} and {first.name} are not of one robot at one rate")
         self.fps, self.joint_names = first.fps, first.joint_names
         self.names = _unique([clip.name for clip in clips])
-        self.held_out = [bool({clip.name, clip.name.removesuffix(MIRRORED)} & set(held_out)) for clip in clips]
+        self.held_out = [
+            any(name.replace(MIRRORED, "") in held_out or name in held_out for name in (clip.name, own))
+            for clip, own in zip(clips, self.names, strict=True)
+        ]
         self.boxes = [clip.boxes for clip in clips]  # of each clip, (K, 10)
         self.scenes = [clip.scene for clip in clips]
         lengths = [len(clip.qpos) for clip in clips]
@@ -95,10 +100,11 @@ class MotionLibrary:
 
 
 def _unique(names: list[str]) -> list[str]:
-    """With a number behind those that were there before."""
-    seen: dict[str, int] = {}
-    out = []
+    """With a number behind those that were there before: the next one that makes a name nobody else has."""
+    there, seen, out = set(names), set(), []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        if name in seen:
+            name = next(new for k in itertools.count(2) if (new := f"{name}_{k}") not in there and new not in seen)
+        seen.add(name)
+        out.append(name)
     return out

@@ -18,7 +18,7 @@ from legged_gym.motion.formats.dicts import SCENE
 from legged_gym.motion.scene import on_boxes
 from legged_gym.motion.skeleton import Skeleton
 
-VERSION = 2  # of what is done to files; another one makes all cached clips stale
+VERSION = 3  # of what is done to files; another one makes all cached clips stale
 SUFFIXES = (".npz", ".npy", ".csv", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5")
 
 

@@ -53,6 +53,8 @@ def to_robot(recording: Recording, skeleton: Skeleton, notes: list[str]) -> tupl
 def _by_name(recording: Recording, skeleton: Skeleton, names: tuple[str, ...], notes: list[str]) -> Array:
     """Columns for the robot's joints; those that the file lacks are 0, and those that the robot lacks are left out."""
     place = {_plain(name): i for i, name in enumerate(names)}
+    if len(place) < len(names):
+        raise ValueError("it names a joint twice")
     own = [_plain(name) for name in skeleton.joint_names]
     common = [name for name in own if name in place]
     missing = [name for name in own if name not in place]
@@ -127,10 +129,15 @@ def _by_links(recording: Recording, skeleton: Skeleton, notes: list[str]) -> tup
     else:
         by = {"depth first": "mjlab's", "breadth first": "Isaac Lab's, BeyondMimic's"}[order]
         notes.append(f"joints are {order} ({by}): links fit to {_length(error)}, the other order is {other:.2f} m off")
-    if turned:
-        recording = replace(recording, root_quat=recording.other_quat)
-        notes.append("quaternions are xyzw, other than the format's")
-    return recording, joint_pos
+    return _turned(recording, notes) if turned else recording, joint_pos
+
+
+def _turned(recording: Recording, notes: list[str]) -> Recording:
+    """With the scalar at the other end than its format, or who reads it, has it."""
+    said = recording.quat_order
+    order = {"xyzw": "wxyz", "wxyz": "xyzw"}[said]
+    notes.append(f"quaternions are {order}, not {said}: the links say so")
+    return replace(recording, root_quat=recording.other_quat, quat_order=order)
 
 
 def _confirmed(recording: Recording, joint_pos: Array, skeleton: Skeleton, notes: list[str]) -> Recording:
@@ -147,8 +154,7 @@ def _confirmed(recording: Recording, joint_pos: Array, skeleton: Skeleton, notes
         )
     notes.append(f"links in the file fit to {_length(min(errors))}")
     if errors[1] < errors[0]:
-        notes.append("quaternions are xyzw, other than the format's")
-        return replace(recording, root_quat=recording.other_quat)
+        return _turned(recording, notes)
     return recording
 
 

@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.seed < 0:
         raise UserError(f"--seed is {args.seed}: it has to be 0 or more")
     check_folder("--out", args.out)
+    from legged_gym.motion.formats.write import file_name
     from legged_gym.motion.load import load_clips, motion_files
     from legged_gym.motion.skeleton import Skeleton
     from legged_gym.robots import G1
@@ -47,10 +48,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     skeleton = Skeleton(RobotSpec.load(G1.source, G1.feet.split()))
     with value_errors_are_the_users():
         clips = [clip for path in motion_files(args.files) for clip in load_clips(path, skeleton)]
-    for clip in clips:
-        folder = args.out / clip.name
+    folders = [args.out / file_name(clip.name) for clip in clips]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise UserError(f"two clips would be written to {folder}: write them into different folders")
         if folder.exists():
             raise UserError(f"{folder} is there already: another --out")
+    for clip, folder in zip(clips, folders, strict=True):
         write_capture(clip, folder, args.seed)
         print(f"wrote {folder}")
 
@@ -79,8 +83,8 @@ def write_capture(clip: "Clip", folder: Path, seed: int) -> None:
     }
     mesh = trimesh.Trimesh(made.mesh.vertices, made.mesh.faces, process=False)
     folder.mkdir(parents=True)
-    write_file(folder / f"{clip.name}.pkl", pickle.dumps(found))
-    write_file(folder / SCENE, mesh.export(file_type="obj"))
+    write_file(folder / SCENE, mesh.export(file_type="obj"))  # first: without it the motion would be one on a plane
+    write_file(folder / f"{folder.name}.pkl", pickle.dumps(found))
 
 
 if __name__ == "__main__":

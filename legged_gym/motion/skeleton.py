@@ -61,7 +61,9 @@ class Skeleton:
         model, digest = self.model, hashlib.sha256()
         for names in (self.joint_names, self.body_names, self.feet.tolist()):
             digest.update(repr(names).encode())
-        for part in (model.body_pos, model.body_quat, model.jnt_axis, model.jnt_pos, model.geom_size, model.geom_pos):
+        parts = [model.body_pos, model.body_quat, model.jnt_axis, model.jnt_pos, model.qpos0]
+        parts += [self.points.link, self.points.pos, self.points.radius]
+        for part in parts:
             digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
 

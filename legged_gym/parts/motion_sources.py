@@ -14,9 +14,17 @@ from legged_gym.utils.errors import UserError, nearest, value_errors_are_the_use
 from legged_gym.utils.files import lasting, read_yaml
 
 OLDER_ROOT = "../retargeted_data"  # where VideoMimic's older guide has all data
-# What an entry of VideoMimic's lists may say.
-ENTRY_KEYS = ("folder_path", "teacher_checkpoint_run_name", "human_video_data_pattern", "human_video_terrain_pattern")
-ENTRY_KEYS += ("default_data_fps_override", "start_frame", "end_frame")
+_TEXT, _RATE, _FRAME = "a text, in quotes where it looks like a number", "a number above 0", "a whole number from 0 on"
+# What an entry of VideoMimic's lists may say, and what that has to be.
+ENTRY_KEYS = {
+    "folder_path": _TEXT,
+    "teacher_checkpoint_run_name": _TEXT,
+    "human_video_data_pattern": _TEXT,
+    "human_video_terrain_pattern": _TEXT,
+    "default_data_fps_override": _RATE,
+    "start_frame": _FRAME,
+    "end_frame": _FRAME,
+}
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,18 @@ def _listed(path: Path) -> list[dict[str, Any]]:
     for row in rows:
         if unknown := [name for name in row if name not in ENTRY_KEYS]:
             raise UserError(f"{key}: an entry has {unknown[0]}; {nearest(str(unknown[0]), ENTRY_KEYS)}")
+        for name, value in row.items():
+            if not _fits(ENTRY_KEYS[name], value) and (value is not None or name == "folder_path"):
+                raise UserError(f"{key}: {name} is {value!r}: it has to be {ENTRY_KEYS[name]}")
     return rows
+
+
+def _fits(what: str, value: Any) -> bool:
+    if what == _TEXT:
+        return isinstance(value, str)
+    if isinstance(value, bool):  # which is an int to Python
+        return False
+    return isinstance(value, int) and value >= 0 if what == _FRAME else isinstance(value, int | float) and value > 0.0
 
 
 def _places(cfg: DeepMimicCfg, name: str, list_file: Path | None = None) -> list[Path]:

@@ -132,6 +132,8 @@ def _make(args: Args, kind: str, difficulty: float, level: int) -> Tile:
 def _check(args: Args) -> None:
     if args.scene is None and args.motion is not None:
         raise UserError("--motion goes with a --scene")
+    if args.motion is None and args.fps is not None:
+        raise UserError("--fps goes with a --motion")
     if args.scene is not None and args.type is not None:
         raise UserError("--scene and --type are two pictures: give one of them")
     for flag, path in (("--scene", args.scene), ("--motion", args.motion)):

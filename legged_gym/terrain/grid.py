@@ -97,7 +97,7 @@ def _tile(
     num_boxes: int,
 ) -> Tile:
     """Kept, as the 400 of a usual grid take 2 s, and programs that make environments make the same ones again."""
-    tile = rough_tile(
+    return rough_tile(
         terrain.name,
         difficulty,
         np.random.default_rng(seeds),
@@ -106,9 +106,6 @@ def _tile(
         num_boxes=num_boxes,
         flag="--env.terrain.num_boxes",
     )
-    if not len(tile.goals):
-        raise UserError(f"a '{terrain.name}' tile has no goals: a course needs one at least")
-    return tile
 
 
 def _check(cfg: Any) -> None:

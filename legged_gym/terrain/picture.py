@@ -26,7 +26,8 @@ INK = "#22303c"
 def draw_tile(tile: Tile, title: str, pixels_per_metre: float = 80.0) -> Figure:
     """The tile from above and its section along the straight lines through the goals."""
     norm = _norm([tile])
-    begin, end, low, high = -1.0, tile.goals[-1, 0] + 1.2, -1.8, 1.9
+    first, last = min(tile.goals[:, 0].min(), 0.0), max(tile.goals[:, 0].max(), 0.0)
+    begin, end, low, high = first - 1.0, last + 1.2, -1.8, 1.9
     left, right, bottom, between, section, top = 0.75, 1.35, 0.6, 0.2, 1.7, 0.5  # inches
     width = 12.0
     height = width * (high - low) / (end - begin)
@@ -163,7 +164,7 @@ def _label(axes: Axes, x: float, y: float, number: int) -> None:
 def _draw_section(axes: Axes, tile: Tile, norm: Normalize) -> None:
     """The boxes cut along the straight lines through the goals, and what stands under them."""
     way = np.concatenate([np.zeros((1, 3)), tile.goals])
-    x = np.linspace(-2.0, tile.goals[-1, 0] + 2.0, 4000)
+    x = np.linspace(way[:, 0].min() - 2.0, way[:, 0].max() + 2.0, 4000)
     points = np.stack([x, np.interp(x, way[:, 0], way[:, 1]), np.zeros_like(x)], -1)
     bottom, top, _ = intersect(tile, points, (0.0, 0.0, 1.0))
     low, high = min(tile.plane_z, 0.0) - 0.15, max(0.2, box_tops(tile).max(initial=0.0)) + 0.4

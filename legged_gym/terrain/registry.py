@@ -40,8 +40,14 @@ class TerrainType:
     unit: str
 
     def __call__(self, difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
-        """A tile of this type: `difficulty` 0 to 1, largest sideways shift `lateral` in metres."""
-        return dataclasses.replace(self.generate(difficulty, rng, lateral), kind=self.name)
+        """A tile of this type: `difficulty` 0 to 1, largest sideways shift `lateral` in metres.
+
+        UserError where it has no goals.
+        """
+        tile = dataclasses.replace(self.generate(difficulty, rng, lateral), kind=self.name)
+        if not len(tile.goals):
+            raise UserError(f"a '{self.name}' tile has no goals: a course needs one at least")
+        return tile
 
     @property
     def description(self) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from legged_gym.utils.errors import UserError
 
 LEVEL = (1.0, 0.0, 0.0, 0.0)  # the orientation of a box that is not turned
+OVERHEAD = 0.3  # m over a foot, from which on something hangs over it
 
 Array = NDArray[np.float64]
 
@@ -135,11 +136,15 @@ def intersect(tile: Tile, points: Array, direction: ArrayLike) -> tuple[Array, A
     return np.where(hit, enter, np.inf), np.where(hit, leave, -np.inf), (middle + reach).argmin(-1)
 
 
-def render_height(tile: Tile, x: ArrayLike, y: ArrayLike) -> Array:
-    """Height of the ground, seen from above, at the points (x, y), in the shape of `x` and `y` broadcast; metres."""
-    x, y = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(y, np.float64))
+def render_height(tile: Tile, x: ArrayLike, y: ArrayLike, z: ArrayLike = np.inf) -> Array:
+    """Height of the ground, seen from above, at the points (x, y), in the shape of `x`, `y` and `z` broadcast; metres.
+
+    A box that begins more than `OVERHEAD` over `z` hangs over what is there, and is not its ground.
+    """
+    x, y, z = np.broadcast_arrays(*(np.asarray(part, np.float64) for part in (x, y, z)))
     points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], -1)
-    _, top, _ = intersect(tile, points, (0.0, 0.0, 1.0))
+    bottom, top, _ = intersect(tile, points, (0.0, 0.0, 1.0))
+    top = np.where(bottom <= z.ravel() + OVERHEAD, top, -np.inf)
     return top.max(axis=0, initial=tile.plane_z).reshape(x.shape)
 
 

@@ -66,7 +66,7 @@ def stairs_down(difficulty: float, rng: np.random.Generator, lateral: float = LA
 
 @terrain("rough", loose=False, size=bump)
 def rough(difficulty: float, rng: np.random.Generator, lateral: float = LATERAL) -> Tile:
-    """A field of tilted slabs, one over the other, 9 m x 1.4 m; the highest are 2 to 10 cm high."""
+    """A field of tilted slabs, one over the other, 9 m x 1.9 m at most; the highest are 2 to 10 cm high."""
     num_slabs, length, half_width = 20, 9.0, 0.7
     boxes = []
     for k in range(num_slabs):

@@ -20,6 +20,7 @@ from legged_gym.motion.library import MotionLibrary
 from legged_gym.motion.load import Reading, load_clips, motion_files
 from legged_gym.motion.mirror import mirror, other_side
 from legged_gym.motion.skeleton import Skeleton
+from legged_gym.robots.spec import RobotSpec
 
 BOX = [1.0, 0.0, 0.1, 1.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.1]  # 1 x 1 m, 0.2 m high, its near face at x 0.5
 
@@ -146,6 +147,11 @@ def test_heights_and_depths_of_boxes() -> None:
     # 5 mm into the plane and the top; 30 mm through the near face; a sphere beside it touches it by 5 mm.
     np.testing.assert_allclose(ground.depths(points, np.full(5, 0.01)), [0.005, 0.005, 0.03, 0.005, 0.0], atol=1e-12)
     assert ClipGround(np.zeros((0, 10))).plain and not ground.plain
+    # A beam over the box hangs over who walks on that, and is the ground of who stands on it.
+    beam = np.array([0.8, 0.0, 1.05, 1.0, 0.0, 0.0, 0.0, 0.2, 1.0, 0.05])
+    under = ClipGround(np.array([BOX, beam]))
+    np.testing.assert_allclose(under.heights(points), ground.heights(points))
+    np.testing.assert_allclose(under.heights(np.array([[0.8, 0.0, 1.12]])), 1.1)
 
 
 def test_heights_of_a_mesh() -> None:
@@ -256,6 +262,15 @@ def test_library(biped: Skeleton, folder: Path) -> None:
     np.testing.assert_allclose(library.qpos[45], smooth_clip(biped, 30, 0).qpos[5], atol=1e-6)
 
 
+def test_names_of_a_library_are_its_own(biped: Skeleton) -> None:
+    """Counts of a checkpoint and figures are by name; so is what is held out."""
+    clips = [replace(smooth_clip(biped, 5), name=name) for name in ("a", "a", "a_2", "a_mirrored", "a_mirrored")]
+    assert MotionLibrary(clips).names == ["a", "a_3", "a_2", "a_mirrored", "a_mirrored_2"]
+    clips = [clips[k] for k in (0, 1, 3, 4)]
+    for held_out, expected in {"a": "1111", "a_2": "0101", "a_mirrored": "0011", "b": "0000"}.items():
+        assert MotionLibrary(clips, held_out=(held_out,)).held_out == [mark == "1" for mark in expected]
+
+
 def test_files_of_folders_and_missing_ones(folder: Path) -> None:
     assert [p.name for p in motion_files([folder, folder / "b.npz"])] == ["a.npz", "b.npz", "a.npz", "b.npz"]
     with pytest.raises(ValueError, match="nothing.npz: there is no such file"):
@@ -284,6 +299,14 @@ def test_clips_are_cached_by_content(biped: Skeleton, g1: Skeleton, folder: Path
     write.write_own(smooth_clip(biped, 40, 7), file)
     with pytest.raises(ZeroDivisionError):  # and another content of the file
         load_clips(file, biped, cache=cache)
+
+
+def test_a_changed_robot_is_another_entry(biped: Skeleton, biped_spec: RobotSpec) -> None:
+    for part, change in (("geom", {"quat": [0.9, 0.0, 0.4, 0.0]}), ("joint", {"ref": 0.5}), ("joint", {})):
+        spec = biped_spec.spec.copy()
+        for name, value in change.items():
+            setattr(getattr(spec, f"{part}s")[1], name, value)
+        assert (Skeleton(RobotSpec.load(spec, ("foot",))).digest == biped.digest) == (not change)
 
 
 def test_a_damaged_cache_is_written_anew(biped: Skeleton, folder: Path, tmp_path: Path) -> None:

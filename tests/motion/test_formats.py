@@ -1,6 +1,7 @@
 """Every format there and back, and files that are none."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,9 @@ def test_a_rate_that_is_not_in_the_file_is_asked_for(name: str, clip: Clip, bipe
     FORMATS[name][1](clip, path, biped)
     with pytest.raises(ValueError, match=r"walk.*do not say their frames per second: give --fps"):
         load_clips(path, biped)
+    for fps in (0.0, -5.0, 1e-9, np.inf, np.nan):
+        with pytest.raises(ValueError, match=rf"walk.*: --fps is {fps:g}: it has to lie in 0.1 .. 10000 frames"):
+            load_clips(path, biped, Reading(fps=fps))
 
 
 def test_contents_decide_and_not_the_name(clip: Clip, biped: Skeleton, tmp_path: Path) -> None:
@@ -96,11 +100,11 @@ def test_quaternions_the_other_way_round(clip: Clip, biped: Skeleton, tmp_path: 
     """Told by the links where there are any; else refused, with what to say."""
     write.write_mjlab(clip, tmp_path / "links.npz", biped)
     arrays = dict(np.load(tmp_path / "links.npz"))
-    arrays["body_quat_w"] = np.roll(arrays["body_quat_w"], -1, -1)
-    np.savez(tmp_path / "links.npz", **arrays)
-    (found,) = load_clips(tmp_path / "links.npz", biped, KEEP)
-    assert "quaternions are xyzw, other than the format's" in found.notes
-    same_motion(found.qpos, clip.qpos, 2e-6)
+    for reading, note in ((replace(KEEP, quat_order="xyzw"), "wxyz, not xyzw"), (KEEP, "xyzw, not wxyz")):
+        (found,) = load_clips(tmp_path / "links.npz", biped, reading)
+        assert f"quaternions are {note}: the links say so" in found.notes
+        same_motion(found.qpos, clip.qpos, 2e-6)
+        np.savez(tmp_path / "links.npz", **arrays | {"body_quat_w": np.roll(arrays["body_quat_w"], -1, -1)})
 
     rows = clip.qpos.copy()  # the scalar first, in a CSV
     np.savetxt(tmp_path / "walk.csv", rows, delimiter=",")
@@ -178,6 +182,15 @@ def _broken(values: np.ndarray, value: float) -> np.ndarray:
     return values
 
 
+BOX = np.array([1.0, 0.0, 0.1, 1.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.1])
+
+
+def _broken_box(column: int, value: float) -> np.ndarray:
+    box = BOX.copy()
+    box[column] = value
+    return box
+
+
 FAULTS = {
     "nan": (lambda c: {"joint_pos": _broken(c.qpos[:, 7:], np.nan)}, "frame 7 has a joint angle that is NaN"),
     "infinite": (lambda c: {"root_pos": _broken(c.qpos[:, :3], np.inf)}, "frame 7 has a place of the root that is NaN"),
@@ -189,9 +202,16 @@ FAULTS = {
     "no frames": (lambda c: {"joint_pos": c.qpos[:0, 7:]}, "it has 0 frames"),
     "names": (lambda c: {"joint_names": np.array(["a", "b"])}, "2 names for 4 joints"),
     "twice": (lambda c: {"joint_names": np.array(["a", "b", "b", "c"])}, "names a joint twice"),
+    "twice, once in short": (
+        lambda c: {"joint_names": np.array([*c.joint_names[:3], c.joint_names[0].removesuffix("_joint")])},
+        "names a joint twice",
+    ),
     "another robot": (lambda c: {"joint_names": np.array(["a", "b", "c", "d"])}, "it is of another robot"),
     "contacts": (lambda c: {"contacts": c.contacts[:5]}, "contacts of 5 frames"),
     "boxes": (lambda c: {"boxes": np.zeros((2, 9))}, "each has 10 numbers"),
+    "a box of nan": (lambda c: {"boxes": np.array([BOX, _broken_box(2, np.nan)])}, "its box 1 is none"),
+    "a turn of length 2": (lambda c: {"boxes": _broken_box(3, 2.0)[None]}, "its box 0 is none"),
+    "a box inside out": (lambda c: {"boxes": _broken_box(8, -0.5)[None]}, "its box 0 is none: .* half sizes above 0"),
     "rate": (lambda c: {"fps": 0.0}, "its fps is 0"),
     "rate of text": (lambda c: {"fps": np.array("fast")}, "its fps is no number"),
     "text": (lambda c: {"joint_pos": np.array([["a"] * 4] * 60)}, "joint_pos is no numbers"),

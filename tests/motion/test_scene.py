@@ -1,5 +1,6 @@
 """Clips in scanned scenes: what is written as a capture comes back on boxes."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def test_a_capture_becomes_a_clip_on_boxes(capture: Path, g1: Skeleton, tmp_path
     main(["check", str(capture)])
     out = capsys.readouterr().out
     assert "background_mesh.obj: " in out and "off the scan by" in out and "feet that stand are" in out
+
+
+def test_names_of_captures_lead_nowhere_and_nothing_is_half_written(tmp_path: Path, capsys) -> None:
+    still = {"fps": 50, "root_pos": np.zeros((3, 3)), "root_rot": np.eye(4)[[3] * 3], "dof_pos": np.zeros((3, 29))}
+    (tmp_path / "three.pkl").write_bytes(pickle.dumps(dict.fromkeys(("bow", "../evil", "/evil"), still)))
+    out = tmp_path / "captures"
+    with pytest.raises(SystemExit) as stop:
+        scan.main([str(tmp_path / "three.pkl"), "--out", str(out), "--seed=0"])
+    assert stop.value.code == 2 and f"two clips would be written to {out}/_evil:" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["three.pkl"]
 
 
 def test_a_scene_that_does_not_belong_is_refused(capture: Path, g1: Skeleton, tmp_path: Path) -> None:

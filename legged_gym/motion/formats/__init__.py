@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from legged_gym.motion.formats import arrays, dicts, text
 from legged_gym.motion.formats.recording import FileError, Recording
 
@@ -63,13 +65,18 @@ def _check_shapes(recording: Recording) -> None:
         )
     if recording.joint_names is not None and len(recording.joint_names) != width:
         raise FileError(f"it has {len(recording.joint_names)} names for {width} joints")
-    if recording.joint_names is not None and len(set(recording.joint_names)) != width:
-        raise FileError("it names a joint twice")
     if recording.contacts is not None and len(recording.contacts) != count:
         raise FileError(f"it has contacts of {len(recording.contacts)} frames and {count} frames of joints")
     if recording.boxes.shape[1:] != (10,):
         raise FileError(
             f"its boxes are of shape {recording.boxes.shape}; each has 10 numbers: centre, quaternion, half sizes"
+        )
+    turned = np.abs(np.linalg.norm(recording.boxes[:, 3:7], axis=1) - 1.0) < 1e-3
+    sound = np.isfinite(recording.boxes).all(1) & turned & (recording.boxes[:, 7:] > 0.0).all(1)
+    if not sound.all():
+        raise FileError(
+            f"its box {int(sound.argmin())} is none: a box has finite numbers, a quaternion of length 1 and half sizes "
+            "above 0"
         )
     if recording.body_pos is not None and len(recording.body_pos) != count:
         raise FileError(f"it has links of {len(recording.body_pos)} frames and {count} frames of joints")

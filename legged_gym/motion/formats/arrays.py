@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from legged_gym.motion.formats import safe_pickle
-from legged_gym.motion.formats.recording import KNOWN_ORDERS, FileError, Recording
+from legged_gym.motion.formats.recording import FASTEST, KNOWN_ORDERS, SLOWEST, FileError, Recording
 
 _LARGEST = 4 << 30  # bytes that an archive may unpack to
 
@@ -89,8 +89,8 @@ def rate_of(arrays: dict[str, Any]) -> float | None:
         fps = float(np.asarray(arrays["fps"]).ravel()[0])
     except (ValueError, TypeError, IndexError) as error:
         raise FileError("its fps is no number") from error
-    if not 0.1 <= fps <= 10_000.0:
-        raise FileError(f"its fps is {fps:g}: frames per second are between 0.1 and 10000")
+    if not SLOWEST <= fps <= FASTEST:
+        raise FileError(f"its fps is {fps:g}: frames per second are between {SLOWEST:g} and {FASTEST:g}")
     return fps
 
 

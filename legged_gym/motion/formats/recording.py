@@ -24,6 +24,9 @@ def _names(arm: tuple[str, ...], waist: tuple[str, ...]) -> tuple[str, ...]:
 KNOWN_ORDERS = {29: _names((*ARM, *WRIST), WAIST), 23: _names(ARM, WAIST)}
 
 
+SLOWEST, FASTEST = 0.1, 10_000.0  # frames per second that a file may have
+
+
 class FileError(ValueError):
     """What is wrong with a file, in one line; the reader's caller puts the file's name in front."""
 

@@ -98,7 +98,7 @@ def stances(fit: SceneFit, soles: Array, frames: Array) -> StanceReport | None:
     """
     if not len(soles):
         return None
-    over = soles[:, 2] - render_height(fit.tile, soles[:, 0], soles[:, 1])
+    over = soles[:, 2] - render_height(fit.tile, *soles.T)
     far = np.linalg.norm(np.diff(soles[:, :2], axis=0), axis=1) > 0.1
     stance = np.cumsum(np.append(False, far | (np.diff(frames) > 1) | (np.diff(frames) < 0)))
     heights = np.array([np.median(over[stance == k]) for k in range(stance[-1] + 1)])
