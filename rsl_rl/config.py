@@ -186,8 +186,7 @@ class AlgorithmCfg(ClassCfg):
     class_name: str = "PPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: Rate = 1e-3
-    """Adam's step size; where an adaptive schedule starts, unless learnt networks begin a training: then at
-    min_learning_rate."""
+    """Adam's step size; where an adaptive schedule starts with networks that have learnt nothing yet."""
     schedule: Literal["adaptive", "fixed"] = "adaptive"
     """adaptive: the step size follows the KL divergence between the old and the new policy."""
     desired_kl: Positive = 0.01
@@ -195,7 +194,7 @@ class AlgorithmCfg(ClassCfg):
     final_desired_kl: NotNegative = 0.0
     """What desired_kl falls to, geometrically, in the second half of the training; 0: it stays."""
     min_learning_rate: Rate = 1e-5
-    """Lower end of the adaptive schedule."""
+    """Lower end of the adaptive schedule, and where it starts when learnt networks begin a training."""
     max_learning_rate: Rate = 1e-2
     """Upper end of the adaptive schedule."""
     gamma: Share = 0.99
@@ -245,8 +244,7 @@ class RmaAlgorithmCfg(AlgorithmCfg):
     class_name: str = "RmaPPO"
     """The algorithm's class; it follows from the task."""
     learning_rate: Rate = 2e-4
-    """Adam's step size; where an adaptive schedule starts, unless learnt networks begin a training: then at
-    min_learning_rate."""
+    """Adam's step size; where an adaptive schedule starts with networks that have learnt nothing yet."""
     priv_reg_coef: Annotated[tuple[float, float], Bounds(low=0.0)] = (0.0, 0.1)
     """Weight of the distance of the privileged latent to that of the history, before and after the ramp."""
     priv_reg_iterations: Annotated[tuple[int, int], Bounds(low=0)] = (500, 1500)
@@ -305,8 +303,7 @@ def _student_ppo() -> AlgorithmCfg:
     """Experts, where there are such, are used by now as the teacher does: the gate's temperature stays, and nothing
     balances them. No bonus for noise: with 0.005 it grew, and rewards stood still (docs/parkour.md)."""
     gating = GateTrainingCfg(temperature_iterations=0, balance_coef=0.0, usage_coef=0.0)
-    sizes = dict(num_learning_epochs=2, num_mini_batches=8)
-    return AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.0, gating=gating, **sizes)
+    return AlgorithmCfg(learning_rate=1e-4, entropy_coef=0.0, num_learning_epochs=2, num_mini_batches=8, gating=gating)
 
 
 @dataclass

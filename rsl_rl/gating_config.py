@@ -38,7 +38,7 @@ class GateTrainingCfg:
 
     temperature: Annotated[tuple[float, float], Bounds(above=0.0)] = (2.0, 0.6)
     """Of the gate's softmax at the start and at the end of its schedule, in which it falls. A training that begins with
-    learnt networks, or is resumed, keeps theirs until the schedule is below it."""
+    learnt networks, or is resumed, keeps theirs until the schedule is below it, and says so."""
     temperature_iterations: NotNegativeInt = 2000
     """Iterations in which a cosine leads from one to the other (6000 there); 0: the temperature stays what it was, a
     student's its teacher's."""

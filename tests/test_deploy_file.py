@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_export import GO2, exported
+from exports import GO2, hardly_checked
 
 from legged_gym.deploy.course import flat_tile
 from legged_gym.deploy.description import load_description
 from legged_gym.deploy.policy import DeployedPolicy
 from legged_gym.deploy.robot import Physics, SimulatedRobot
-from legged_gym.export import check
 from legged_gym.export.files import export_as_trained
 from legged_gym.registry import get_task
 from legged_gym.scripts import sim2sim
@@ -42,12 +41,7 @@ COURSE = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("go2") / "exported"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check, "RANDOM_INPUTS", 10)
-        patch.setattr(check, "RECORDED_STEPS", 3)
-        exported("go2", GO2, folder)
-    return folder
+    return hardly_checked(tmp_path_factory.mktemp("go2") / "exported")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 from deepmimic_envs import BOX, env_of
-from test_tracker_export import STUDENT, export
+from tracker_exports import STUDENT, export
 
 from legged_gym.deploy import directed_trial, sim2sim
 from legged_gym.deploy.course import flat_tile

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 import torch
 import yaml
+from g1_depth_training import train_cfg
 from rich.console import Console
-from test_interleaved import train_cfg
 
 from legged_gym.cli import run_config
 from legged_gym.cli.args import EvaluateArgs, PlayArgs, TrainArgs

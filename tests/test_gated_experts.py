@@ -279,10 +279,17 @@ def test_the_temperature_is_in_the_checkpoint(tmp_path):
     assert other.algorithm.policy.actor.temperature.item() == pytest.approx(expected)
     other.learn(1)
     assert other.algorithm.policy.actor.temperature.item() == pytest.approx(temperature(train.algorithm.gating, 3))
+    assert "not in force" not in other.console.file.getvalue(), "resumed as it was trained"
     new = runner_of(task, cfg, train)
     new.load_weights(path)
     new.learn(1)
     assert new.algorithm.policy.actor.temperature.item() == pytest.approx(expected), "what has learnt is not warmed up"
+    told = "gating.temperature is not in force: after {} iterations it is {}, and a gate that has learnt gets no warmer"
+    assert told.format(0, 2) in new.console.file.getvalue()
+    train.algorithm.gating.temperature_iterations = 400  # typed on resume
+    slower = runner_of(task, cfg, train)
+    slower.load(path)
+    assert told.format(3, 2) + " than its 1.3; it ends at 0.6\n" in slower.console.file.getvalue()
     before = policy(runner.env.observations)
     assert torch.equal(before, load_policy(path, "cpu", runner.env, estimated=True)(runner.env.observations))
 

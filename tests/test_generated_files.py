@@ -10,8 +10,8 @@ import hypothesis
 import pytest
 import torch
 import yaml
+from exports import hardly_checked
 from hypothesis import strategies as st
-from test_deploy_file import made  # noqa: F401 -- a fixture
 from toy_runner import ToyEnv, make_runner
 
 from benchmarks.generated.tree import changed
@@ -30,6 +30,11 @@ generated = hypothesis.settings(
     phases=[hypothesis.Phase.generate],
     suppress_health_check=list(hypothesis.HealthCheck),
 )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    return hardly_checked(tmp_path_factory.mktemp("go2") / "exported")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +79,7 @@ def test_a_checkpoint(run, name, data):
 
 @generated
 @hypothesis.given(data=st.data())
-def test_a_deploy_yaml(made, data):  # noqa: F811
+def test_a_deploy_yaml(made, data):
     whole = (made / "deploy.yaml").read_text()
     tree = yaml.safe_load(whole)
     tree["trial"]["episode_s"] = 0.04

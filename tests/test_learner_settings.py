@@ -5,8 +5,8 @@ from contextlib import nullcontext
 
 import pytest
 from rich.console import Console
-from test_phases import make_two_phases
 from toy_runner import ToyEnv, make_runner
+from two_phases import make_two_phases
 
 from legged_gym.scripts import train
 from rsl_rl.config import (

@@ -279,6 +279,8 @@ def test_levels_follow_the_goals_that_could_have_been_reached():
     assert (levels_after(env, level=1, goals=0, distance=near)[two] == 0).all()
     # A fall is measured against the whole episode: 10 s at 0.5 m/s were left.
     assert (levels_after(env, level=1, goals=2, distance=near, falls=True, length=500)[two] <= 1).all()
+    # Who falls in the step that reaches the last goal has not crossed the course, as in evaluations.
+    assert (levels_after(env, level=1, goals=8, distance=20.0, falls=True, length=500) == 1).all()
     # Above the highest level: anywhere; and the first reset moves nobody.
     assert (levels_after(env, level=2, goals=8, distance=20.0) <= 2).all()
     assert (levels_after(env, level=1, goals=8, distance=20.0, length=0) == 1).all()

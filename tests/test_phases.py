@@ -9,6 +9,7 @@ import torch
 from outside_learner import TeacherAndStudentCfg, TwoPhasesCfg
 from rich.console import Console
 from toy_runner import ToyEnv, make_runner, same, subprocess_env
+from two_phases import make_two_phases
 
 from legged_gym.cli import run_config
 from legged_gym.envs.base.legged_robot_config import EnvCfg
@@ -92,13 +93,6 @@ def test_which_phases_are_due():
         phase("student", every=0)
     with pytest.raises(ValueError, match="15 control steps are collected 4 at a time"):
         Phase("student", print, print, 15, control_steps=4)
-
-
-def make_two_phases(log_dir=None, seed=1, env=None, **algorithm) -> OnPolicyRunner:
-    torch.manual_seed(seed)
-    policy = TeacherAndStudentCfg(actor_hidden_dims=(16,), critic_hidden_dims=(16,), init_noise_std=0.5)
-    cfg = TrainCfg(policy, TwoPhasesCfg(entropy_coef=0.0, **algorithm), RunnerCfg(num_steps_per_env=8), seed)
-    return OnPolicyRunner(env or ToyEnv(), cfg, log_dir, "cpu", console=Console(quiet=True))
 
 
 def test_two_kinds_of_rollout_in_one_run(tmp_path):

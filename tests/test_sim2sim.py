@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from test_export import GO2, TEACHER, exported, student_checkpoint
+from exports import GO2, TEACHER, exported, student_checkpoint
 
 from legged_gym.deploy.course import Course, course_tile, flat_tile
 from legged_gym.deploy.measure import SENSORS

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from terrain_cfg import EIGHT_GOALS, Cfg, shares
 
 from legged_gym.terrain.__main__ import main
 from legged_gym.terrain.grid import TerrainGrid
@@ -21,25 +21,6 @@ from legged_gym.terrain.tile import render_height
 from legged_gym.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
-EIGHT_GOALS = tuple(TERRAINS)[:10]  # the types with as many
-
-
-@dataclass
-class Cfg:
-    """The fields of the environments' terrain config."""
-
-    num_boxes: int = 24
-    num_levels: int = 3
-    num_columns: int = 10
-    difficulty: tuple[float, float] = (0.0, 1.0)
-    lateral: float = 0.4
-    roughness: tuple[float, float] = (0.02, 0.06)
-    seed: int = 0
-    proportions: SimpleNamespace = field(default_factory=lambda: shares(*EIGHT_GOALS))
-
-
-def shares(*names: str, **others: float) -> SimpleNamespace:
-    return SimpleNamespace(**dict.fromkeys(TERRAINS, 0.0) | dict.fromkeys(names, 0.2) | others)
 
 
 def test_grid():

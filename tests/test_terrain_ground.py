@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from test_terrain_grid import Cfg
+from terrain_cfg import Cfg
 from viewer.pages import page, stand, steps
 
 from legged_gym.envs.base.depth_robot import DepthParkourRobot

@@ -8,6 +8,7 @@ from rich.console import Console
 from toy_runner import ToyEnv, make_runner
 
 from rsl_rl.runners import load_policy
+from rsl_rl.utils import schema
 from rsl_rl.utils.checkpoint import load_safe, save_atomic
 from rsl_rl.utils.schema import ENV_STATE, read_checkpoint, read_env_state
 
@@ -121,6 +122,28 @@ def test_bytes_that_have_changed_are_told(run, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="model_1.pt is damaged or no checkpoint .*: its contents are broken"):
         read_checkpoint(path)
+
+
+def test_in_place_of_a_damaged_one_the_newest_before_it_that_is_whole_is_named(run, tmp_path, monkeypatch):
+    whole = (run / "model_1.pt").read_bytes()
+    contents = {2: whole, 9: whole, 10: b"", 30: whole[:-500], 100: whole[: len(whole) // 2], 200: whole}
+    for iteration, content in contents.items():
+        (tmp_path / f"model_{iteration}.pt").write_bytes(content)
+    read, load = [], schema.load_safe
+    monkeypatch.setattr(schema, "load_safe", lambda path, version: read.append(path.name) or load(path, version))
+    for reader in (read_checkpoint, load_policy, make_runner(None).load):
+        read.clear()
+        with pytest.raises(ValueError, match="model_100.pt is damaged") as found:
+            reader(tmp_path / "model_100.pt")
+        instead = tmp_path / "model_9.pt"
+        assert f"{found.value}".endswith(f"; the newest one before it that can be used is {instead}"), found.value
+        assert read == ["model_100.pt", "model_30.pt", "model_10.pt", "model_9.pt"], "and none after it"
+    for iteration in (2, 9):
+        (tmp_path / f"model_{iteration}.pt").write_bytes(b"")
+    with pytest.raises(ValueError, match="model_100.pt is damaged .*; nor can any of the 4 before it in that folder"):
+        read_checkpoint(tmp_path / "model_100.pt")
+    with pytest.raises(ValueError, match="model_2.pt is damaged .*: it is empty$"):
+        read_checkpoint(tmp_path / "model_2.pt")
 
 
 def test_weights_that_overflow_are_told(file):

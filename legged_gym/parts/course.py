@@ -187,9 +187,9 @@ class Course(Part):
         """Levels of the robots in `mask` (N,), whose episodes end after `length` (N,) of `longest` control steps.
 
         Up for more than 0.8, down for less than 0.4 of the goals that the commanded distance could have reached. A
-        robot that has `fallen` (N,) is measured against the whole episode, else an early fall would pass for a short
-        walk. Those that leave the highest level go to any. Without a curriculum: to any level. `earned` (N,): only
-        these go up.
+        robot that has `fallen` (N,) never goes up, not even from the last goal, and is measured against the whole
+        episode, else an early fall would pass for a short walk. Those that leave the highest level go to any. Without
+        a curriculum: to any level. `earned` (N,): only these go up.
         """
         mask = mask & ~self.placed
         anywhere = torch.randint_like(self.level, self.num_levels)
@@ -199,7 +199,7 @@ class Course(Part):
         left = (longest - length).clamp(min=0) * self._dt
         distance = self.commanded_distance + torch.where(fallen, self._commands[:, 0] * left, 0.0)
         reachable = (self._tables.path_length.index_select(0, self.tile) <= distance[:, None]).sum(1)
-        up = self.done | ((reachable > 0) & (self.goal_index > 0.8 * reachable) & ~fallen)
+        up = (self.done | ((reachable > 0) & (self.goal_index > 0.8 * reachable))) & ~fallen
         if earned is not None:
             up = up & earned
         down = (self.goal_index < 0.4 * reachable) & ~up

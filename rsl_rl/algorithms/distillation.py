@@ -345,6 +345,10 @@ class Distillation:
         """What the config says, by field; where the schedule stands follows from it and the iteration."""
         return {name: value for name, value in vars(self.cfg).items() if name.endswith("learning_rate")}
 
+    def not_in_force(self, iteration: int) -> list[str]:
+        """As in `Algorithm`: all settings are in force."""
+        return []
+
     def state_tensors(self) -> list[Tensor]:
         """What all ranks start with the same of: student, optimisers, average, teacher."""
         return [*self.learning_tensors(), *self.teacher.parameters()]
@@ -358,16 +362,12 @@ class Distillation:
     def state_dict(self) -> dict:
         """Networks, also the teacher's once there is one, and optimisers. `policy` is the average if there is one, and
         what goes on learning is `learner` then."""
-        teacher = {}
-        if self.teacher is not None:
-            teacher = {
-                "teacher": self.teacher.state_dict(),
-                "teacher_dims": self.teacher.obs_dims,
-                "teacher_cfg": asdict(self.teacher.cfg),
-            }
+        own, of = {}, self.teacher
+        if of is not None:
+            own = {"teacher": of.state_dict(), "teacher_dims": of.obs_dims, "teacher_cfg": asdict(of.cfg)}
         state = {
             "policy": self.policy.state_dict(),
-            **teacher,
+            **own,
             "optimizer": self.optimizer.state_dict(),
             "estimator_optimizer": self.estimator_optimizer.state_dict(),
         }

@@ -25,6 +25,8 @@ class Extras:
     """Called before each iteration with the number of completed ones."""
     scalars: Callable[[], dict[str, float]] = dict
     """What is logged once an iteration, by log key."""
+    not_in_force: Callable[[int], list[str]] = lambda iteration: []
+    """As of `Algorithm`."""
 
 
 @functools.singledispatch

@@ -37,7 +37,21 @@ def _(actor: GatedExperts, cfg: AlgorithmCfg) -> Extras:
         if scheduled:  # a gate that has learnt already is no warmer than it was
             actor.temperature.clamp_(max=temperature(gating, iteration))
 
-    return Extras(tuple(losses), figures, begin, lambda: {"Loss/gating_temperature": actor.temperature.item()})
+    def not_in_force(iteration: int) -> list[str]:
+        if not scheduled:
+            return []
+        own, due = actor.temperature.item(), temperature(gating, iteration)
+        if due < own * (1.0 + 1e-5):  # as a float32
+            return []
+        return [
+            f"gating.temperature is not in force: after {iteration} iterations it is {due:.3g}, and a gate that has "
+            f"learnt gets no warmer than its {own:.3g}; it ends at {gating.temperature[1]:.3g}"
+        ]
+
+    def scalars() -> dict[str, float]:
+        return {"Loss/gating_temperature": actor.temperature.item()}
+
+    return Extras(tuple(losses), figures, begin, scalars, not_in_force)
 
 
 def temperature(cfg: GateTrainingCfg, iteration: int) -> float:

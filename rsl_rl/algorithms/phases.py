@@ -101,6 +101,9 @@ class Algorithm(Protocol):
     def learning_rates(self) -> dict[str, float]:
         """What the config says, by field: on resume they are in force, and told where they are not the saved ones."""
 
+    def not_in_force(self, iteration: int) -> list[str]:
+        """A line for each setting that networks which were loaded do not follow after `iteration` completed ones."""
+
     def state_tensors(self) -> list[Tensor]:
         """What all ranks start with the same of."""
 

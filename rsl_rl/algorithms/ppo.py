@@ -338,6 +338,10 @@ class PPO:
         """What the config says, by field."""
         return {name: value for name, value in vars(self.cfg).items() if name.endswith("learning_rate")}
 
+    def not_in_force(self, iteration: int) -> list[str]:
+        """As in `Algorithm`."""
+        return self.extras.not_in_force(iteration)
+
     def rollout_state_dict(self) -> dict[str, Tensor]:
         """What belongs to the running episodes: nothing, as the policy has no memory."""
         return {}

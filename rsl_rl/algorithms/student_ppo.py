@@ -243,6 +243,9 @@ class StudentPPO(Distillation):
     def learning_rates(self) -> dict[str, float]:
         return super().learning_rates() | {f"ppo.{name}": rate for name, rate in self.ppo.learning_rates().items()}
 
+    def not_in_force(self, iteration: int) -> list[str]:
+        return self.ppo.not_in_force(iteration)
+
     def state_tensors(self) -> list[Tensor]:
         return [*super().state_tensors(), *self.ppo.state_tensors()]
 

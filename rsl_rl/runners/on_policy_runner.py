@@ -351,6 +351,8 @@ class OnPolicyRunner:
         self._say(f"resumed {path} at iteration {self.iteration}, episodes {episodes}")
         for line in changed_rates(checkpoint, self.algorithm.learning_rates()):
             self._say(line)
+        for line in self.algorithm.not_in_force(self.iteration):
+            self._say(line)
         if distributed.rank() == 0:
             set_rng_state(checkpoint["rng"], self.device)
         else:
@@ -365,6 +367,8 @@ class OnPolicyRunner:
         algorithm.begin_with_learnt()
         rate, schedule = algorithm.learning_rate.item(), self.cfg.algorithm.schedule
         self._say(f"a new training starts with them: learning rate {rate:g}, {schedule} schedule")
+        for line in algorithm.not_in_force(self.iteration):
+            self._say(line)
 
     def _say(self, text: str) -> None:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -95,6 +95,12 @@ def load_safe(path: Path, version: int, kind: str = "checkpoint") -> dict:
     return data
 
 
+def checkpoints_in(folder: Path) -> dict[int, Path]:
+    """The checkpoints of a run by iteration, newest first."""
+    found = ((path.stem.removeprefix("model_"), path) for path in folder.glob("model_*.pt"))
+    return dict(sorted(((int(number), path) for number, path in found if number.isdecimal()), reverse=True))
+
+
 def find_checkpoint(name: str, key: str) -> Path:
     """The checkpoint `name`, or the newest in the run's folder of that name; ValueError names the setting `key`."""
     path = Path(name)
@@ -102,10 +108,10 @@ def find_checkpoint(name: str, key: str) -> Path:
         return path
     if not path.is_dir():
         raise ValueError(f"{key} is '{name}': there is no such checkpoint or folder of a run, seen from {Path.cwd()}")
-    found = [file for file in path.glob("model_*.pt") if file.stem.removeprefix("model_").isdecimal()]
+    found = checkpoints_in(path)
     if not found:
         raise ValueError(f"{key} is '{name}': there is no model_<iteration>.pt in that folder")
-    return max(found, key=lambda file: int(file.stem.removeprefix("model_")))
+    return next(iter(found.values()))
 
 
 def rng_state(device: torch.device) -> dict:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rsl_rl.utils.checkpoint import load_safe
+from rsl_rl.utils.checkpoint import checkpoints_in, load_safe
 from rsl_rl.utils.resolve import from_plain
 from rsl_rl.utils.typed import misfit, not_plain, told
 
@@ -36,8 +36,32 @@ OF_ANOTHER_SIZE = {"teacher", "teacher_dims", "teacher_cfg"}  # than the algorit
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint whose policy can be used: its entries are there, and are what they should be."""
+    """The content of a checkpoint whose policy can be used: its entries are there, and are what they should be.
+
+    ValueError for any other; of a run's, it names the newest one before it that can be used.
+    """
     path = Path(path)
+    try:
+        return _read(path)
+    except ValueError as error:
+        raise ValueError(f"{error}{_instead(path)}") from error
+
+
+def _instead(path: Path) -> str:
+    """What to take in place of a checkpoint that cannot be used. Of those before it, the newest are read first, and
+    none any more after one that can."""
+    found = list(checkpoints_in(path.parent).values())
+    older = found[found.index(path) + 1 :] if path in found else []
+    for other in older:
+        try:
+            _read(other)
+        except (ValueError, OSError):
+            continue
+        return f"; the newest one before it that can be used is {other}"
+    return f"; nor can any of the {len(older)} before it in that folder be used" if older else ""
+
+
+def _read(path: Path) -> dict[str, Any]:
     data = load_safe(path, FORMAT)
     if "policy" not in data and {"env", "num_envs"} & data.keys():
         iteration = data["iteration"] if type(data.get("iteration")) is int else "<iteration>"
