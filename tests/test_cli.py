@@ -55,7 +55,7 @@ def test_defaults_are_the_variants() -> None:
 def test_a_cpu_is_told_with_what_it_has_otherwise(capsys: pytest.CaptureFixture) -> None:
     parse("--num_envs=7")
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("on a CPU: train.algorithm.desired_kl 0.02, ") and line.endswith("max_iterations 450")
+    assert line.startswith("on a CPU: env.rewards.scales.feet_air_time 0.0, ") and line.endswith("max_iterations 450")
     with pytest.raises(SystemExit):
         cli.parse(TrainArgs, "train", [G1, "--help"])
     told = " ".join(capsys.readouterr().out.split())

@@ -362,12 +362,13 @@ class Distillation:
     def state_dict(self) -> dict:
         """Networks, also the teacher's once there is one, and optimisers. `policy` is the average if there is one, and
         what goes on learning is `learner` then."""
-        own, of = {}, self.teacher
-        if of is not None:
-            own = {"teacher": of.state_dict(), "teacher_dims": of.obs_dims, "teacher_cfg": asdict(of.cfg)}
+        taught = {}
+        if (teacher := self.teacher) is not None:
+            taught |= {"teacher": teacher.state_dict(), "teacher_dims": teacher.obs_dims}
+            taught["teacher_cfg"] = asdict(teacher.cfg)
         state = {
             "policy": self.policy.state_dict(),
-            **own,
+            **taught,
             "optimizer": self.optimizer.state_dict(),
             "estimator_optimizer": self.estimator_optimizer.state_dict(),
         }

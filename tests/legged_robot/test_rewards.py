@@ -110,14 +110,18 @@ def test_reward_terms_by_hand():
 def test_air_time_is_paid_at_the_footfall():
     env = LeggedRobot(quiet(2))  # feet_air_time_target 0.3
     env.commands[0], env.commands[1] = 0.5, 0.0
-    paid = []
-    for contact in [False] * 20 + [True, False, True, True]:  # one lost contact amid is no step
+    paid, positive = [], []
+    for contact in [False] * 20 + [True, False, True, True] + [False] * 9 + [True]:  # one lost contact amid is no step
         env.sim.contact_forces_w.zero_()
         env.sim.contact_forces_w[:, FEET[0], 2] = 50.0 if contact else 0.0
         env._update_contacts()
         paid.append(env._reward_feet_air_time().tolist())
+        positive.append(env._reward_feet_air_time_positive().tolist())
         env.compute_reward()  # ends the air time of feet on the ground
+    steps = {20: 21 * 0.02 - 0.3, 33: 9 * 0.02 - 0.3}
     walking, standing = zip(*paid, strict=True)
-    assert standing == (0.0,) * 24
-    assert walking[20] == pytest.approx(21 * 0.02 - 0.3, abs=1e-5)
-    assert [value for i, value in enumerate(walking) if i != 20] == [0.0] * 23
+    assert standing == (0.0,) * 34
+    assert walking == pytest.approx([steps.get(i, 0.0) for i in range(34)], abs=1e-5)
+    walking, standing = zip(*positive, strict=True)
+    assert standing == (0.0,) * 34
+    assert walking == pytest.approx([max(steps.get(i, 0.0), 0.0) for i in range(34)], abs=1e-5), "a short one is free"

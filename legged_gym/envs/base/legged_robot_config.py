@@ -91,6 +91,7 @@ class RewardScales:
     dof_pos_limits: float = 0.0
     action_rate: float = -0.01
     feet_air_time: float = 1.0
+    feet_air_time_positive: float = 0.0
     feet_stumble: float = 0.0
     collision: float = -1.0
     dof_error: float = 0.0
