@@ -64,6 +64,8 @@ def test_refuses_what_is_no_scene(tmp_path: Path) -> None:
     assert "no mesh that can be read" in message("v 0 0 0\nv 1 0 0\n")
     assert "corners that are NaN" in message("v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     message("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n")
+    for face in ("0 1 2", "2 1 0", "0/1 1/1 2/1", "1 0//2 2"):
+        assert "a face with corner 0, and an OBJ" in message(f"v 0 0 0\nv 1 0 0\nv 0 1 0\nvn 0 0 1\nf {face}\n"), face
     assert "in metres; is it in millimetres or centimetres?" in message(Mesh(100.0 * whole.vertices, whole.faces))
     assert "in metres; is it in another unit?" in message(Mesh(0.01 * whole.vertices, whole.faces))
     assert "most of it faces y, not z" in message(Mesh(whole.vertices[:, [0, 2, 1]], whole.faces))

@@ -56,6 +56,14 @@ def test_a_rate_that_is_not_in_the_file_is_asked_for(name: str, clip: Clip, bipe
             load_clips(path, biped, Reading(fps=fps))
 
 
+def test_a_table_from_a_spreadsheet_is_read(clip: Clip, biped: Skeleton, tmp_path: Path) -> None:
+    path = tmp_path / "walk.csv"
+    write.write_lafan(clip, path)
+    plain = read(path)[0]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    np.testing.assert_array_equal(read(path)[0].joint_pos, plain.joint_pos)
+
+
 def test_contents_decide_and_not_the_name(clip: Clip, biped: Skeleton, tmp_path: Path) -> None:
     path = tmp_path / "walk.csv"
     gmr(clip, path, biped)

@@ -1,5 +1,6 @@
 """Files of motions: every published format, recognised by what is in it and not by its name."""
 
+import codecs
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def _recognise(data: bytes, path: Path) -> list[Recording]:
         return text.from_array(arrays.read_npy(data), path.stem)
     if data.startswith(b"\x89HDF\r\n\x1a\n"):
         return dicts.read_hdf5(data, path.stem, path.parent)
+    data = data.removeprefix(codecs.BOM_UTF8)  # as spreadsheets begin a table with
     if text.looks_like_text(data):
         return text.read_csv(data, path.stem)
     if not data:

@@ -1,5 +1,6 @@
 """Triangles of a scanned or modelled scene: read, checked, and cleaned of what floats about."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from legged_gym.terrain.tile import Array
 
 LARGEST, SMALLEST = 100.0, 0.3  # m across, beyond which a scene is not in metres
+_FROM_ZERO = re.compile(rb"^f(?:[ \t].*)?[ \t]0(?:[/\s]|$)", re.MULTILINE)
 FLOATER = 0.15  # m², a piece with less area than this is dropped
 
 
@@ -37,7 +39,10 @@ def load_mesh(path: str | Path) -> Mesh:
     """
     from legged_gym.utils.trimesh import trimesh  # slow
 
+    path = Path(path)
     try:
+        if path.suffix.lower() == ".obj" and _FROM_ZERO.search(path.read_bytes()):  # trimesh takes 0 as the last corner
+            raise ValueError("it has a face with corner 0, and an OBJ counts corners from 1")
         loaded = trimesh.load(path, force="mesh", process=False, skip_materials=True)
         mesh = Mesh(np.asarray(loaded.vertices, np.float64), np.asarray(loaded.faces, np.int64).reshape(-1, 3))
     except Exception as error:  # its readers raise anything
