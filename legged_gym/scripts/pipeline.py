@@ -46,7 +46,7 @@ class PipelineArgs(Script):
     gpus: int = 1
     """processes of each training, one on each GPU"""
     small: bool = False
-    """a few robots and two clips, for two iterations on the CPU: to see that everything runs"""
+    """a few robots and two clips, for two iterations on the CPU, in 5 minutes: to see that everything runs"""
     flags: Annotated[str, tyro.conf.arg(metavar="'FLAGS'")] = ""
     """more flags of train.py and evaluate.py, for all stages"""
 
