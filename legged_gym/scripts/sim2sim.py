@@ -8,9 +8,9 @@ import json
 import os
 import time
 
-from legged_gym.cli.args import Sim2SimArgs
 from legged_gym.cli.parse import parse_flags
 from legged_gym.cli.process import try_gl
+from legged_gym.cli.sim2sim_args import Sim2SimArgs
 from legged_gym.deploy import sim2sim
 from legged_gym.deploy.description import load_description
 from legged_gym.utils.errors import script

@@ -349,9 +349,8 @@ class OnPolicyRunner:
         if self._running_episodes and distributed.world_size() > 1:
             episodes += " on rank 0, started afresh on the others"
         self._say(f"resumed {path} at iteration {self.iteration}, episodes {episodes}")
-        for line in changed_rates(checkpoint, self.algorithm.learning_rates()):
-            self._say(line)
-        for line in self.algorithm.not_in_force(self.iteration):
+        changed = changed_rates(checkpoint, self.algorithm.learning_rates())
+        for line in (*changed, *self.algorithm.not_in_force(self.iteration)):
             self._say(line)
         if distributed.rank() == 0:
             set_rng_state(checkpoint["rng"], self.device)

@@ -191,8 +191,7 @@ class BarRobot(ParkourRobot):
 
     def _reward_feet_air_time(self) -> Tensor:
         """Short steps cost nothing, and steps on the spot, or back, earn nothing."""
-        longer = (self.feet_air_time - self.cfg.rewards.feet_air_time_target).clamp(min=0.0)
-        return (longer * self.feet_first_contact).sum(1) * self.nearing.clamp(min=0.0)
+        return self._longer_steps() * self.nearing.clamp(min=0.0)
 
     def _reward_torques(self) -> Tensor:
         """A tenth of it at bars to crawl under, a hundredth at those to jump over."""

@@ -63,8 +63,12 @@ class LeggedRewards:
     def _reward_feet_air_time_positive(self) -> Tensor:
         """The same, and shorter steps cost nothing: where they do, a foot that stays down earns more than one that
         begins to lift, and some trainings never walk (benchmarks/README.md)."""
+        return self._longer_steps() * (self.commands.norm(dim=1) > 0.1)
+
+    def _longer_steps(self) -> Tensor:
+        """(N,) s beyond feet_air_time_target of the steps that end now; shorter ones count as none."""
         longer = (self.feet_air_time - self.cfg.rewards.feet_air_time_target).clamp(min=0.0)
-        return (longer * self.feet_first_contact).sum(1) * (self.commands.norm(dim=1) > 0.1)
+        return (longer * self.feet_first_contact).sum(1)
 
     def _reward_feet_stumble(self) -> Tensor:
         """1 if a foot hits something steep: a sideways force over 4 times the vertical one."""
