@@ -161,8 +161,9 @@ def test_the_pipeline_refuses_before_it_starts(flag, message, tmp_path, capsys):
 
 
 def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
-    """Each from the newest run of those before it, on the GPUs that are named; it ends where a stage is not enough."""
-    typed_lines, success = [], iter((0.97, 0.96, 0.95, 0.4))
+    """Each from the newest run of those before it, on the GPUs that are named; it ends where a stage is not enough: at
+    following clips, and the last one by direction."""
+    typed_lines, success, directed = [], iter((0.97, 0.96, 0.95, 0.4, 0.3)), iter((0.0, 0.0, 0.5, 0.85, 0.91))
 
     def run(words: list[str]) -> subprocess.CompletedProcess:
         line = shlex.join(words)
@@ -176,7 +177,7 @@ def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
         else:
             path = next(word for word in words if word.startswith("--json=")).removeprefix("--json=")
             figures = {"clean": {"total": {"success": next(success)}}}
-            Path(path).write_text(json.dumps(figures | {"directed": {"total": {"success": 0.5}}}))
+            Path(path).write_text(json.dumps(figures | {"directed": {"total": {"success": next(directed)}}}))
         return subprocess.CompletedProcess(words, 0)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -185,7 +186,7 @@ def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert "stage 3, g1_deepmimic_root_heightfield_no_history_dagger" in said.out and "by direction 0.50" in said.out
-    assert said.err == "error: stage 4 follows 0.40 of its clips, fewer than --min_success\n"
+    assert said.err == "error: stage 4 crosses 0.85 of its scenes, fewer than --min_success\n"
     trainings = typed_lines[::2]
     assert len(trainings) == 4 and all("--nproc-per-node 2" in line and "--multi_gpu" in line for line in trainings)
     assert all(line.endswith("--seed 3") for line in typed_lines)
@@ -193,3 +194,6 @@ def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
     assert f"policy_to_clone={tmp_path}/g1_deepmimic_proj_heightfield/20261126_000003" in trainings[2]
     last = "g1_deepmimic_root_heightfield_no_history_dagger/20261126_000005"
     assert f"--load_run={tmp_path}/{last}" in trainings[3] and "bc_loss_coef=0" in trainings[3]
+    assert ["deepmimic.steered=0.5" in line for line in typed_lines] == [False] * 6 + [True, False]
+    pipeline.main([f"--log_root={tmp_path}", "--start=4", "--min_success=0.9"])
+    assert "success 0.30, by direction 0.91" in capsys.readouterr().out

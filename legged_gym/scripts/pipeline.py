@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -21,8 +21,8 @@ from legged_gym.utils.errors import UserError, script
 SCRIPTS = Path(__file__).parent
 STUDENT = "g1_deepmimic_root_heightfield_no_history_dagger"
 FINE_TUNING = (
-    *("--train.algorithm.bc_loss_coef=0", "--train.algorithm.learning_rate=3e-5", "--train.algorithm.schedule=fixed"),
-    *("--train.policy.re_init_std=True", "--train.policy.init_noise_std=0.25"),
+    *("--train.algorithm.bc_loss_coef=0", "--train.algorithm.learning_rate=5e-5", "--train.algorithm.schedule=fixed"),
+    *("--train.policy.re_init_std=True", "--train.policy.init_noise_std=0.25", "--env.deepmimic.steered=0.5"),
 )
 SMALL = (
     *("--num_envs=4", "--device=cpu", "--env.sim.num_threads=1", "--env.deepmimic.mirrored=False"),
@@ -42,7 +42,8 @@ class PipelineArgs(Script):
     iterations: tuple[int, int, int, int] = (4000, 3000, 2000, 1000)
     """of the stages"""
     min_success: float = 0.0
-    """share of clips that a stage has to follow to their end, undisturbed, for the next one to begin"""
+    """share of clips that a stage has to follow to their end, undisturbed, for the next one to begin; the last stage,
+    half of whose episodes are steered, has to cross as large a share of scenes by direction (docs/videomimic.md)"""
     gpus: int = 1
     """processes of each training, one on each GPU"""
     small: bool = False
@@ -61,13 +62,15 @@ class Stage:
     clones: str = ""
     """task whose newest run teaches it"""
     flags: tuple[str, ...] = ()
+    judged: Literal["clean", "directed"] = "clean"
+    """by which of evaluate.py's figures: of who follows clips, undisturbed, or of who is told where to go"""
 
 
 STAGES = (
     Stage("g1_deepmimic"),
     Stage("g1_deepmimic_proj_heightfield", resumes="g1_deepmimic"),
     Stage(STUDENT, clones="g1_deepmimic_proj_heightfield"),
-    Stage(STUDENT, resumes=STUDENT, flags=FINE_TUNING),
+    Stage(STUDENT, resumes=STUDENT, flags=FINE_TUNING, judged="directed"),
 )
 
 
@@ -108,11 +111,12 @@ def check(stage: Stage, number: int, args: PipelineArgs, before: Path | None) ->
     words += [f"--load_run={found}", f"--json={figures}", *(SMALL if args.small else ()), *shlex.split(args.flags)]
     run(words)
     measured = json.loads(figures.read_text(encoding="utf-8"))
-    success = measured["clean"]["total"]["success"]
-    steered = f", by direction {measured['directed']['total']['success']:.2f}" if "directed" in measured else ""
-    print(f"stage {number}, {stage.task}: {found}, success {success:.2f}{steered}", flush=True)
-    if success < args.min_success:
-        raise UserError(f"stage {number} follows {success:.2f} of its clips, fewer than --min_success")
+    success = {name: measured[name]["total"]["success"] for name in ("clean", "directed") if name in measured}
+    steered = f", by direction {success['directed']:.2f}" if "directed" in success else ""
+    print(f"stage {number}, {stage.task}: {found}, success {success['clean']:.2f}{steered}", flush=True)
+    if (share := success[stage.judged]) < args.min_success:
+        does = {"clean": f"follows {share:.2f} of its clips", "directed": f"crosses {share:.2f} of its scenes"}
+        raise UserError(f"stage {number} {does[stage.judged]}, fewer than --min_success")
 
 
 @script
