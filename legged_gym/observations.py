@@ -66,6 +66,9 @@ class Group(Part):
         noise_level: factor on the noise of all terms; 0 draws none.
     """
 
+    episode_noise: Tensor | None = None
+    """(N, 1) another one, of each robot"""
+
     def __init__(self, name: str, terms: Sequence[Term], clip: float, noise_level: float = 0.0):
         self.name, self.terms = name, tuple(terms)
         first = [term.read() for term in self.terms]
@@ -122,7 +125,8 @@ class Group(Part):
         """Read all terms. `fresh` (N,): robots whose episode has just begun, which only a history needs to know."""
         value = (torch.cat([term.read() for term in self.terms], 1) - self._offset) * self._scale
         if self._noise is not None:
-            value = value + self._noise * (2.0 * torch.rand_like(value) - 1.0)
+            noise = self._noise if self.episode_noise is None else self.episode_noise * self._noise
+            value = value + noise * (2.0 * torch.rand_like(value) - 1.0)
         self.values.copy_(value.clamp(self._low, self._high))
 
 

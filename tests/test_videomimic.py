@@ -270,6 +270,33 @@ def test_biases_are_drawn_with_every_episode():
     assert (bias.gravity != kept).any(1).tolist() == [True] * 5 + [False] * 2995
 
 
+def test_noise_is_as_strong_as_is_drawn_with_every_episode():
+    """Of all sensors and the map; and evaluations draw nothing."""
+    n = 512
+    sizes = dict(SHORT, **{"deepmimic.motions": (WALK,), "domain_rand.push_robots": False})
+    still = {"noise.offset_scales.gravity": 0.0, "height_map.offset_noise": 0.0, "height_map.drop_outs": 0.0}
+    still |= {"height_map.tilt_noise": (0.0, 0.0, 0.0)}
+    torch.manual_seed(0)
+    env = make(
+        "g1_deepmimic_root_heightfield_no_history_dagger", n, **sizes, **still, **{"noise.episode_levels": (0.5, 2.0)}
+    )
+    env.reset()
+    level = env.sensor_bias.level[:, 0]
+    assert (
+        0.5 <= level.min() < 0.6 and 1.9 < level.max() <= 2.0 and level.mean().item() == pytest.approx(1.25, abs=0.05)
+    )
+    group, gravity = env.groups["torso_real"], env.groups["torso_real"].columns("gravity")
+    off = torch.stack([group.update(env.everyone) or group.values[:, gravity] - env.gravity_b for _ in range(100)])
+    torch.testing.assert_close(off.abs().amax((0, 2)), 0.05 * level, rtol=0.1, atol=0.0)
+    plane = env.height_map.noisy - env.height_map.clean
+    torch.testing.assert_close(plane.std(1), 0.02 * level, rtol=0.3, atol=0.0)
+    before = level.clone()
+    env.reset_where(torch.arange(n) < 5)
+    assert (env.sensor_bias.level[:, 0] != before).tolist() == [True] * 5 + [False] * (n - 5)
+    env.cfg.evaluation()
+    assert env.cfg.noise.episode_levels == (1.0, 1.0)
+
+
 # -- ground ------------------------------------------------------------------------------------------------------------
 def test_plates_cover_the_way():
     way = np.stack([np.linspace(0.0, 4.0, 50), np.zeros(50)], 1)

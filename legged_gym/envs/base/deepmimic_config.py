@@ -17,7 +17,7 @@ from legged_gym.envs.base.legged_robot_config import (
 from legged_gym.parts.config import CommandsCfg
 from legged_gym.parts.motion_config import DeepMimicCfg, OffsetScales
 from legged_gym.sensors.height_map_config import HeightMapCfg
-from legged_gym.utils.bounds import AngleNoise, AtLeastOne, Bounds, NotNegative, Positive
+from legged_gym.utils.bounds import AngleNoise, AtLeastOne, Bounds, NotNegative, NotNegativeRange, Positive
 from legged_gym.utils.errors import UserError
 
 WHOLE_CLIP_S = 1e5  # longer than any clip
@@ -145,6 +145,8 @@ class DeepMimicNoiseScales(NoiseScales):
 class DeepMimicNoiseCfg(NoiseCfg):
     noise_scales: DeepMimicNoiseScales = field(default_factory=DeepMimicNoiseScales)
     offset_scales: OffsetScales = field(default_factory=OffsetScales)
+    episode_levels: NotNegativeRange = (1.0, 1.0)
+    """another factor on all noise, the height map's too, drawn with every episode of a training"""
 
 
 @dataclass
@@ -186,14 +188,14 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         """Whole clips, with noise, pushes and randomisation as in training; whoever measures says who has failed."""
         self.env.num_envs = 256
         self.env.episode_length_s, self.deepmimic.truncate_rollout_length = WHOLE_CLIP_S, 0
-        self.deepmimic.steered = 0.0
+        self.deepmimic.steered, self.noise.episode_levels = 0.0, (1.0, 1.0)
         self.deepmimic.link_pos_error_threshold = self.deepmimic.start_link_pos_error_threshold = NO_LIMIT
         self.deepmimic.height_error_threshold = self.deepmimic.gravity_error_threshold = NO_LIMIT
 
     def rehearsal(self) -> None:
         """As others, and nothing is off for a whole episode."""
         super().rehearsal()
-        self.noise.offset_scales = OffsetScales()
+        self.noise.offset_scales, self.noise.episode_levels = OffsetScales(), (1.0, 1.0)
 
     def clean(self) -> None:
         """Nothing disturbs, and starts are the motion's own."""
@@ -203,6 +205,6 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         self.noise.add_noise = random.push_robots = random.randomize_friction = random.randomize_base_mass = False
         random.randomize_base_com = random.randomize_motor_strength = random.control_delays = False
         random.p_gain_rand = random.d_gain_rand = random.torque_rfi_rand = False
-        self.noise.offset_scales = OffsetScales()
+        self.noise.offset_scales, self.noise.episode_levels = OffsetScales(), (1.0, 1.0)
         self.height_map.undisturbed()
         self.deepmimic.amass_terrain_difficulty = 1

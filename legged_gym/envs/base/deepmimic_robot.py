@@ -72,8 +72,11 @@ class DeepMimicRobot(MotionRewards, MotionObservations, VideoMimicObservations, 
         self.root_command = RootCommand(
             n, device, cfg.largest_way, zero_way=cfg.zero_torso_xy, zero_turn=cfg.zero_torso_yaw
         )
-        scales = self.cfg.noise.offset_scales
-        self.sensor_bias = SensorBias(scales, n, len(self.robot.joint_names), self.num_actions, device)
+        noise, num_joints = self.cfg.noise, len(self.robot.joint_names)
+        self.sensor_bias = SensorBias(
+            noise.offset_scales, n, num_joints, self.num_actions, device, noise.episode_levels
+        )
+        self.episode_noise = self.sensor_bias.level
         self.parts |= {"motion": self.motion, "sampler": self.motion.sampler, "root_command": self.root_command}
         self.steering: Steering | None = None
         if scenes:

@@ -44,6 +44,8 @@ class LeggedRobot(LeggedRewards, BaseTask):
 
     rest_term = ""
     """Observation term of the joint angles that a zero action means; empty: the default pose."""
+    episode_noise: Tensor | None = None
+    """(N, 1) factor on the noise of all observations, of each robot; None: there is none"""
 
     @property
     def command_age_s(self) -> Tensor:
@@ -313,8 +315,10 @@ class LeggedRobot(LeggedRewards, BaseTask):
         return [self._group("proprio", self._proprio_terms()), self._group("privileged", self._privileged_terms())]
 
     def _group(self, name: str, members: list[Term]) -> Group:
-        noise = self.cfg.noise
-        return Group(name, members, self.cfg.normalization.clip_observations, noise.noise_level * noise.add_noise)
+        noise, clip = self.cfg.noise, self.cfg.normalization.clip_observations
+        group = Group(name, members, clip, noise.noise_level * noise.add_noise)
+        group.episode_noise = self.episode_noise
+        return group
 
     def _proprio_terms(self) -> list[Term]:
         scales = self.cfg.normalization.obs_scales
