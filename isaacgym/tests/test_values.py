@@ -125,3 +125,11 @@ def test_wrap_and_unwrap_are_the_same_memory():
 )
 def test_arguments_have_the_names_that_isaac_gym_gives_them(call, names):
     assert list(inspect.signature(getattr(gymapi.Gym, call)).parameters)[1:] == names.split()
+
+
+def test_tasks_in_cpp_are_told_when_they_are_used():
+    from isaacgym import rlgpu
+
+    assert not hasattr(rlgpu, "__path__")
+    with pytest.raises(NotImplementedError, match="isaacgym.rlgpu.create_task_gpu: tasks in C"):
+        rlgpu.create_task_gpu("Ant", "{}")
