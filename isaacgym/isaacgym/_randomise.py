@@ -113,7 +113,7 @@ def apply_random_samples(
 
 
 def check_buckets(gym, envs, dr_params) -> None:
-    """Nothing to check: PhysX holds 64,000 different surfaces at most, MuJoCo one for each shape of each environment."""
+    """Nothing to check: PhysX holds 64,000 different surfaces, MuJoCo one for each shape of each environment."""
 
 
 def _neutral(params) -> float:
