@@ -12,12 +12,14 @@ class Run:
         flags: After the program.
         folder: Where it is run, in the fork.
         slow: Left out without `--all`.
+        variables: Of the environment, that the program reads.
     """
 
     program: str
     flags: str = ""
     folder: str = "."
     slow: bool = False
+    variables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,22 @@ FORKS = {
         ),
         stand_ins=("open3d", "smpl_sim"),
     ),
+    "PBHC": Fork(
+        "https://github.com/TeleHuman/PBHC",
+        ("humanoidverse/train_agent.py", "example/motion_data/Horse-stance_pose.pkl"),
+        (".", "humanoidverse/isaac_utils"),
+        (
+            Run(
+                "humanoidverse/train_agent.py",
+                "+simulator=isaacgym +exp=motion_tracking +terrain=terrain_locomotion_plane "
+                "project_name=MotionTracking num_envs=32 +obs=motion_tracking/main +robot=g1/g1_23dof_lock_wrist "
+                "+domain_rand=main +rewards=motion_tracking/main experiment_name=acceptance "
+                "robot.motion.motion_file=example/motion_data/Horse-stance_pose.pkl seed=1 +device=cpu "
+                "algo.config.num_learning_iterations=2 headless=True",
+            ),
+        ),
+        stand_ins=("open3d", "smpl_sim"),
+    ),
     "HIMLoco": Fork(
         "https://github.com/OpenRobotLab/HIMLoco",
         ("projects/himloco/README.md", "rsl_rl/rsl_rl/modules/him_estimator.py"),
@@ -193,6 +211,15 @@ FORKS = {
             ),
         ),
         stand_ins=("pysdf", "urdfpy", "tkinter"),
+    ),
+    "pointfoot-legged-gym": Fork(
+        "https://github.com/limxdynamics/pointfoot-legged-gym",
+        ("legged_gym/envs/pointfoot_flat/pointfoot_flat.py", "legged_gym/scripts/train.py"),
+        (".",),
+        tuple(
+            Run("legged_gym/scripts/train.py", f"--task=pointfoot_flat {_SMALL}", variables={"ROBOT_TYPE": robot})
+            for robot in ("PF_TRON1A", "WF_TRON1A")
+        ),
     ),
     "walk-these-ways": Fork(
         "https://github.com/Improbable-AI/walk-these-ways",

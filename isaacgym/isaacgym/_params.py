@@ -2,9 +2,19 @@
 
 import copy
 
+import numpy as np
+
 from isaacgym._values import Mat33, Transform, Vec3, number
 
 _PLAIN = (float, int, bool, str, type(None))
+
+
+def _single(value) -> float:
+    """A number as Isaac Gym keeps it: its structures hold 32 bits, so `dt = 0.005` is read back as 0.00499999988.
+
+    Programs that round up (an episode's steps, a delay's) come out one higher for it, and some rely on that.
+    """
+    return float(np.float32(number(value)))
 
 
 class _Bag:
@@ -12,6 +22,9 @@ class _Bag:
 
     _defaults: dict = {}
     _open = False
+
+    def __init_subclass__(cls):
+        cls._defaults = {k: _single(v) if type(v) is float else v for k, v in cls._defaults.items()}
 
     def __init__(self, **given):
         for name, value in self._defaults.items():
@@ -25,7 +38,7 @@ class _Bag:
             known = ", ".join(sorted(self._defaults))
             raise AttributeError(f"isaacgym.gymapi.{type(self).__name__} has no {name!r}; it has {known}")
         if type(self._defaults.get(name)) is float:
-            value = number(value)
+            value = _single(value)
         object.__setattr__(self, name, value)
 
     def copy(self):

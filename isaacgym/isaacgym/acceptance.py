@@ -101,7 +101,7 @@ def execute(fork: Fork, run: Run, folder: Path, paths, log: Path, limit: float, 
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "isaacgym._acceptance_run", str(report), ",".join(fork.stand_ins)]
     own = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
-    environment = {"WANDB_MODE": "disabled", "HYDRA_FULL_ERROR": "1", **os.environ}
+    environment = {"WANDB_MODE": "disabled", "HYDRA_FULL_ERROR": "1", **os.environ, **run.variables}
     environment["PYTHONPATH"] = os.pathsep.join([str(PACKAGE.parent), *map(str, paths), *own])
     start = time.perf_counter()
     with log.open("w") as out:
@@ -169,7 +169,7 @@ def shown(run: Run) -> str:
     """A run as one would type it, short enough for a table."""
     if run.program.startswith("policy:"):
         return f"shipped {Path(run.program.split(':')[2]).name}, {run.flags.split()[0]}"
-    text = f"{run.program} {run.flags}".strip()
+    text = " ".join([*(f"{k}={v}" for k, v in run.variables.items()), run.program, run.flags]).strip()
     return text if len(text) < 130 else text[:120].rpartition(" ")[0] + " …"
 
 

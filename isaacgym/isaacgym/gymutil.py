@@ -1,4 +1,4 @@
-"""The command line of Isaac Gym programs, their simulation options, and lines to draw in the viewer."""
+"""The command line of Isaac Gym programs, their simulation options, domain randomisation, and lines in the viewer."""
 
 import argparse
 import xml.etree.ElementTree as ElementTree
@@ -7,6 +7,15 @@ import numpy as np
 import torch
 
 from isaacgym import gymapi
+from isaacgym._randomise import (  # noqa: F401 (for programs)
+    apply_random_samples,
+    check_buckets,
+    generate_random_samples,
+    get_bucketed_val,
+    get_default_setter_args,
+    get_property_getter_map,
+    get_property_setter_map,
+)
 
 # ---- command line ----
 

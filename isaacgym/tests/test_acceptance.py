@@ -10,6 +10,7 @@ from isaacgym import _acceptance_forks, _acceptance_run, acceptance
 from isaacgym._acceptance_forks import Fork, Run
 
 PROGRAM = """
+import os
 import sys
 import absent_library
 from absent_library.deep import Thing
@@ -20,6 +21,7 @@ class Mine(Thing):
     pass
 
 envs, = (int(a) for a in sys.argv[1:])
+assert envs == int(os.environ["ROBOTS"])
 gym = gymapi.acquire_gym()
 sim = gym.create_sim(0, -1, gymapi.SIM_PHYSX, gymapi.SimParams())
 gym.add_ground(sim, gymapi.PlaneParams())
@@ -39,7 +41,7 @@ for _ in range(5):
 def fork(tmp_path, monkeypatch):
     (tmp_path / "scripts").mkdir()
     (tmp_path / "scripts" / "train.py").write_text(PROGRAM)
-    runs = (Run("scripts/train.py", "3"), Run("scripts/train.py", "many"))
+    runs = (Run("scripts/train.py", "3", variables={"ROBOTS": "3"}), Run("scripts/train.py", "many"))
     made_up = Fork("https://example.org", ("scripts/train.py",), (".",), runs, stand_ins=("absent_library",))
     monkeypatch.setattr(acceptance, "FORKS", {"made_up": made_up})
     return made_up, tmp_path

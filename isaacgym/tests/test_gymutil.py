@@ -97,7 +97,7 @@ def test_parse_sim_config():
     config = {"dt": 0.005, "substeps": 2, "gravity": [0.0, 0, -9.0], "up_axis": 1, "physx": {"num_threads": 3}}
     config["body_measure_points"] = {"base": [0, 1]}  # of the program's own
     gymutil.parse_sim_config(config, params)
-    assert params.dt == 0.005 and params.substeps == 2 and params.physx.num_threads == 3
+    assert params.dt == np.float32(0.005) and params.substeps == 2 and params.physx.num_threads == 3
     assert (params.gravity.x, params.gravity.y, params.gravity.z) == (0, 0, -9)
 
 

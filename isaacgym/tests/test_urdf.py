@@ -30,6 +30,13 @@ def test_names_of_joints_count_and_not_of_links(tmp_path):
     assert asset.dof_names == ["j1", "j2", "j3"] and asset.body_names == ["base", "b", "c", "a"]
 
 
+def test_a_stray_character_after_the_numbers_is_told_and_left_out(tmp_path):
+    text = robot(link("base"), link("a"), joint("j", "base", "a", xyz="0.3 0 0.09>>"))
+    asset = load(write(tmp_path, text))
+    np.testing.assert_allclose(asset.model.body("a").pos, [0.3, 0.0, 0.09])
+    assert asset.notes == ["joint j, xyz: '0.3 0 0.09>>' is read as '0.3 0 0.09'"]
+
+
 def test_collapse_moves_masses_and_shapes_but_for_the_exceptions(quadruped):
     apart, together = load(quadruped), load(quadruped, collapse_fixed_joints=True)
     assert len(apart.body_names) == len(together.body_names) + 5  # four rotors, one IMU

@@ -86,6 +86,13 @@ def test_simulation_parameters_take_any_key_and_others_do_not():
         gymapi.AssetOptions().densty = 3
 
 
+def test_parameters_hold_32_bits():
+    params = gymapi.SimParams(dt=0.005)
+    assert params.dt == np.float32(0.005) and gymapi.SimParams().dt == np.float32(1 / 60)
+    assert math.ceil(20.0 / (4 * params.dt)) == 1001  # the steps of an episode of legged_gym
+    assert not params.physx.changed(["bounce_threshold_velocity", "rest_offset"])
+
+
 def test_constants():
     assert (gymapi.DOF_MODE_NONE, gymapi.DOF_MODE_POS, gymapi.DOF_MODE_VEL, gymapi.DOF_MODE_EFFORT) == (0, 1, 2, 3)
     assert (gymapi.UP_AXIS_Y, gymapi.UP_AXIS_Z) == (0, 1) and gymapi.UpAxis(1) is gymapi.UP_AXIS_Z
@@ -118,3 +125,11 @@ def test_wrap_and_unwrap_are_the_same_memory():
 )
 def test_arguments_have_the_names_that_isaac_gym_gives_them(call, names):
     assert list(inspect.signature(getattr(gymapi.Gym, call)).parameters)[1:] == names.split()
+
+
+def test_tasks_in_cpp_are_told_when_they_are_used():
+    from isaacgym import rlgpu
+
+    assert not hasattr(rlgpu, "__path__")
+    with pytest.raises(NotImplementedError, match="isaacgym.rlgpu.create_task_gpu: tasks in C"):
+        rlgpu.create_task_gpu("Ant", "{}")
