@@ -110,7 +110,7 @@ def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
 
 
 def test_a_student_s_actions_are_those_of_its_teacher(tmp_path: Path) -> None:
-    """Else its teacher's labels would be cut off, or mean other angles, without a word."""
+    """Else what its teacher says would be cut off, or mean other angles, without a word."""
     env, train = (task := get_task("galileo_parkour_teacher")).env_cfg(), task.train_cfg()
     env.normalization.clip_actions = 8.0
     env.rewards.scales.collision = -2.0  # nothing that its actions depend on
@@ -123,6 +123,7 @@ def test_a_student_s_actions_are_those_of_its_teacher(tmp_path: Path) -> None:
         ([], "--env.normalization.clip_actions is 4.8, but the teacher "),
         ([same, "--env.control.action_scale=0.5"], "--env.control.action_scale is 0.5, but the teacher "),
         ([same, "--env.asset.name=galileo_2025_12"], "--env.asset.name is 'galileo_2025_12', but the teacher "),
+        ([same, "--env.perception.obstacle_range=1"], "--env.perception.obstacle_range is 1.0, but the teacher "),
     ):
         with pytest.raises(UserError, match=f"^{told}{folder}/model_3.pt learnt with .*: they have to be the same$"):
             cli.parse(TrainArgs, "train", [*student, *wrong])
