@@ -369,7 +369,8 @@ class TrainCfg:
         for part in (self.policy, self.algorithm, self.runner):
             part.check()
         ungated = isinstance(self.policy, PolicyCfg) and self.policy.actor_class_name != "GatedExperts"
-        if ungated and isinstance(self.algorithm, AlgorithmCfg) and self.algorithm.gating != GateTrainingCfg():
+        own = getattr(type(self)().algorithm, "gating", None)  # the task's, whose experts may be left out
+        if ungated and getattr(self.algorithm, "gating", own) not in (own, GateTrainingCfg()):
             raise ValueError(f"algorithm.gating is for GatedExperts, not for {self.policy.actor_class_name}")
 
     def cpu(self) -> None:

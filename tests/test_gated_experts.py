@@ -305,6 +305,18 @@ def test_any_task_can_have_experts(tmp_path):
     assert isinstance(gate_of(load_policy(tmp_path / "model_1.pt", "cpu", runner.env)), GatedExperts)
 
 
+def test_one_network_may_stand_in_for_a_task_s_experts(tmp_path):
+    """By one flag, although the task says how a gate learns; whoever says more of a gate is told that there is none."""
+    task, cfg, train = small("galileo_parkour_teacher")
+    train.policy.actor_class_name = "MLP"
+    runner = runner_of(task, cfg, train, tmp_path)
+    runner.learn(1)
+    assert gate_of(load_policy(tmp_path / "model_1.pt", "cpu", runner.env)) is None
+    train.algorithm.gating.target_coef = 0.5
+    with pytest.raises(ValueError, match="^algorithm.gating is for GatedExperts, not for MLP$"):
+        train.check()
+
+
 def test_the_estimator_tells_bars_from_the_scan():
     task, cfg, train = small("galileo_parkour_teacher")
     algorithm = runner_of(task, cfg, train).algorithm

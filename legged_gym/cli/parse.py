@@ -33,6 +33,7 @@ from legged_gym.cli.run_config import (
     check_configs,
     check_pairs,
     check_steps,
+    check_teacher,
     on_a_cpu,
     trained_configs,
 )
@@ -155,6 +156,8 @@ def parse(
         if variant == "train":
             check_steps(args.env, args.train, "--env", "--train")
             check_cloning(args.env, args.train, "--env", "--train")
+        if teacher is not None:
+            check_teacher(teacher, args.env, "--env")
     if of_cpu:
         print(on_a_cpu(task, args.env, args.train))
     if saved is not None and variant == "train":

@@ -122,6 +122,37 @@ def check_cloning(env: Any, train: Any, env_key: str, train_key: str) -> None:
         )
 
 
+_OF_A_POLICY = (
+    *("asset.name", "control.", "init_state.default_joint_angles", "sim.dt", "normalization."),
+    *("perception.scan_x", "perception.scan_y", "perception.scan_height", "perception.obstacle_"),
+)
+"""Settings of the environment, or beginnings of their keys, that say what a policy's actions do and what it reads."""
+
+
+def check_teacher(teacher: Path, env: Any, env_key: str) -> None:
+    """Refuses an environment in which the checkpoint `teacher` reads or does something else than where it learnt, which
+    the `config.yaml` beside it says, if there is one: UserError, naming the field after the key of its config."""
+    path = teacher.parent / "config.yaml"
+    if not path.is_file():
+        return
+    tree = read_yaml(path)
+    for key, value in settings(env).items():
+        if key.startswith(_OF_A_POLICY) and (saved := _found(tree, f"env.{key}", value)) != value:
+            raise UserError(
+                f"{env_key}.{key} is {_as_text(value)}, but the teacher {teacher} learnt with {_as_text(saved)}: they "
+                "have to be the same"
+            )
+
+
+def _found(tree: Any, key: str, otherwise: Any) -> Any:
+    """What a tree of plain data has under a dotted key; `otherwise` where it lacks that."""
+    for part in key.split("."):
+        if not isinstance(tree, dict) or part not in tree:
+            return otherwise
+        tree = tree[part]
+    return tree
+
+
 def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:
     """The environment's and the training's config of the run that `checkpoint` is of, and what has to be said of them.
 
