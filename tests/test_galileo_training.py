@@ -152,7 +152,7 @@ def test_what_of_the_student_learns_in_which_phase(teacher):
     for actor in (student.actor, algorithm.average.actor):
         assert actor.temperature.item() == pytest.approx(0.7), "the teacher's"
     assert algorithm.scalars()["Loss/gating_temperature"] == pytest.approx(0.7)
-    assert ppo.policy.std.tolist() == pytest.approx([0.2] * 12, rel=0.05)
+    assert ppo.policy.std.tolist() == pytest.approx([0.25] * 12, rel=0.05)
     ppo.policy.log_std.data.fill_(-5.0)
     algorithm.begin_tuning(runner.env, 3)
     assert ppo.policy.std.tolist() == pytest.approx([0.1] * 12), "the teacher's floor"

@@ -207,11 +207,14 @@ def test_a_doubled_minibatch():
 
 
 def test_the_mirror_loss():
+    """Of a quarter of the rows."""
     ppo = mirrored_ppo(mirror_loss_coef=0.5)
     batch = a_batch(ppo)
     means = ppo.means(batch)
     other = {**batch.observations, **ppo.symmetry.observations(batch.observations)}
-    expected = (ppo.policy.act_inference(other) - means.flip(1)).square().mean()
+    expected = (ppo.policy.act_inference(other) - means.flip(1))[: ppo.storage.mini_batch_size // 4].square().mean()
+    ppo.ppo_loss(batch, means)
+    assert ppo.losses[ppo.loss_names.index("mirror")].item() == pytest.approx(expected.item(), rel=1e-5)
     without = ppo.cfg.mirror_loss_coef * expected
     plain = mirrored_ppo()
     plain.old_log_std.copy_(ppo.old_log_std)

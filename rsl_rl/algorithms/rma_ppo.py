@@ -91,10 +91,10 @@ class RmaPPO(PPO):
         batch.outputs["latent"] = latent = self.policy.privileged_latent(observations)
         return self.policy.means(observations, observations[ESTIMATE], latent)
 
-    def mirrored(self, batch: Samples) -> Samples:
+    def mirrored(self, batch: Samples, count: int) -> Samples:
         """With the mirror image of the estimate that acted."""
-        image = super().mirrored(batch)
-        image.observations[ESTIMATE] = self.symmetry.image("priv_explicit", batch.observations[ESTIMATE])
+        image = super().mirrored(batch, count)
+        image.observations[ESTIMATE] = self.symmetry.image("priv_explicit", image.observations[ESTIMATE])
         return image
 
     def mini_batch_step(self) -> None:

@@ -43,7 +43,7 @@ def test_phases_differ_in_the_latent_and_the_explicit_state_is_always_estimated(
 
 
 def test_the_mirror_loss_compares_the_policy_that_acts():
-    """The image of the estimate that acted, which is not the true state's."""
+    """The image of the estimate that acted, which is not the true state's; of a quarter of the rows."""
     images = {name: (torch.arange(width), torch.ones(width)) for name, width in DIMS.items()}
     images["priv_explicit"] = torch.tensor([1, 0, 2]), torch.tensor([1.0, 1.0, -1.0])
     images["actions"] = torch.tensor([1, 0]), torch.ones(2)
@@ -58,7 +58,7 @@ def test_the_mirror_loss_compares_the_policy_that_acts():
         image = torch.stack([estimate[:, 1], estimate[:, 0], -estimate[:, 2]], 1)
         there, here = (policy.means(batch.observations, e, latent) for e in (image, estimate))
     algorithm.mini_batch_step()
-    expected = (there - here.flip(1)).square().mean().item()
+    expected = (there - here.flip(1))[:3].square().mean().item()
     assert algorithm.losses[algorithm.loss_names.index("mirror")].item() == pytest.approx(expected, rel=1e-5)
 
 

@@ -26,7 +26,7 @@ def _policy() -> RmaPolicyCfg:
         critic_hidden_dims=(512, 256, 128),
         critic_groups=("proprio", "scan", "priv_explicit", "priv_latent", "touched"),
         estimator_groups=("proprio", "scan"),
-        min_noise_std=0.1,
+        min_noise_std=0.25,
     )
 
 
@@ -40,7 +40,7 @@ class GalileoParkourTeacherTrainCfg(RmaTrainCfg):
     algorithm: RmaAlgorithmCfg = field(
         default_factory=lambda: RmaAlgorithmCfg(
             entropy_coef=0.001,
-            final_desired_kl=0.004,
+            mirror_loss_coef=0.1,
             estimator_learning_rate=5e-4,
             gating=GateTrainingCfg(**MODE),
         )
@@ -53,7 +53,7 @@ class GalileoParkourTeacherTrainCfg(RmaTrainCfg):
 
 
 def _student_algorithm() -> StudentPpoCfg:
-    cfg = StudentPpoCfg()
+    cfg = StudentPpoCfg(init_noise_std=_policy().min_noise_std)
     cfg.ppo.gating = replace(cfg.ppo.gating, **MODE)
     return cfg
 
