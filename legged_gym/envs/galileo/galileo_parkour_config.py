@@ -48,7 +48,7 @@ def _domain_rand() -> ParkourDomainRandCfg:
 
 
 def _normalization() -> NormalizationCfg:
-    return NormalizationCfg(clip_actions=8.0)  # ±2 rad about the default pose: at ±1.2 it asked for more at each fifth jump
+    return NormalizationCfg(clip_actions=8.0)  # ±2 rad about the default pose; at ±1.2 jumps were cut short
 
 
 def _sim() -> SimCfg:
