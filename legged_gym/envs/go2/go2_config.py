@@ -62,8 +62,8 @@ class Go2Cfg(LeggedRobotCfg):
     )
 
     def cpu(self) -> None:
-        """Steps from 0.05 s on are paid so that it can be felt: with few robots, one training in eight shuffled on
+        """Steps from 0.03 s on are paid so that it can be felt: with few robots, one training in eight shuffled on
         (benchmarks/README.md)."""
         self.env.num_envs = 1024
         scales = self.rewards.scales
-        scales.feet_air_time, scales.feet_air_time_positive, self.rewards.feet_air_time_target = 0.0, 20.0, 0.05
+        scales.feet_air_time, scales.feet_air_time_positive, self.rewards.feet_air_time_target = 0.0, 20.0, 0.03
