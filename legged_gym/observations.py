@@ -64,13 +64,18 @@ class Group(Part):
     Args:
         clip: largest absolute value of any observation.
         noise_level: factor on the noise of all terms; 0 draws none.
+        episode_noise: (N, 1) another one, of each robot's present episode; None: 1.
     """
 
-    episode_noise: Tensor | None = None
-    """(N, 1) another one, of each robot"""
-
-    def __init__(self, name: str, terms: Sequence[Term], clip: float, noise_level: float = 0.0):
-        self.name, self.terms = name, tuple(terms)
+    def __init__(
+        self,
+        name: str,
+        terms: Sequence[Term],
+        clip: float,
+        noise_level: float = 0.0,
+        episode_noise: Tensor | None = None,
+    ):
+        self.name, self.terms, self._episode_noise = name, tuple(terms), episode_noise
         first = [term.read() for term in self.terms]
         self.layout = {term.name: value.shape[1] for term, value in zip(self.terms, first, strict=True)}
         """width of every term, in order"""
@@ -125,7 +130,7 @@ class Group(Part):
         """Read all terms. `fresh` (N,): robots whose episode has just begun, which only a history needs to know."""
         value = (torch.cat([term.read() for term in self.terms], 1) - self._offset) * self._scale
         if self._noise is not None:
-            noise = self._noise if self.episode_noise is None else self.episode_noise * self._noise
+            noise = self._noise if self._episode_noise is None else self._episode_noise * self._noise
             value = value + noise * (2.0 * torch.rand_like(value) - 1.0)
         self.values.copy_(value.clamp(self._low, self._high))
 

@@ -369,7 +369,7 @@ class TrainCfg:
         for part in (self.policy, self.algorithm, self.runner):
             part.check()
         ungated = isinstance(self.policy, PolicyCfg) and self.policy.actor_class_name != "GatedExperts"
-        own = getattr(type(self)().algorithm, "gating", None)  # the task's, whose experts may be left out
+        own = getattr(type(self)().algorithm, "gating", None)  # the class's own, for experts that a user has left out
         if ungated and getattr(self.algorithm, "gating", own) not in (own, GateTrainingCfg()):
             raise ValueError(f"algorithm.gating is for GatedExperts, not for {self.policy.actor_class_name}")
 

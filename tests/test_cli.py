@@ -109,27 +109,30 @@ def test_resume_takes_the_runs_config(tmp_path: Path) -> None:
     assert second.train_cfg == first.train_cfg
 
 
-def test_a_student_s_actions_are_those_of_its_teacher(tmp_path: Path) -> None:
+def test_a_student_s_actions_are_those_of_its_teacher(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """Else what its teacher says would be cut off, or mean other angles, without a word."""
     env, train = (task := get_task("galileo_parkour_teacher")).env_cfg(), task.train_cfg()
-    env.normalization.clip_actions = 8.0
+    env.normalization.clip_actions = 4.8
     env.rewards.scales.collision = -2.0  # nothing that its actions depend on
-    folder = runs.create_run(tmp_path, train.runner.experiment_name, "wide")
+    folder = runs.create_run(tmp_path, train.runner.experiment_name, "narrow")
     run_config.save_config(folder, task.name, env, train)
     (folder / "model_3.pt").touch()
     student = ["--task=galileo_parkour_student", "--device=cpu", f"--log_root={tmp_path}"]
-    same = "--env.normalization.clip_actions=8"
+    same = "--env.normalization.clip_actions=4.8"
     for wrong, told in (
-        ([], "--env.normalization.clip_actions is 4.8, but the teacher "),
+        ([], "--env.normalization.clip_actions is 8.0, but the teacher "),
         ([same, "--env.control.action_scale=0.5"], "--env.control.action_scale is 0.5, but the teacher "),
         ([same, "--env.asset.name=galileo_2025_12"], "--env.asset.name is 'galileo_2025_12', but the teacher "),
         ([same, "--env.perception.obstacle_range=1"], "--env.perception.obstacle_range is 1.0, but the teacher "),
+        ([same, "--env.perception.scan_samples=1"], "--env.perception.scan_samples is 1, but the teacher "),
     ):
-        with pytest.raises(UserError, match=f"^{told}{folder}/model_3.pt learnt with .*: they have to be the same$"):
+        with pytest.raises(UserError, match=f"^{told}{folder}/model_3.pt learnt with .*: set --env.[a-z_.]* to that$"):
             cli.parse(TrainArgs, "train", [*student, *wrong])
     assert cli.parse(TrainArgs, "train", [*student, same]).teacher == folder / "model_3.pt"
-    (folder / "config.yaml").unlink()  # nobody can tell
-    assert cli.parse(TrainArgs, "train", student).env_cfg.normalization.clip_actions == 4.8
+    (folder / "config.yaml").unlink()
+    capsys.readouterr()
+    assert cli.parse(TrainArgs, "train", student).env_cfg.normalization.clip_actions == 8.0
+    assert f"note: there is no {folder}/config.yaml: whether the teacher's actions mean" in capsys.readouterr().out
 
 
 def test_paths_of_a_run_lead_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

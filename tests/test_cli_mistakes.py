@@ -79,7 +79,7 @@ BAD = {
         "train",
         ["--task=galileo_parkour_student"],
         "galileo_parkour_student learns from a teacher: train galileo_parkour_teacher first, by "
-        "train.py --task=galileo_parkour_teacher)",
+        "train.py --task=galileo_parkour_teacher, or add --use_pretrained_checkpoint)",
     ),
     "unknown run": ("train", [GO2, "--resume", "--load_run=20260101_12000_first"], "'20260101_120000_first'?"),
     "unknown iteration": ("train", [GO2, "--resume", "--checkpoint=60"], "the nearest is model_50.pt"),

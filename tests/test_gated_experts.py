@@ -330,11 +330,12 @@ def test_the_estimator_tells_bars_from_the_scan():
 def test_the_gate_learns_from_what_it_acted_on():
     """In a minibatch of RmaPPO the estimate that acted; no gradient goes on to who told it."""
     task, cfg, train = small("galileo_parkour_teacher")
-    train.algorithm.mirror_loss_coef = 0.1  # the actor is asked for mirror images too, later
     runner = runner_of(task, cfg, train)
     runner.learn(1)
     algorithm = runner.algorithm
-    assert [loss.name for loss in algorithm.auxiliary][::4] == ["gate_entropy", "mirror"]
+    assert [loss.name for loss in algorithm.auxiliary][::4] == ["gate_entropy", "mirror"], (
+        "which the actor is asked for later"
+    )
     batch = algorithm.storage.gather(algorithm.step_groups)
     algorithm.means(batch)
     actor = algorithm.policy.actor

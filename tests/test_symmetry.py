@@ -17,7 +17,7 @@ from legged_gym.robots.spec import RobotSpec
 from legged_gym.sensors.height_scan import HeightScan
 from legged_gym.terrain.registry import proportions
 from legged_gym.utils.errors import UserError
-from rsl_rl.algorithms.ppo import PPO
+from rsl_rl.algorithms.ppo import MIRRORED, PPO
 from rsl_rl.algorithms.symmetry import Symmetry
 from rsl_rl.config import AlgorithmCfg, RmaAlgorithmCfg, RmaPolicyCfg
 from rsl_rl.factory import make_algorithm
@@ -212,7 +212,9 @@ def test_the_mirror_loss():
     batch = a_batch(ppo)
     means = ppo.means(batch)
     other = {**batch.observations, **ppo.symmetry.observations(batch.observations)}
-    expected = (ppo.policy.act_inference(other) - means.flip(1))[: ppo.storage.mini_batch_size // 4].square().mean()
+    expected = (
+        (ppo.policy.act_inference(other) - means.flip(1))[: ppo.storage.mini_batch_size // MIRRORED].square().mean()
+    )
     ppo.ppo_loss(batch, means)
     assert ppo.losses[ppo.loss_names.index("mirror")].item() == pytest.approx(expected.item(), rel=1e-5)
     without = ppo.cfg.mirror_loss_coef * expected

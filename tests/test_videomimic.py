@@ -260,7 +260,7 @@ def test_who_is_driven_by_hand_follows_no_motion(env):
 
 # -- biases ------------------------------------------------------------------------------------------------------------
 def test_biases_are_drawn_with_every_episode():
-    bias = SensorBias(OffsetScales(gravity=0.02, dof_pos=0.005), 3000, 23, 23, CPU)
+    bias = SensorBias(OffsetScales(gravity=0.02, dof_pos=0.005), 3000, 23, 23, CPU, (1.0, 1.0))
     torch.manual_seed(0)
     bias.reset(torch.ones(3000, dtype=torch.bool))
     assert bias.gravity.std().item() == pytest.approx(0.02, rel=0.05)

@@ -186,7 +186,7 @@ def test_the_pipeline_goes_through_all_stages(tmp_path, monkeypatch, capsys):
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert "stage 3, g1_deepmimic_root_heightfield_no_history_dagger" in said.out and "by direction 0.50" in said.out
-    assert said.err == "error: stage 4 crosses 0.85 of its scenes, fewer than --min_success\n"
+    assert said.err == "error: stage 4 crosses 0.85 of its scenes, fewer than --min_success, 0.9\n"
     trainings = typed_lines[::2]
     assert len(trainings) == 4 and all("--nproc-per-node 2" in line and "--multi_gpu" in line for line in trainings)
     assert all(line.endswith("--seed 3") for line in typed_lines)

@@ -5,7 +5,8 @@ A program describes each randomised value by a dict:
     range: both ends, or mean and standard deviation (gaussian)
     operation: additive or scaling, of the original value
     distribution: uniform, loguniform or gaussian
-    schedule, schedule_steps: linear, it grows over so many steps; constant, it begins after so many; none, it is there
+    schedule, schedule_steps: linear, it grows over so many steps; constant, it begins after so many; without one, all
+        of it is there from the first step
     num_buckets: how many different values there are
 """
 
@@ -60,10 +61,11 @@ def generate_random_samples(attr_randomization_params, shape, curr_gym_step_coun
 
 
 def get_bucketed_val(new_prop_val, attr_randomization_params) -> float:
-    """The lower end of the bucket that a value is in; of a normal distribution they cover two deviations each way."""
+    """The lower end of the bucket that a value is in. They cover what is drawn, of a normal distribution two deviations
+    each way; a value beyond them, as an additive one may be, is in the first or the last."""
     first, second = attr_randomization_params["range"]
-    uniform = attr_randomization_params["distribution"] == "uniform"
-    low, high = (first, second) if uniform else (first - 2 * second, first + 2 * second)
+    gaussian = attr_randomization_params["distribution"] == "gaussian"
+    low, high = (first - 2 * second, first + 2 * second) if gaussian else (first, second)
     count = attr_randomization_params["num_buckets"]
     width = (high - low) / count
     number = 0 if width == 0 else int(np.clip((np.asarray(new_prop_val).item() - low) // width, 0, count - 1))
@@ -126,9 +128,13 @@ def _neutral(params) -> float:
 def _progress(params, step: int) -> float:
     """How far a schedule has come, from 0 to 1."""
     schedule, steps = params.get("schedule"), params.get("schedule_steps")
+    if schedule is None:
+        return 1.0
+    if schedule not in ("linear", "constant") or steps is None:
+        raise ValueError(f"schedule {schedule!r}, schedule_steps {steps}: linear or constant, and a number of steps")
     if schedule == "linear":
         return min(step, steps) / steps
-    return float(step >= steps) if schedule == "constant" else 1.0
+    return float(step >= steps)
 
 
 def _drawn(params, shape) -> np.ndarray:

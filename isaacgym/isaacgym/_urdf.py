@@ -130,7 +130,7 @@ class _Reader:
     def floats(self, text: str | None, count: int, default, where: str) -> np.ndarray:
         if text is None:
             return np.array(default, dtype=float)
-        bare = text.rstrip("<>/,;\"' \t\n")  # a slip that published files have: xyz="0.3 0 0.09>>"
+        bare = text.rstrip().rstrip("<>/,;\"'").rstrip()  # a slip that published files have: xyz="0.3 0 0.09>>"
         if bare != text.rstrip():
             self.notes.append(f"{where}: {text!r} is read as {bare!r}")
         try:

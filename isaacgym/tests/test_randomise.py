@@ -43,9 +43,19 @@ def test_buckets():
     assert [gymutil.get_bucketed_val(v, params) for v in (0.0, 0.6, 0.8, 9.0)] == [0.5, 0.5, 0.75, 1.25]
     normal = described(1.0, 0.25, distribution="gaussian", num_buckets=4)
     assert gymutil.get_bucketed_val(np.array([0.8]), normal) == 0.75
+    logarithmic = described(0.5, 2.0, distribution="loguniform", num_buckets=3)
+    assert [gymutil.get_bucketed_val(v, logarithmic) for v in (0.5, 1.0, 1.9)] == [0.5, 1.0, 1.5]
 
 
-@pytest.mark.parametrize("change, message", [({"operation": "x"}, "operation 'x'"), ({"distribution": "x"}, "'x'")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"operation": "x"}, "operation 'x'"),
+        ({"distribution": "x"}, "'x'"),
+        ({"schedule": "x", "schedule_steps": 5}, "schedule 'x'"),
+        ({"schedule": "linear"}, "schedule_steps None: linear or constant, and a number of steps"),
+    ],
+)
 def test_words_that_are_unknown(change, message):
     with pytest.raises(ValueError, match=message):
         gymutil.generate_random_samples(described(0, 1) | change, 1, 0)

@@ -124,23 +124,26 @@ def check_cloning(env: Any, train: Any, env_key: str, train_key: str) -> None:
 
 _OF_A_POLICY = (
     *("asset.name", "control.", "init_state.default_joint_angles", "sim.dt", "normalization."),
-    *("perception.scan_x", "perception.scan_y", "perception.scan_height", "perception.obstacle_"),
+    *("perception.scan_x", "perception.scan_y", "perception.scan_height", "perception.scan_samples"),
+    *("perception.interval", "perception.obstacle_"),
 )
 """Settings of the environment, or beginnings of their keys, that say what a policy's actions do and what it reads."""
 
 
 def check_teacher(teacher: Path, env: Any, env_key: str) -> None:
-    """Refuses an environment in which the checkpoint `teacher` reads or does something else than where it learnt, which
-    the `config.yaml` beside it says, if there is one: UserError, naming the field after the key of its config."""
+    """Refuses an environment in which a policy's actions or observations mean something else than where `teacher`, a
+    checkpoint, learnt: UserError, naming the field after the key of its config. Where it learnt is said by the
+    `config.yaml` beside it; without one nobody can tell."""
     path = teacher.parent / "config.yaml"
     if not path.is_file():
+        print(f"note: there is no {path}: whether the teacher's actions mean the same here cannot be told")
         return
     tree = read_yaml(path)
     for key, value in settings(env).items():
         if key.startswith(_OF_A_POLICY) and (saved := _found(tree, f"env.{key}", value)) != value:
             raise UserError(
-                f"{env_key}.{key} is {_as_text(value)}, but the teacher {teacher} learnt with {_as_text(saved)}: they "
-                "have to be the same"
+                f"{env_key}.{key} is {_as_text(value)}, but the teacher {teacher} learnt with {_as_text(saved)}: set "
+                f"{env_key}.{key} to that"
             )
 
 

@@ -9,7 +9,7 @@ from legged_gym.utils.math import assign_where, uniform
 
 
 class SensorBias(Part):
-    """Normal offsets that are drawn anew with every episode.
+    """Normal offsets, and a uniform factor on noise, drawn anew with every episode.
 
     Attributes:
         gravity: (N, 3) of the measured unit vector of gravity.
@@ -27,7 +27,7 @@ class SensorBias(Part):
         num_joints: int,
         num_actions: int,
         device: torch.device,
-        levels: tuple[float, float] = (1.0, 1.0),
+        levels: tuple[float, float],
     ):
         self._scales, self._levels, self.level = scales, levels, None
         self.keep(

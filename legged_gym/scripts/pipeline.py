@@ -42,8 +42,8 @@ class PipelineArgs(Script):
     iterations: tuple[int, int, int, int] = (4000, 3000, 2000, 1000)
     """of the stages"""
     min_success: float = 0.0
-    """share of clips that a stage has to follow to their end, undisturbed, for the next one to begin; the last stage,
-    half of whose episodes are steered, has to cross as large a share of scenes by direction (docs/videomimic.md)"""
+    """share of clips that a stage has to follow to their end, undisturbed, or the pipeline ends there; the last stage
+    has to cross as large a share of scenes by direction (docs/videomimic.md)"""
     gpus: int = 1
     """processes of each training, one on each GPU"""
     small: bool = False
@@ -116,7 +116,7 @@ def check(stage: Stage, number: int, args: PipelineArgs, before: Path | None) ->
     print(f"stage {number}, {stage.task}: {found}, success {success['clean']:.2f}{steered}", flush=True)
     if (share := success[stage.judged]) < args.min_success:
         does = {"clean": f"follows {share:.2f} of its clips", "directed": f"crosses {share:.2f} of its scenes"}
-        raise UserError(f"stage {number} {does[stage.judged]}, fewer than --min_success")
+        raise UserError(f"stage {number} {does[stage.judged]}, fewer than --min_success, {args.min_success:g}")
 
 
 @script

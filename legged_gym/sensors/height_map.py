@@ -34,15 +34,21 @@ class HeightMap(Part):
     """
 
     settings = ("height_map",)
-    episode_noise: Tensor | None = None
-    """(N, 1) yet another factor on the noise, of each robot"""
 
     def __init__(
-        self, cfg: HeightMapCfg, ground: Ground, num_envs: int, *, noisy: bool = True, noise_level: float = 1.0
+        self,
+        cfg: HeightMapCfg,
+        ground: Ground,
+        num_envs: int,
+        *,
+        noisy: bool = True,
+        noise_level: float = 1.0,
+        episode_noise: Tensor | None = None,
     ):
-        """`noisy`: whether anybody reads that one. `noise_level`: another factor on its noise."""
+        """`noisy`: whether anybody reads that one. `noise_level`: another factor on its noise; `episode_noise` (N, 1):
+        one more, of each robot's present episode; None: 1."""
         self._cfg, self._ground, self._wants_noisy, self._n = cfg, ground, noisy, num_envs
-        self._noise_level = cfg.noise_level * noise_level
+        self._noise_level, self._episode_noise = cfg.noise_level * noise_level, episode_noise
         device = ground.device
         line = torch.arange(1 + round(cfg.size / cfg.resolution), device=device) * cfg.resolution - 0.5 * cfg.size
         self.side = len(line)
@@ -75,7 +81,7 @@ class HeightMap(Part):
 
     @property
     def _level(self) -> float | Tensor:
-        return self._noise_level if self.episode_noise is None else self._noise_level * self.episode_noise
+        return self._noise_level if self._episode_noise is None else self._noise_level * self._episode_noise
 
     def reset(self, mask: Tensor) -> None:
         """Another mounting, delay and rhythm, for the robots in `mask` (N,)."""

@@ -19,7 +19,7 @@ from rsl_rl.utils.adam import StaticAdam
 from rsl_rl.utils.precision import tensor_float32
 
 Behaviour = Callable[[Mapping[str, Tensor]], Tensor]
-MIRRORED = 4  # of so many rows, which are shuffled, one is compared with its mirror image; all take two thirds longer
+MIRRORED = 4  # of so many rows one is compared with its mirror image: it costs a forward and a backward pass more
 
 
 class PPO:
@@ -257,7 +257,8 @@ class PPO:
         return self.policy.act_inference(batch.observations)
 
     def mirrored(self, batch: Samples, count: int) -> Samples:
-        """The first `count` rows with the mirror images of what the policy reads."""
+        """The observations of the first `count` rows, with the mirror images of what the policy reads; decisions stay
+        those of all rows."""
         some = {name: value[:count] for name, value in batch.observations.items()}
         return replace(batch, observations=some | self.symmetry.observations(some), outputs={})
 

@@ -111,8 +111,8 @@ class BarRewardsCfg(ParkourRewardsCfg):
 
 
 def _goals() -> GoalsCfg:
-    """Wide enough for who lands beside the line at 2 m/s: one that missed a goal of 0.2 m had it behind itself, turned
-    round before the next bar, and went round that."""
+    """Wide enough for who lands beside the line at 2 m/s. A goal of 0.2 m that was missed lay behind the robot, which
+    turned round before the next bar and went round that bar."""
     return GoalsCfg(radius=0.5)
 
 

@@ -146,7 +146,7 @@ class DeepMimicNoiseCfg(NoiseCfg):
     noise_scales: DeepMimicNoiseScales = field(default_factory=DeepMimicNoiseScales)
     offset_scales: OffsetScales = field(default_factory=OffsetScales)
     episode_levels: NotNegativeRange = (1.0, 1.0)
-    """another factor on all noise, the height map's too, drawn with every episode of a training"""
+    """factor on all noise, the height map's too, drawn with every episode of a training"""
 
 
 @dataclass
@@ -195,7 +195,7 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
     def rehearsal(self) -> None:
         """As others, and nothing is off for a whole episode."""
         super().rehearsal()
-        self.noise.offset_scales, self.noise.episode_levels = OffsetScales(), (1.0, 1.0)
+        self.noise.offset_scales = OffsetScales()
 
     def clean(self) -> None:
         """Nothing disturbs, and starts are the motion's own."""
@@ -205,6 +205,6 @@ class DeepMimicRobotCfg(LeggedRobotCfg):
         self.noise.add_noise = random.push_robots = random.randomize_friction = random.randomize_base_mass = False
         random.randomize_base_com = random.randomize_motor_strength = random.control_delays = False
         random.p_gain_rand = random.d_gain_rand = random.torque_rfi_rand = False
-        self.noise.offset_scales, self.noise.episode_levels = OffsetScales(), (1.0, 1.0)
+        self.noise.offset_scales = OffsetScales()
         self.height_map.undisturbed()
         self.deepmimic.amass_terrain_difficulty = 1

@@ -45,7 +45,7 @@ class LeggedRobot(LeggedRewards, BaseTask):
     rest_term = ""
     """Observation term of the joint angles that a zero action means; empty: the default pose."""
     episode_noise: Tensor | None = None
-    """(N, 1) factor on the noise of all observations, of each robot; None: there is none"""
+    """(N, 1) factor on the noise of all observations, of each robot's present episode; None: 1"""
 
     @property
     def command_age_s(self) -> Tensor:
@@ -316,9 +316,7 @@ class LeggedRobot(LeggedRewards, BaseTask):
 
     def _group(self, name: str, members: list[Term]) -> Group:
         noise, clip = self.cfg.noise, self.cfg.normalization.clip_observations
-        group = Group(name, members, clip, noise.noise_level * noise.add_noise)
-        group.episode_noise = self.episode_noise
-        return group
+        return Group(name, members, clip, noise.noise_level * noise.add_noise, self.episode_noise)
 
     def _proprio_terms(self) -> list[Term]:
         scales = self.cfg.normalization.obs_scales

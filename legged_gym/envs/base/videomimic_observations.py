@@ -79,8 +79,8 @@ class VideoMimicObservations:
         if any(name in observed for name in HEIGHT_MAPS):
             noisy = "terrain_height_noisy" in observed
             level = self.cfg.noise.noise_level * self.cfg.noise.add_noise
-            self.height_map = HeightMap(self.cfg.height_map, self.footing.ground, n, noisy=noisy, noise_level=level)
-            self.height_map.episode_noise = self.episode_noise
+            noise = dict(noisy=noisy, noise_level=level, episode_noise=self.episode_noise)
+            self.height_map = HeightMap(self.cfg.height_map, self.footing.ground, n, **noise)
             self.parts["height_map"] = self.height_map
             link = self.cfg.height_map.link
             if link not in self.cfg.deepmimic.tracked_links:

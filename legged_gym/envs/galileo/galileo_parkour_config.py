@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from legged_gym.envs.base.bar_config import BarCfg, DepthBarCfg
+from legged_gym.envs.base.bar_config import BarCfg, BarTerrainCfg, DepthBarCfg
 from legged_gym.envs.base.depth_config import head_camera
 from legged_gym.envs.base.legged_robot_config import AssetCfg, EnvCfg, NormalizationCfg, SimCfg
 from legged_gym.envs.base.parkour_config import ParkourDomainRandCfg, ParkourInitStateCfg
 from legged_gym.parts.config import CommandRanges, CommandsCfg, ControlCfg
 from legged_gym.robots import GALILEO
 from legged_gym.sensors.camera_config import DepthCameraCfg
+from legged_gym.terrain.bars import LAST_STAGE
 
 
 def _init_state(noise: float = 0.2) -> ParkourInitStateCfg:
@@ -48,7 +49,7 @@ def _domain_rand() -> ParkourDomainRandCfg:
 
 
 def _normalization() -> NormalizationCfg:
-    return NormalizationCfg(clip_actions=8.0)  # ±2 rad about the default pose; at ±1.2 jumps were cut short
+    return NormalizationCfg(clip_actions=8.0)  # ±2 rad about the default pose; jumps ask for more than ±1.2
 
 
 def _sim() -> SimCfg:
@@ -69,9 +70,11 @@ class GalileoParkourTeacherCfg(BarCfg):
 
 @dataclass
 class GalileoParkourStudentCfg(DepthBarCfg):
-    """The teacher's robot with a camera; it starts close to the course's line, which no camera sees."""
+    """The teacher's robot with a camera; it starts close to the course's line, which no camera sees, and on any level,
+    as its teacher crosses them all."""
 
     env: EnvCfg = field(default_factory=lambda: EnvCfg(num_envs=2048))
+    terrain: BarTerrainCfg = field(default_factory=lambda: BarTerrainCfg(max_init_level=LAST_STAGE))
     commands: CommandsCfg = field(default_factory=_commands)
     init_state: ParkourInitStateCfg = field(default_factory=lambda: _init_state(noise=0.05))
     control: ControlCfg = field(default_factory=_control)
