@@ -39,7 +39,7 @@ class PipelineArgs(Script):
     """folder of all experiments"""
     start: int = 1
     """first stage; those before it are the newest runs that there are"""
-    iterations: tuple[int, int, int, int] = (4000, 3000, 2000, 1000)
+    iterations: tuple[int, int, int, int] = (4000, 3000, 2000, 2500)
     """of the stages"""
     min_success: float = 0.0
     """share of clips that a stage has to follow to their end, undisturbed, or the pipeline ends there; the last stage
