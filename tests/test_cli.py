@@ -132,7 +132,7 @@ def test_a_student_s_actions_are_those_of_its_teacher(tmp_path: Path, capsys: py
     (folder / "config.yaml").unlink()
     capsys.readouterr()
     assert cli.parse(TrainArgs, "train", student).env_cfg.normalization.clip_actions == 8.0
-    assert f"note: there is no {folder}/config.yaml: whether the teacher's actions mean" in capsys.readouterr().out
+    assert f"note: there is no {folder}/config.yaml: whether the teacher's actions mean" in capsys.readouterr().err
 
 
 def test_paths_of_a_run_lead_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,6 +137,20 @@ def test_fine_tuning_cloning_and_playing(one_of_one, capsys, monkeypatch):
     assert "viewer: http" in capsys.readouterr().out
 
 
+def test_who_is_cloned_acts_as_the_student_does(tmp_path, monkeypatch, capsys):
+    """Else the teacher's actions would mean other angles here, without a word."""
+    monkeypatch.chdir(tmp_path)
+    teacher = RESOURCES_DIR / "policies" / "g1_deepmimic_proj_heightfield" / "model.pt"
+    student = (
+        f"train.py --task=g1_deepmimic_root_heightfield_no_history_dagger --train.algorithm.policy_to_clone={teacher}"
+    )
+    with pytest.raises(SystemExit) as ended:
+        train.main(typed(student, SMALL, CLIPS, "--env.control.action_scale=0.5"))
+    told = f"--env.control.action_scale is 0.5, but the teacher {teacher} learnt with 0.25"
+    assert ended.value.code == 2 and told in capsys.readouterr().err
+    assert not Path("logs").exists()
+
+
 def test_the_dance(one_of_one, capsys, monkeypatch):
     exported_dance(one_of_one / "retargeted_data" / "lafan_replay_data" / "env_11_dance1_subject2.pkl")
     train.main(typed(DANCE, SMALL))

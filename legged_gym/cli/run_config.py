@@ -1,6 +1,7 @@
 """What a run was started with: its `config.yaml`, and how that differs from what is asked for now."""
 
 import dataclasses
+import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,7 +137,8 @@ def check_teacher(teacher: Path, env: Any, env_key: str) -> None:
     `config.yaml` beside it; without one nobody can tell."""
     path = teacher.parent / "config.yaml"
     if not path.is_file():
-        print(f"note: there is no {path}: whether the teacher's actions mean the same here cannot be told")
+        note = f"note: there is no {path}: whether the teacher's actions mean the same here cannot be told"
+        print(note, file=sys.stderr)
         return
     tree = read_yaml(path)
     for key, value in settings(env).items():
