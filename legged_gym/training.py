@@ -17,7 +17,6 @@ from legged_gym.evaluation.figures import refuse_nan
 from legged_gym.parts.motion_config import TEACHER_NUMBER
 from legged_gym.utils.config import plain
 from legged_gym.utils.errors import UserError, value_errors_are_the_users
-from rsl_rl.utils.checkpoint import find_checkpoint
 from rsl_rl.utils.files import reason
 
 
@@ -51,6 +50,8 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
 
     Lets go of all that it made on the device.
     """
+    from rsl_rl.algorithms.cloning_ppo import teacher_files
+    from rsl_rl.cloning_config import CloningCfg
     from rsl_rl.runners import OnPolicyRunner
     from rsl_rl.utils import distributed
 
@@ -60,8 +61,9 @@ def _train(command: Command, typed: str) -> tuple[Path | None, int]:
         command.check_checkpoint()
         env = command.task.make_env(_with_a_share_of_the_cores(env_cfg), command.device)
         _name_teachers(env, train_cfg.algorithm, args.log_root)
-        for teacher in _cloned(train_cfg.algorithm):
-            run_config.check_teacher(teacher, env_cfg, "--env")
+        if isinstance(train_cfg.algorithm, CloningCfg):
+            for teacher in teacher_files(train_cfg.algorithm):
+                run_config.check_teacher(teacher, env_cfg, "--env")
         wandb = _wandb_options(command) if args.wandb else None
         runner = OnPolicyRunner(env, train_cfg, None, command.device, graph=not args.no_graph, wandb=wandb)
         if command.checkpoint is not None:
@@ -110,13 +112,6 @@ def _name_teachers(env: Any, algorithm: Any, log_root: Path) -> None:
             f"--train.algorithm.policy_to_clone: the clips name their teachers, {', '.join(named)}: leave it out"
         )
     algorithm.policy_to_clone = tuple(folders)
-
-
-def _cloned(algorithm: Any) -> list[Path]:
-    """The checkpoints of the teachers whose actions are cloned."""
-    if getattr(algorithm, "bc_loss_coef", 0.0) == 0.0:
-        return []
-    return [find_checkpoint(name, "algorithm.policy_to_clone") for name in getattr(algorithm, "policy_to_clone", ())]
 
 
 def _learn(runner: Any, num_iterations: int) -> None:

@@ -141,21 +141,13 @@ def check_teacher(teacher: Path, env: Any, env_key: str) -> None:
         print(note, file=sys.stderr)
         return
     tree = read_yaml(path)
-    for key, value in settings(env).items():
-        if key.startswith(_OF_A_POLICY) and (saved := _found(tree, f"env.{key}", value)) != value:
+    learnt = flat(tree) if isinstance(tree, dict) else {}
+    for key, value in flat(plain(env)).items():
+        if key.startswith(_OF_A_POLICY) and (saved := learnt.get(f"env.{key}", value)) != value:
             raise UserError(
                 f"{env_key}.{key} is {_as_text(value)}, but the teacher {teacher} learnt with {_as_text(saved)}: set "
                 f"{env_key}.{key} to that"
             )
-
-
-def _found(tree: Any, key: str, otherwise: Any) -> Any:
-    """What a tree of plain data has under a dotted key; `otherwise` where it lacks that."""
-    for part in key.split("."):
-        if not isinstance(tree, dict) or part not in tree:
-            return otherwise
-        tree = tree[part]
-    return tree
 
 
 def trained_configs(checkpoint: Path, task: Task) -> tuple[Any, Any, list[str]]:

@@ -6,6 +6,7 @@ goes by row where robots have teachers of their own, so that those without one l
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -43,8 +44,7 @@ class CloningPPO(PPO):
     @classmethod
     def make(cls, policy: ActorCritic, env: VecEnv, num_steps: int, cfg: CloningCfg, *, graph: bool) -> "CloningPPO":
         """As `PPO.make`; reads the teachers."""
-        teachers = load_teachers(cfg, env, policy) if cfg.bc_loss_coef > 0.0 else []
-        return super().make(policy, env, num_steps, cfg, graph=graph, teachers=teachers)
+        return super().make(policy, env, num_steps, cfg, graph=graph, teachers=load_teachers(cfg, env, policy))
 
     def bc_loss_coef(self, iteration: int) -> float:
         """After `iteration` completed iterations."""
@@ -121,8 +121,14 @@ def distance_to_teacher(policy: ActorCritic, batch: Samples, means: Tensor) -> T
     return (taught * apart).sum(1).mean()
 
 
+def teacher_files(cfg: CloningCfg) -> list[Path]:
+    """The checkpoints of the teachers that `cfg` names, none where nobody is cloned; ValueError: one is not there."""
+    named = cfg.policy_to_clone if cfg.bc_loss_coef > 0.0 else ()
+    return [find_checkpoint(name, "algorithm.policy_to_clone") for name in named]
+
+
 def load_teachers(cfg: CloningCfg, env: VecEnv, policy: ActorCritic) -> list[ActorCritic]:
-    """Those that `cfg` names, on the CPU. Classes from outside have to be named by the config of `policy` too.
+    """Those that are cloned, on the CPU. Classes from outside have to be named by the config of `policy` too.
 
     Raises:
         ValueError: one is not there, is no `ActorCritic`, or reads or does what `env` does not have.
@@ -130,8 +136,7 @@ def load_teachers(cfg: CloningCfg, env: VecEnv, policy: ActorCritic) -> list[Act
     from rsl_rl.runners.checkpoints import load_network  # here, as the runner's package imports that of the algorithms
 
     teachers = []
-    for name in cfg.policy_to_clone:
-        path = find_checkpoint(name, "algorithm.policy_to_clone")
+    for path in teacher_files(cfg):
         teacher = load_network(path, env, policy.cfg)
         if not isinstance(teacher, ActorCritic):
             raise ValueError(
